@@ -1,0 +1,1 @@
+"""Foundations without third-party imports beyond numpy: errors, array aliases, paths, notices, progress, logging."""
