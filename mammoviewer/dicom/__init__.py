@@ -1,0 +1,1 @@
+"""DICOM and picture files: attributes at once, frames when asked for, studies, orientation."""

@@ -1,0 +1,262 @@
+"""Frames of an image, decoded one by one when they are asked for, and the cache that bounds their memory.
+
+Bytes are read at their place in the file for one frame at a time. Reads rather than a mapping: a file that shrinks or
+a share that goes away then raises an error, where touching a mapping would end the process.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import numpy as np
+
+from mammoviewer.base.arrays import StoredArray
+from mammoviewer.base.errors import DecodeError
+from mammoviewer.dicom.codestream import Codec
+from mammoviewer.dicom.decoders import FrameForm, decode
+from mammoviewer.dicom.fragments import FrameSegments
+from mammoviewer.dicom.modality_lut import ModalityLut
+
+DEFAULT_CACHE_BYTES = 1 << 30
+NATIVE_DECODER = "numpy"
+_PAUSE_S = 0.2
+_GONE = "see whether its drive or share is still there, then open it again; findings are kept"
+
+
+class _Shorter(OSError):
+    """A read that ended before all its bytes were there."""
+
+
+class FrameSource(Protocol):
+    """Where an image gets its frames from."""
+
+    def read(self, index: int) -> tuple[StoredArray, str]:
+        """Return the pixels (rows, columns) of a frame and the name of the decoder that made them."""
+        ...
+
+
+class FrameCache:
+    """Decoded frames, the least recently used dropped first when more than ``byte_budget`` bytes are held.
+
+    Safe to use from several threads; a frame that two of them ask for at once is decoded once. Frames are read-only.
+    """
+
+    def __init__(self, byte_budget: int = DEFAULT_CACHE_BYTES) -> None:
+        self.byte_budget = byte_budget
+        self._lock = threading.Lock()
+        self._frames: OrderedDict[Hashable, StoredArray] = OrderedDict()
+        self._pending: dict[Hashable, Future[StoredArray]] = {}
+        self._bytes = 0
+
+    @property
+    def held_bytes(self) -> int:
+        """Return the bytes of all frames held."""
+        return self._bytes
+
+    def __contains__(self, key: Hashable) -> bool:
+        """Return whether a frame is held."""
+        with self._lock:
+            return key in self._frames
+
+    def peek(self, key: Hashable) -> StoredArray | None:
+        """Return the frame of ``key`` if it is held; never makes it."""
+        with self._lock:
+            found = self._frames.get(key)
+            if found is not None:
+                self._frames.move_to_end(key)
+            return found
+
+    def get(self, key: Hashable, make: Callable[[], StoredArray]) -> StoredArray:
+        """Return the frame of ``key``, made by ``make`` when it is not held; what ``make`` raises is raised."""
+        with self._lock:
+            found = self._frames.get(key)
+            if found is not None:
+                self._frames.move_to_end(key)
+                return found
+            pending = self._pending.get(key)
+            mine = pending is None
+            if pending is None:
+                pending = self._pending[key] = Future()
+        if not mine:
+            return pending.result()
+        try:
+            frame = make()
+        except BaseException as error:
+            with self._lock:
+                del self._pending[key]
+            pending.set_exception(error)
+            raise
+        frame.flags.writeable = False
+        with self._lock:
+            del self._pending[key]
+            self._keep(key, frame)
+        pending.set_result(frame)
+        return frame
+
+    def drop(self, owner: Hashable) -> None:
+        """Forget every frame whose key is a tuple that starts with ``owner``."""
+        with self._lock:
+            for key in [key for key in self._frames if isinstance(key, tuple) and key[0] == owner]:
+                self._bytes -= self._frames.pop(key).nbytes
+
+    def _keep(self, key: Hashable, frame: StoredArray) -> None:
+        self._frames[key] = frame
+        self._bytes += frame.nbytes
+        while self._bytes > self.byte_budget and len(self._frames) > 1:
+            _, dropped = self._frames.popitem(last=False)
+            self._bytes -= dropped.nbytes
+
+
+@dataclass(frozen=True)
+class PixelForm:
+    """How pixels are laid out in the file (PS3.5 8.1, PS3.3 C.7.6.3)."""
+
+    rows: int
+    columns: int
+    samples: int
+    bits_allocated: int
+    bits_stored: int
+    high_bit: int
+    signed: bool
+    planar: bool
+    photometric: str
+    big_endian: bool
+    codec: Codec | None
+
+    @property
+    def frame_bytes(self) -> int:
+        """Return the bytes of one uncompressed frame."""
+        if self.photometric == "YBR_FULL_422" and self.codec is None:
+            return self.rows * self.columns * 2
+        return self.rows * self.columns * self.samples * (self.bits_allocated // 8)
+
+
+@dataclass(frozen=True)
+class DicomFrames:
+    """The frames of a DICOM file: where their bytes are and how they are made into stored values."""
+
+    path: Path
+    form: PixelForm
+    segments: tuple[FrameSegments, ...]
+    open_file: Callable[[], BinaryIO] | None = None
+    modality: ModalityLut | None = None
+    wrap: Callable[[bytes], bytes] | None = None
+
+    def read(self, index: int) -> tuple[StoredArray, str]:
+        """Return the stored values (rows, columns) of a frame, and the name of the decoder.
+
+        Raises
+        ------
+        DecodeError
+            The bytes cannot be read or decoded.
+        """
+        data = self.codestream(index)
+        stored, decoder = self._decoded(data, index)
+        return (stored if self.modality is None else self.modality.apply(stored)), decoder
+
+    def codestream(self, index: int) -> bytes:
+        """Return the bytes of a frame as a decoder takes them.
+
+        Raises
+        ------
+        DecodeError
+            They cannot be read.
+        """
+        if not 0 <= index < len(self.segments):
+            raise DecodeError(f"there is no frame {index + 1}", path=self.path)
+        data = self._bytes(self.segments[index])
+        return data if self.wrap is None else self.wrap(data)
+
+    def _decoded(self, data: bytes, index: int) -> tuple[StoredArray, str]:
+        form = self.form
+        if form.codec is None:
+            return grey(_native(data, form), form), NATIVE_DECODER
+        try:
+            pixels, decoder = decode(
+                data, form.codec, FrameForm(form.rows, form.columns, form.samples, form.bits_allocated)
+            )
+        except DecodeError as error:
+            raise DecodeError(f"frame {index + 1}: {error.reason}", path=self.path) from error
+        return grey(_with_sign(pixels, form), form), decoder
+
+    def _bytes(self, segments: FrameSegments) -> bytes:
+        """Return the bytes of a frame, read a second time when the first one fails: shares and drives come back."""
+        try:
+            return self._read_once(segments)
+        except OSError:
+            time.sleep(_PAUSE_S)
+        try:
+            return self._read_once(segments)
+        except _Shorter as error:
+            raise DecodeError("the file has become shorter since it was opened", hint=_GONE, path=self.path) from error
+        except OSError as error:
+            reason = f"the file cannot be read any more: {error.strerror}"
+            raise DecodeError(reason, hint=_GONE, path=self.path) from error
+
+    def _read_once(self, segments: FrameSegments) -> bytes:
+        with self.open_file() if self.open_file is not None else self.path.open("rb", buffering=0) as handle:
+            parts = []
+            for offset, length in segments:
+                handle.seek(offset)
+                parts.append(handle.read(length))
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        if len(data) != sum(length for _, length in segments):
+            raise _Shorter("shorter than it was")
+        return data
+
+
+def _native(data: bytes, form: PixelForm) -> StoredArray:
+    if form.photometric == "YBR_FULL_422":
+        return np.frombuffer(data, np.uint8).reshape(-1, 4)[:, :2].reshape(form.rows, form.columns)
+    order = ">" if form.big_endian else "<"
+    words = np.frombuffer(data, f"{order}u{form.bits_allocated // 8}")
+    native: StoredArray = words.astype(words.dtype.newbyteorder("="), copy=form.big_endian)
+    pixels: StoredArray
+    if form.samples == 1:
+        pixels = native.reshape(form.rows, form.columns)
+    elif form.planar:
+        pixels = np.moveaxis(native.reshape(form.samples, form.rows, form.columns), 0, -1)
+    else:
+        pixels = native.reshape(form.rows, form.columns, form.samples)
+    shift = form.high_bit + 1 - form.bits_stored
+    if shift:
+        pixels = pixels >> np.array(shift, pixels.dtype)
+    if form.signed:
+        return _with_sign(pixels, form)
+    if form.bits_stored < form.bits_allocated:  # overlays may live in the spare bits
+        pixels = pixels & np.array((1 << form.bits_stored) - 1, pixels.dtype)
+    return pixels
+
+
+def _with_sign(pixels: StoredArray, form: PixelForm) -> StoredArray:
+    """Return two's complement words of ``bits_stored`` bits as signed values; decoders return them unsigned."""
+    if not form.signed or pixels.dtype.kind == "i":
+        return pixels
+    bits = pixels.dtype.itemsize * 8
+    spare = np.array(max(0, bits - form.bits_stored), pixels.dtype)
+    signed = (pixels << spare).view(f"i{pixels.dtype.itemsize}") >> spare.astype(f"i{pixels.dtype.itemsize}")
+    return signed.astype(np.int16) if signed.dtype == np.int8 else np.asarray(signed)
+
+
+def grey(pixels: StoredArray, form: PixelForm) -> StoredArray:
+    """Return the one channel that is shown: the pixels themselves, luma, or the luminance of red, green and blue."""
+    if pixels.ndim == 2:
+        return np.ascontiguousarray(pixels)
+    uncoded = form.photometric.startswith("YBR_FULL") and form.codec in (None, Codec.RLE)
+    if uncoded or pixels.shape[2] < 3:
+        return np.ascontiguousarray(pixels[..., 0])
+    return luminance(pixels)
+
+
+def luminance(colour: StoredArray) -> StoredArray:
+    """Return the luma (Rec. 601) of colour pixels (rows, columns, 3 or 4), rounded, in the same dtype."""
+    weights = np.array([0.299, 0.587, 0.114], np.float32)
+    luma = colour[..., :3].astype(np.float32) @ weights
+    return np.asarray(np.floor(luma + 0.5).astype(colour.dtype))

@@ -1,0 +1,78 @@
+"""An image of any origin: its attributes at once, its frames when asked for."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+from mammoviewer.base.arrays import StoredArray
+from mammoviewer.base.errors import DecodeError
+from mammoviewer.dicom.attributes import ImageAttributes
+from mammoviewer.dicom.companions.records import Companion, ImageLinks
+from mammoviewer.dicom.frames import FrameCache, FrameSource
+
+_serials = itertools.count()
+
+
+class Image:
+    """One image or volume. Frames come through a cache that many images share; every method is thread-safe."""
+
+    def __init__(
+        self,
+        attributes: ImageAttributes,
+        source: FrameSource,
+        cache: FrameCache,
+        header_lines: Callable[[], list[tuple[str, str, str, str]]],
+    ) -> None:
+        self.attributes = attributes
+        self._source = source
+        self._cache = cache
+        self._header_lines = header_lines
+        self._serial = next(_serials)  # two files may carry one UID with different pixels: both are kept
+        self._decoder = ""
+        self.links = ImageLinks()
+        self.companions: tuple[Companion, ...] = ()
+        """The overlays and display shutters in the image's own header."""
+
+    def __repr__(self) -> str:
+        """Return the view and size, without patient data."""
+        attributes = self.attributes
+        size = f"{attributes.frames} x {attributes.rows} x {attributes.columns}"
+        return f"<Image {attributes.kind} {attributes.view.label} {size}>"
+
+    @property
+    def decoder(self) -> str:
+        """Return the name of the decoder that ran last, empty before the first frame."""
+        return self._decoder
+
+    def frame(self, index: int = 0) -> StoredArray:
+        """Return the stored values of a frame, read-only, any integer dtype, (rows, columns).
+
+        Raises
+        ------
+        DecodeError
+            There is no such frame, or it cannot be read or decoded.
+        """
+        if not 0 <= index < self.attributes.frames:
+            raise DecodeError(f"there is no frame {index + 1} of {self.attributes.frames}", path=self.attributes.path)
+        return self._cache.get((self._serial, index), lambda: self._decoded(index))
+
+    def is_cached(self, index: int) -> bool:
+        """Return whether a frame can be had without decoding."""
+        return (self._serial, index) in self._cache
+
+    def cached_frame(self, index: int) -> StoredArray | None:
+        """Return a frame if it is decoded already; never decodes."""
+        return self._cache.peek((self._serial, index))
+
+    def header_text(self) -> list[tuple[str, str, str, str]]:
+        """Return (tag, keyword, VR, value) of every element of the header, read from the file again."""
+        return self._header_lines()
+
+    def close(self) -> None:
+        """Give the memory of the frames back."""
+        self._cache.drop(self._serial)
+
+    def _decoded(self, index: int) -> StoredArray:
+        pixels, self._decoder = self._source.read(index)
+        return pixels

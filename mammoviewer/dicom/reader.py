@@ -1,0 +1,156 @@
+"""Opening files and folders: whatever is an image opens, the rest is told with its reason."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mammoviewer.base.errors import ArgumentError, MammoViewerError
+from mammoviewer.base.progress import Progress, no_progress
+from mammoviewer.dicom import dicomdir
+from mammoviewer.dicom.attributes import PixelSpacing
+from mammoviewer.dicom.companions.reader import read_companion
+from mammoviewer.dicom.companions.records import Companion
+from mammoviewer.dicom.dicom_file import CompanionFile, open_dicom
+from mammoviewer.dicom.duplicates import tell_apart
+from mammoviewer.dicom.frames import FrameCache
+from mammoviewer.dicom.header import looks_like_dicom
+from mammoviewer.dicom.image import Image
+from mammoviewer.dicom.raster import open_raster
+from mammoviewer.dicom.spacing import STATED
+
+_HEAD = 136
+_DOCUMENTS = {".csv", ".html", ".json", ".log", ".md", ".pdf", ".txt", ".xml", ".zip"}
+"""Endings of files that lie beside images and are passed over in folders; named themselves, they are told about."""
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A path that did not open, and why. The reason holds no patient data."""
+
+    path: Path
+    reason: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class OpenResult:
+    """What was opened, in the order of the paths, and what was not. ``companions`` are files that refer to images."""
+
+    images: tuple[Image, ...]
+    rejected: tuple[Rejected, ...]
+    companions: tuple[Companion, ...] = ()
+
+
+def open_paths(
+    paths: Sequence[Path],
+    *,
+    pixel_spacing_mm: float | None = None,
+    cache: FrameCache | None = None,
+    progress: Progress = no_progress,
+) -> OpenResult:
+    """Open files, and folders with all that is below them. Headers are read; frames are decoded when asked for.
+
+    Parameters
+    ----------
+    paths
+        Files and folders; a file reached twice opens once.
+    pixel_spacing_mm
+        The pixel size the user states, for images that bring none.
+    cache
+        Holds the decoded frames of all these images; a new one of its own when None.
+    progress
+        Called once for every file.
+
+    Raises
+    ------
+    ArgumentError
+        The stated pixel size is not a number above 0.
+    Cancelled
+        From ``progress``.
+    """
+    if pixel_spacing_mm is not None and not 0 < pixel_spacing_mm < float("inf"):
+        raise ArgumentError("the pixel size must be a number of millimetres above 0")
+    shared = FrameCache() if cache is None else cache
+    images: list[Image] = []
+    companions: list[Companion] = []
+    rejected: list[Rejected] = []
+    files = _files(paths, rejected)
+    for index, path in enumerate(files):
+        progress(index / len(files), f"Reading {index + 1} of {len(files)}")
+        try:
+            opened = _open_file(path, pixel_spacing_mm, shared)
+        except MammoViewerError as error:
+            rejected.append(Rejected(path, error.reason, error.hint))
+            continue
+        if isinstance(opened, Companion):
+            companions.append(opened)
+        else:
+            images.append(opened)
+    progress(1.0, f"{len(images)} images")
+    return OpenResult(tell_apart(images), tuple(rejected), tuple(companions))
+
+
+def _files(paths: Sequence[Path], rejected: list[Rejected]) -> list[Path]:
+    found: dict[Path, Path] = {}
+    for path in paths:
+        for file in _below(path, rejected):
+            found.setdefault(file.resolve(), file)
+    return list(found.values())
+
+
+def _below(path: Path, rejected: list[Rejected]) -> Iterator[Path]:
+    if path.is_file() and path.name.upper() == dicomdir.NAME:
+        yield from _named_by(path, rejected)
+    elif path.is_file():
+        yield path
+    elif path.is_dir():
+        try:
+            below = sorted(path.rglob("*"))
+        except OSError as error:
+            rejected.append(Rejected(path, f"the folder cannot be read: {error.strerror}"))
+            return
+        files = [file for file in below if file.is_file() and _may_be_image(file)]
+        if not files:
+            rejected.append(Rejected(path, "the folder holds no images"))
+        yield from files
+    else:
+        rejected.append(Rejected(path, "there is no such file or folder"))
+
+
+def _named_by(path: Path, rejected: list[Rejected]) -> tuple[Path, ...]:
+    """Return the files of a DICOMDIR; each kind of fault of it is told once."""
+    try:
+        files, wrong = dicomdir.named_files(path)
+    except MammoViewerError as error:
+        rejected.append(Rejected(path, error.reason, error.hint))
+        return ()
+    rejected += [Rejected(path, reason, "open the folder instead") for reason in dict.fromkeys(wrong)]
+    return files
+
+
+def _may_be_image(file: Path) -> bool:
+    hidden = file.name.startswith(".")
+    return not hidden and file.name.upper() != dicomdir.NAME and file.suffix.lower() not in _DOCUMENTS
+
+
+def _open_file(path: Path, pixel_spacing_mm: float | None, cache: FrameCache) -> Image | Companion:
+    try:
+        with path.open("rb") as handle:
+            head = handle.read(_HEAD)
+    except OSError as error:
+        raise MammoViewerError(f"the file cannot be read: {error.strerror}", path=path) from error
+    if not head:
+        raise MammoViewerError("the file is empty", path=path)
+    if not looks_like_dicom(head):
+        return open_raster(path, pixel_spacing_mm=pixel_spacing_mm, cache=cache)
+    try:
+        image = open_dicom(path, cache)
+    except CompanionFile:
+        return read_companion(path)
+    if image.attributes.pixel_spacing is None and pixel_spacing_mm is not None:
+        stated = PixelSpacing(pixel_spacing_mm, pixel_spacing_mm, STATED)
+        image.attributes = dataclasses.replace(image.attributes, pixel_spacing=stated)
+    return image
