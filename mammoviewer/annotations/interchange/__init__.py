@@ -1,0 +1,1 @@
+"""Files by which findings and heatmaps go to other programs."""
