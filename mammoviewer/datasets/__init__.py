@@ -1,0 +1,1 @@
+"""Public patch sets, patches of labelled regions, and splits that keep a patient on one side."""

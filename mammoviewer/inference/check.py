@@ -1,0 +1,200 @@
+"""Is a model bundle sound? Each check is one line, so that a bad bundle says where it is bad."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mammoviewer.base.arrays import DoubleArray, FloatArray
+from mammoviewer.base.errors import ModelError
+from mammoviewer.inference.manifest import CARD_NAME, ModelManifest, read_verified
+from mammoviewer.inference.onnx_session import OnnxModel
+
+_SEED = 20
+_DIRECTIONS = 5
+_GRADIENT_TOLERANCE = 0.02
+_STEP_LENGTHS = (1e-2, 3e-3, 1e-3, 3e-4)
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """The outcome of one check, with what was found."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+def check_model(manifest: ModelManifest) -> Iterator[CheckResult]:
+    """Yield the result of every check of a bundle whose manifest has been read; later ones need the earlier ones."""
+    model = OnnxModel(manifest)
+    checks: list[tuple[str, Callable[[OnnxModel], str]]] = [
+        ("files", _files),
+        ("operators", _operators),
+        ("provider", _provider),
+        ("zeros", _zeros),
+        ("batch", _batch),
+    ]
+    if manifest.cam.head_grad:
+        checks.append(("head_grad", _head_gradient))
+    for name, check in checks:
+        try:
+            yield CheckResult(name, True, check(model))
+        except ModelError as error:
+            yield CheckResult(name, False, str(error))
+            return
+
+
+def card_text(manifest: ModelManifest) -> str:
+    """Return the model card: CARD.md of the bundle, or the facts of the manifest when it has none.
+
+    Raises
+    ------
+    ModelError
+        CARD.md is there but cannot be read as text.
+    """
+    path: Path = manifest.folder / CARD_NAME
+    if path.is_file() and path.resolve().is_relative_to(manifest.folder.resolve()):
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ModelError("the model card cannot be read", path=path) from error
+    lines = [
+        f"# {manifest.title}",
+        "",
+        f"- model: {manifest.identity}, made {manifest.created}",
+        f"- classes: {', '.join(manifest.outputs.classes)}; mapped: {manifest.outputs.positive_class}",
+        f"- intended use: {manifest.intended_use or 'not stated'}",
+        *(
+            f"- training data: {entry.get('name', '')} ({entry.get('terms', 'terms not stated')})"
+            for entry in manifest.training_data
+        ),
+        *(f"- {name}: {value}" for name, value in manifest.metrics.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def gradient_error(model: OnnxModel) -> float:
+    """Return how far head_grad is from finite differences of the head, relative, the median over random directions.
+
+    The head, from the features to the logits, is cut out of the model file; so the two files are checked against each
+    other, at random features and not at the ones an exporter used. Rectifiers make a head kinked, so that a long step
+    misses the slope, and single precision makes a short one noisy: the best of a few lengths counts.
+    """
+    outputs = model.manifest.outputs
+    features = _random_features(model)
+    head = _head_session(read_verified(model.manifest, "model"), outputs.features, outputs.logits)
+    gradient = model.head_gradient(features, outputs.positive_index).astype(np.float64)
+    generator = np.random.Generator(np.random.Philox(_SEED))
+    column = 0 if outputs.logit_count == 1 else outputs.positive_index
+
+    def logit(place: DoubleArray) -> float:
+        (logits,) = head.run([outputs.logits], {outputs.features: place.astype(np.float32)})
+        return float(logits[0, column])
+
+    errors = []
+    for _ in range(_DIRECTIONS):
+        direction = generator.standard_normal(features.shape)
+        # Along the gradient, mixed with chance: an orthogonal direction would compare noise with noise.
+        direction = direction / np.linalg.norm(direction) + gradient / max(float(np.linalg.norm(gradient)), 1e-12)
+        stated = float((gradient * direction).sum())
+        unit = max(float(np.linalg.norm(features)), 1e-3) / float(np.linalg.norm(direction))
+        by_length = []
+        for length in _STEP_LENGTHS:
+            step = length * unit
+            measured = (logit(features + step * direction) - logit(features - step * direction)) / (2 * step)
+            by_length.append(abs(measured - stated) / max(abs(measured), abs(stated), 1e-9))
+        errors.append(min(by_length))
+    return float(np.median(errors))
+
+
+def _files(model: OnnxModel) -> str:
+    sizes = [f"{role} {len(read_verified(model.manifest, role)):,} bytes" for role in model.manifest.files]
+    return "SHA-256 as in the manifest: " + ", ".join(sizes)
+
+
+def _operators(model: OnnxModel) -> str:
+    roles = model.manifest.files
+    return "; ".join(f"{role}: {', '.join(model.operators(role))}" for role in roles)
+
+
+def _provider(model: OnnxModel) -> str:
+    model.load()
+    return f"{model.provider}, {model.threads} thread{'s' if model.threads > 1 else ''}"
+
+
+def _zeros(model: OnnxModel) -> str:
+    scores, features = model.run(_blank(model, 1))
+    again, _ = model.run(_blank(model, 1))
+    if not np.array_equal(scores, again):
+        raise ModelError("the same input gives different scores")
+    index = model.manifest.outputs.positive_index
+    positive = model.manifest.outputs.positive_class
+    return f"p({positive}) = {scores[0, index]:.4f} on zeros, features {list(features.shape[1:])}"
+
+
+def _batch(model: OnnxModel) -> str:
+    if model.manifest.input.shape[0] == 1:
+        return "one patch at a time"
+    generator = np.random.Generator(np.random.Philox(_SEED))
+    low, high = model.manifest.input.value_range
+    batch = generator.uniform(low, high, size=_blank(model, 5).shape).astype(np.float32)
+    together = model.scores(batch)
+    alone = np.concatenate([model.scores(batch[i : i + 1]) for i in range(len(batch))])
+    difference = float(np.abs(together - alone).max())
+    if difference > 1e-4:
+        raise ModelError(f"patches in one batch influence each other (scores differ by {difference:.2g})")
+    return f"patches are independent (largest difference {difference:.1g})"
+
+
+def _head_gradient(model: OnnxModel) -> str:
+    error = gradient_error(model)
+    if error > _GRADIENT_TOLERANCE:
+        raise ModelError(f"the gradient differs from finite differences of the head by {error:.1%}")
+    return f"agrees with finite differences of the head within {error:.1g}"
+
+
+def _blank(model: OnnxModel, count: int) -> FloatArray:
+    return np.zeros((count, *(int(side or 1) for side in model.manifest.input.shape[1:])), dtype=np.float32)
+
+
+def _random_features(model: OnnxModel) -> FloatArray:
+    generator = np.random.Generator(np.random.Philox(_SEED + 1))
+    low, high = model.manifest.input.value_range
+    _, features = model.run(generator.uniform(low, high, size=_blank(model, 1).shape).astype(np.float32))
+    return features
+
+
+def _head_session(data: bytes, features: str, logits: str) -> Any:
+    """Return a session of the part of a model from ``features`` to ``logits``."""
+    import onnx
+    import onnxruntime
+
+    model = onnx.load_model_from_string(data)
+    graph = model.graph
+    by_output = {output: node for node in graph.node for output in node.output}
+    source = features
+    while source in by_output and by_output[source].op_type == "Identity":
+        source = by_output[source].input[0]
+    kept: list[Any] = []
+    needed = {logits}
+    for node in reversed(graph.node):
+        if needed & set(node.output) and not {source, features} & set(node.output):
+            kept.insert(0, node)
+            needed |= set(node.input)
+    if source not in needed and features not in needed:
+        raise ModelError("the logits do not follow from the features, so the gradient cannot be checked")
+    weights = [tensor for tensor in graph.initializer if tensor.name in needed]
+    alias = [onnx.helper.make_node("Identity", [features], [source])] if source != features else []
+    entry = onnx.helper.make_tensor_value_info(features, onnx.TensorProto.FLOAT, [None] * 4)
+    result = next(value for value in graph.output if value.name == logits)
+    head = onnx.helper.make_graph([*alias, *kept], "head", [entry], [result], initializer=weights)
+    cut = onnx.helper.make_model(head, opset_imports=model.opset_import, ir_version=model.ir_version)
+    try:
+        return onnxruntime.InferenceSession(cut.SerializeToString(), providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001 - onnxruntime raises classes of its own that share no base
+        raise ModelError("the part of the model behind the features needs more than the features") from error

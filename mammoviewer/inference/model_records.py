@@ -1,0 +1,125 @@
+"""The records a classifier's manifest is made of; how they are read and written is in ``manifest_schema``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from mammoviewer.imaging.preparation_steps import PreparationStep
+
+JsonObject: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A file of the bundle: POSIX path relative to the folder, lower-case hexadecimal SHA-256, size."""
+
+    path: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """The input tensor; ``shape`` is (batch or None, channels, rows, columns); no pixel size means any."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    pixel_size_mm: float | None
+    value_range: tuple[float, float]
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """Which images the model was made for; ``"*"`` among the views means every view."""
+
+    kinds: tuple[str, ...]
+    views: tuple[str, ...] = ("*",)
+    presentation_intent: tuple[str, ...] = ("FOR PRESENTATION", "")
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Patch (rows, columns) and stride in model pixels; ``modes`` beside "patches": "dense" with its own stride."""
+
+    patch: tuple[int, int]
+    stride: int
+    min_breast_fraction: float = 0.1
+    modes: tuple[str, ...] = ("patches",)
+    dense_stride: int | None = None
+
+
+@dataclass(frozen=True)
+class ModelOutputs:
+    """Output tensors and classes. One sigmoid logit over two classes belongs to ``positive_class``.
+
+    ``operating_threshold`` decides about one patch that somebody chose. Over a whole image nearly all windows are
+    normal, so marks begin at ``marking_threshold``, chosen by false marks per image; None where it was not measured.
+    """
+
+    logits: str
+    features: str
+    classes: tuple[str, ...]
+    activation: str
+    positive_class: str
+    operating_threshold: float
+    marking_threshold: float | None = None
+
+    @property
+    def marks_from(self) -> float:
+        """Return the score from which a window of a whole image is marked."""
+        return self.operating_threshold if self.marking_threshold is None else self.marking_threshold
+
+    @property
+    def positive_index(self) -> int:
+        """Return the index of ``positive_class`` among the classes."""
+        return self.classes.index(self.positive_class)
+
+    @property
+    def logit_count(self) -> int:
+        """Return K, the number of logits the model gives."""
+        return 1 if self.activation == "sigmoid" and len(self.classes) == 2 else len(self.classes)
+
+
+@dataclass(frozen=True)
+class CamSettings:
+    """The feature tensor that is explained, the role of the gradient file (or "") and the default method."""
+
+    features: str
+    head_grad: str
+    method: str
+
+
+@dataclass(frozen=True)
+class ModelManifest:
+    """All that the program knows of a classifier. ``folder`` is where it lies; it is not written to the file."""
+
+    name: str
+    tag: str
+    title: str
+    task: str
+    created: str
+    files: Mapping[str, ModelFile]
+    input: ModelInput
+    preprocessing: tuple[PreparationStep, ...]
+    accepts: Acceptance
+    tiling: Tiling
+    outputs: ModelOutputs
+    cam: CamSettings
+    training_data: tuple[JsonObject, ...] = ()
+    metrics: JsonObject = field(default_factory=dict)
+    intended_use: str = ""
+    parent: str | None = None
+    folder: Path = Path()
+
+    @property
+    def identity(self) -> str:
+        """Return ``name.tag``, which is unique in a registry."""
+        return f"{self.name}.{self.tag}"
+
+    def file_path(self, role: str) -> Path:
+        """Return the place of the file with that role."""
+        return self.folder / self.files[role].path
