@@ -1,0 +1,248 @@
+"""The bundled classifier: the microcalcification hypermodel on the INFN patches, judged case by case.
+
+Five outer folds of whole cases. In each, hyperparameters and the decision threshold are chosen on a quarter of the
+cases of that fold's training part, then a committee of equal experts (other seeds) is trained on the whole training
+part and meets the held-out cases once. The published committee is made in the same way from all cases.
+Near-duplicates join their cases before anything is split.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+
+from mammoviewer.base.arrays import DoubleArray
+from mammoviewer.base.errors import TrainingError
+from mammoviewer.datasets.infn import load_infn
+from mammoviewer.datasets.patch_set import PatchSet
+from mammoviewer.datasets.splits import Fold, IndexArray, grouped_folds, merged_groups, near_duplicates
+from mammoviewer.training.architectures import Committee, Hyperparameters, MicrocalcHypermodel
+from mammoviewer.training.augment import Augmentation
+from mammoviewer.training.loop import Epoch, Labelled, Schedule, fit, logits_of, probabilities_of
+from mammoviewer.training.metrics import Truth, best_threshold, finite_or_none, macro_area
+from mammoviewer.training.spec import TrainingSpec
+
+Emit: TypeAlias = Callable[[Mapping[str, Any]], None]
+
+CANDIDATES = (Hyperparameters(15, 1, 0.1), Hyperparameters(15, 1, 0.0), Hyperparameters(15, 3, 0.05))
+AUGMENTATION = Augmentation()
+FILMS = "films"
+"""The setting that names a folder of mini-MIAS films, on which the finished model is tried out."""
+_INNER_FOLDS = 4
+
+
+@dataclass(frozen=True)
+class RecipeSettings:
+    """What ``--set`` may change: epochs of the experts, epochs of each trial of the search, experts, outer folds."""
+
+    epochs: int = 30
+    search_epochs: int = 8
+    experts: int = 1
+    outer_folds: int = 5
+
+    @classmethod
+    def from_spec(cls, spec: TrainingSpec) -> RecipeSettings:
+        """Return the settings of a spec.
+
+        Raises
+        ------
+        TrainingError
+            A setting is not known or is not a positive whole number.
+        """
+        parameters = {key: value for key, value in spec.parameters.items() if key != FILMS}
+        unknown = set(parameters) - set(asdict(cls()))
+        if unknown:
+            known = ", ".join(asdict(cls()))
+            raise TrainingError(f"the recipe has no setting {sorted(unknown)[0]!r}", hint=f"its settings: {known}")
+        values = {key: value for key, value in parameters.items() if isinstance(value, int) and value > 0}
+        if len(values) != len(parameters) or values.get("outer_folds", 2) < 2:
+            raise TrainingError("the settings of the recipe are positive whole numbers")
+        return cls(**values)
+
+
+@dataclass(frozen=True, eq=False)
+class FoldOutcome:
+    """What the search chose in one fold."""
+
+    parameters: Hyperparameters
+    threshold: float
+
+
+@dataclass(frozen=True, eq=False)
+class RecipeOutcome:
+    """The committee, and every patch's probability (of class 1) by a committee that had not seen its case."""
+
+    patches: PatchSet
+    groups: tuple[str, ...]
+    duplicates: int
+    folds: tuple[Fold, ...]
+    outcomes: tuple[FoldOutcome, ...]
+    held_out: DoubleArray
+    single_expert: DoubleArray
+    final: FoldOutcome
+    network: Committee
+
+    @property
+    def truth(self) -> Truth:
+        """Return the labels as int64 (n,)."""
+        return np.asarray(self.patches.labels, dtype=np.int64)
+
+    @property
+    def thresholds(self) -> DoubleArray:
+        """Return for each patch the threshold that its fold chose without it."""
+        result = np.empty(len(self.patches))
+        for fold, outcome in zip(self.folds, self.outcomes, strict=True):
+            result[fold.test] = outcome.threshold
+        return result
+
+
+class MicrocalcRecipe:
+    """One run of the recipe over a data set; tells of every epoch."""
+
+    def __init__(self, spec: TrainingSpec, emit: Emit) -> None:
+        self._spec = spec
+        self._settings = RecipeSettings.from_spec(spec)
+        self._emit = emit
+        self._data = load_infn(spec.data)
+        pictures = torch.from_numpy(self._data.images.astype(np.float32) / 255.0)[:, None]
+        self._tensors = Labelled(pictures, torch.tensor(self._data.labels))
+        pairs = near_duplicates(self._data.images)
+        self._duplicates = len(pairs)
+        self._groups = merged_groups(self._data.groups, pairs)
+        self._work_done = 0.0
+        self._started = time.monotonic()
+
+    def run(self) -> RecipeOutcome:
+        """Run the outer folds, then train the committee on everything."""
+        folds = self._split(np.arange(len(self._data)), self._settings.outer_folds, self._spec.seed)
+        held_out = np.full(len(self._data), np.nan)
+        single = np.full(len(self._data), np.nan)
+        outcomes = []
+        for number, fold in enumerate(folds, start=1):
+            text = f"fold {number} of {len(folds)}"
+            self._emit({"event": "fold", "fold": number, "folds": len(folds), "text": text, "fraction": self._done()})
+            outcome = self._search(fold.train, number)
+            experts = self._experts(fold.train, outcome.parameters, number, validation=fold.test)
+            pictures = self._tensors.pictures[torch.from_numpy(fold.test)]
+            held_out[fold.test] = probabilities_of(logits_of(Committee(experts).eval(), pictures))[:, 1]
+            single[fold.test] = probabilities_of(logits_of(experts[0], pictures))[:, 1]
+            outcomes.append(outcome)
+        self._emit({"event": "log", "text": "training on all cases", "fraction": self._done()})
+        everything = np.arange(len(self._data))
+        final = self._search(everything, 0)
+        network = Committee(self._experts(everything, final.parameters, 0)).eval()
+        return RecipeOutcome(
+            self._data, self._groups, self._duplicates, folds, tuple(outcomes), held_out, single, final, network
+        )
+
+    def _split(self, indices: IndexArray, folds: int, seed: int) -> tuple[Fold, ...]:
+        labels = [self._data.labels[i] for i in indices.tolist()]
+        groups = [self._groups[i] for i in indices.tolist()]
+        return tuple(Fold(indices[f.train], indices[f.test]) for f in grouped_folds(labels, groups, folds, seed))
+
+    def _search(self, indices: IndexArray, fold: int) -> FoldOutcome:
+        """Choose hyperparameters by the validation loss of short trials, then the threshold by a full training.
+
+        Both on a quarter of the cases of ``indices``, which the trainings do not see.
+        """
+        inner = self._split(indices, _INNER_FOLDS, self._spec.seed + 100 + fold)[0]
+        losses = [self._last_epoch(inner, candidate, self._settings.search_epochs, fold)[0] for candidate in CANDIDATES]
+        chosen = CANDIDATES[int(np.argmin(losses))]
+        scores = self._last_epoch(inner, chosen, self._settings.epochs, fold)[1]
+        truth = np.asarray([self._data.labels[i] for i in inner.test.tolist()], dtype=np.int64)
+        return FoldOutcome(chosen, float(np.clip(best_threshold(truth, scores), 0.2, 0.8)))
+
+    def _last_epoch(
+        self, split: Fold, parameters: Hyperparameters, epochs: int, seed: int
+    ) -> tuple[float, DoubleArray]:
+        """Return the validation loss, and the probabilities of class 1 of the validation patches, after training."""
+        seen: list[Epoch] = []
+        self._train(split.train, parameters, epochs=epochs, seed=seed, record=seen.append, validation=split.test)
+        last = seen[-1]
+        if last.validation_loss is None or last.probabilities is None:
+            raise TrainingError("there are too few cases to hold any out")
+        return last.validation_loss, last.probabilities[:, 1]
+
+    def _experts(
+        self,
+        train: IndexArray,
+        parameters: Hyperparameters,
+        fold: int,
+        validation: IndexArray | None = None,
+    ) -> list[MicrocalcHypermodel]:
+        """Train the committee; ``validation`` is only for the curves that are shown."""
+        epochs, count = self._settings.epochs, self._settings.experts
+        seeds = [fold + 1000 * index for index in range(count)]
+        return [
+            self._train(train, parameters, epochs=epochs, seed=seed, record=lambda _: None, validation=validation)
+            for seed in seeds
+        ]
+
+    def _train(
+        self,
+        train: IndexArray,
+        parameters: Hyperparameters,
+        *,
+        epochs: int,
+        seed: int,
+        record: Callable[[Epoch], None],
+        validation: IndexArray | None,
+    ) -> MicrocalcHypermodel:
+        torch.manual_seed(self._spec.seed + seed)
+        network = MicrocalcHypermodel(parameters)
+        held_out = None if validation is None else self._tensors.subset(torch.from_numpy(validation))
+
+        def on_epoch(epoch: Epoch) -> bool:
+            record(epoch)
+            self._work_done += len(train)
+            self._tell(epoch, epochs, held_out)
+            return True
+
+        fit(
+            network,
+            self._tensors.subset(torch.from_numpy(train)),
+            schedule=Schedule(epochs),
+            augmentation=AUGMENTATION,
+            seed=self._spec.seed + seed,
+            validation=held_out,
+            on_epoch=on_epoch,
+        )
+        return network
+
+    def _tell(self, epoch: Epoch, epochs: int, held_out: Labelled | None) -> None:
+        auc = None
+        if held_out is not None and epoch.probabilities is not None:
+            auc = finite_or_none(macro_area(held_out.labels.numpy(), epoch.probabilities))
+        done = self._done()
+        self._emit(
+            {
+                "event": "epoch",
+                "epoch": epoch.number,
+                "epochs": epochs,
+                "loss": epoch.loss,
+                "validation_loss": epoch.validation_loss,
+                "auc": auc,
+                "learning_rate": epoch.learning_rate,
+                "fraction": done,
+                "seconds_left": (time.monotonic() - self._started) * (1 - done) / max(done, 1e-6),
+            }
+        )
+
+    def _done(self) -> float:
+        """Return the share of all pictures that are to pass that have passed."""
+        count, settings = len(self._data), self._settings
+        train_share = 1 - 1 / settings.outer_folds
+        inner_share = 1 - 1 / _INNER_FOLDS
+        inner = inner_share * (len(CANDIDATES) * settings.search_epochs + settings.epochs)
+        one = settings.experts * settings.epochs + inner
+        return min(self._work_done / (count * one * (settings.outer_folds * train_share + 1)), 1.0)
+
+
+def thresholds_of(outcomes: Sequence[FoldOutcome]) -> list[float]:
+    """Return the thresholds of the folds, rounded for reports."""
+    return [round(outcome.threshold, 3) for outcome in outcomes]

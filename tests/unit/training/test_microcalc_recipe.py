@@ -1,0 +1,126 @@
+"""The recipe on a tiny made-up set with the form of the real one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
+
+from mammoviewer.base.errors import TrainingError  # noqa: E402
+from mammoviewer.inference.manifest import load_manifest, verify_files  # noqa: E402
+from mammoviewer.training.film_check import check_films  # noqa: E402
+from mammoviewer.training.microcalc_recipe import MicrocalcRecipe  # noqa: E402
+from mammoviewer.training.microcalc_report import PREPROCESSING, bundle_facts  # noqa: E402
+from mammoviewer.training.recipes import run_recipe  # noqa: E402
+from mammoviewer.training.spec import TrainingSpec  # noqa: E402
+
+FAST = {"epochs": 2, "search_epochs": 1, "experts": 1, "outer_folds": 2}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("infn")
+    generator = np.random.default_rng(0)
+    lines = ["file,label,case"]
+    for number in range(32):
+        image = generator.normal(90, 4, (60, 60))
+        if number % 2:
+            image[tuple(generator.integers(5, 55, (2, 15)))] += 120
+        name = f"{number % 2}_{number}.png"
+        assert cv2.imwrite(str(folder / name), image.clip(0, 255).astype(np.uint8))
+        lines.append(f"{name},{number % 2},case{number // 2}")
+    # the same picture in another case
+    repeated = cv2.imread(str(folder / "1_1.png"), cv2.IMREAD_UNCHANGED)
+    assert cv2.imwrite(str(folder / "again.png"), np.ascontiguousarray(np.rot90(repeated)))
+    lines.append("again.png,1,case9")
+    (folder / "patches.csv").write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+def make_spec(data: Path, output: Path, **parameters: Any) -> TrainingSpec:
+    return TrainingSpec(
+        kind="recipe",
+        data=data,
+        output=output,
+        name="small",
+        recipe="microcalc-hypermodel",
+        parameters={**FAST, **parameters},
+    )
+
+
+def test_every_patch_is_judged_by_experts_that_never_saw_its_case(data: Path, tmp_path: Path) -> None:
+    events: list[Mapping[str, Any]] = []
+    outcome = MicrocalcRecipe(make_spec(data, tmp_path), events.append).run()
+    assert outcome.duplicates == 1
+    assert len(set(outcome.patches.groups)) - len(set(outcome.groups)) == 1
+    for fold in outcome.folds:
+        assert not {outcome.groups[i] for i in fold.train} & {outcome.groups[i] for i in fold.test}
+    assert not np.isnan(outcome.held_out).any()
+    assert np.array_equal(outcome.held_out, outcome.single_expert)
+    epochs = [event for event in events if event["event"] == "epoch"]
+    assert epochs[-1]["fraction"] == pytest.approx(1.0, abs=0.1)
+    facts = bundle_facts(make_spec(data, tmp_path), outcome)
+    assert facts.metrics["near_duplicate_pairs"] == 1
+    assert f"AUC | {facts.metrics['auc']:.3f}" in facts.card
+    assert "--set experts=1" in facts.card
+    assert json.loads(json.dumps(facts.metrics, allow_nan=False))
+
+
+def test_the_recipe_writes_and_replaces_a_model(data: Path, tmp_path: Path) -> None:
+    output = tmp_path / "small"
+    for _ in range(2):
+        metrics = run_recipe(make_spec(data, output), lambda _: None)
+        manifest = load_manifest(output)
+        verify_files(manifest)
+        assert dict(manifest.metrics) == metrics
+    assert manifest.outputs.positive_class == "microcalcification"
+    assert [path.name for path in tmp_path.iterdir()] == ["small"]
+
+
+@pytest.mark.parametrize("parameters", [{"speed": 3}, {"epochs": 0}, {"experts": 1.5}, {"outer_folds": 1}])
+def test_settings_that_are_none_are_refused(data: Path, tmp_path: Path, parameters: dict[str, Any]) -> None:
+    with pytest.raises(TrainingError):
+        MicrocalcRecipe(make_spec(data, tmp_path, **parameters), lambda _: None)
+
+
+def test_unknown_recipes_and_foreign_outputs_are_refused(data: Path, tmp_path: Path) -> None:
+    unknown = TrainingSpec(kind="recipe", data=data, output=tmp_path / "x", name="x", recipe="soup")
+    with pytest.raises(TrainingError, match="soup"):
+        run_recipe(unknown, lambda _: None)
+    with pytest.raises(TrainingError, match="exists"):
+        run_recipe(make_spec(data, tmp_path), lambda _: None)
+
+
+class BrightSpots(torch.nn.Module):
+    """Calls a patch positive when it has a very bright pixel."""
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return (pictures.amax(dim=(1, 2, 3))[:, None] - 0.9) * 100, pictures
+
+
+def test_films_are_counted_by_patch_and_by_place(tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:1024, :1024]
+    breast = ((rows - 512) / 400.0) ** 2 + (columns / 600.0) ** 2 < 1
+    plain = np.where(breast, 100, 0).astype(np.uint8)
+    marked = plain.copy()
+    marked[500:503, 300:303] = 255
+    for name, film in (("mdb001", plain), ("mdb003", marked)):
+        assert cv2.imwrite(str(tmp_path / f"{name}.png"), film)
+    # y counts from the bottom: row 501 is y 523
+    lines = "mdb001 G NORM\nmdb003 G CALC M 301 523 10\nmdb003 G CALC M 301 700 10\n"
+    (tmp_path / "Info.txt").write_text(lines, encoding="latin-1")
+    result = check_films(tmp_path, BrightSpots(), steps=PREPROCESSING, pixel_size_mm=0.085, threshold=0.5)  # type: ignore[arg-type]
+    assert result == {
+        "normal_films": 1,
+        "normal_patches_marked": 0.0,
+        "calcifications": 2,
+        "calcifications_marked": 0.5,
+    }
