@@ -1,0 +1,1 @@
+"""Application state without Qt: open studies, one state per image, edits, jobs in flight, settings."""

@@ -1,0 +1,166 @@
+"""Classifier runs over the open images: heatmaps, peaks and explanations, made in the background and kept."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from psygnal import Signal
+
+from mammoviewer.base.notices import Notice
+from mammoviewer.base.progress import Progress, subprogress
+from mammoviewer.dicom.image import Image
+from mammoviewer.inference.cam import Cam, cam_for_image, cam_for_patch
+from mammoviewer.inference.detections import Detection
+from mammoviewer.inference.heatmap import Heatmap
+from mammoviewer.inference.onnx_session import OnnxModel
+from mammoviewer.inference.predict import predict_image, prepare_frame
+from mammoviewer.inference.registry import ModelRegistry
+from mammoviewer.jobs.job import Job
+from mammoviewer.jobs.thread_runner import ThreadRunner
+from mammoviewer.session.outcome import notice_of
+
+_Key = tuple[str, int, str]
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """One run: an image, its frames in the order in which they are wanted, and a model by name."""
+
+    image: Image
+    frames: tuple[int, ...]
+    model: str
+    override: bool = False
+
+
+class HeatmapRuns:
+    """Starts runs and keeps what they found, by image, frame and model.
+
+    Signals (emitted on a worker's thread): ``changed(identity, frame)`` when there is a new or more complete heatmap,
+    CAM or list of detections; ``notice(Notice)`` when something should be said.
+    """
+
+    changed = Signal(str, int)
+    notice = Signal(Notice)
+
+    def __init__(self, runner: ThreadRunner, registry: ModelRegistry, *, threads: int = 0) -> None:
+        self._runner = runner
+        self._threads = threads or None
+        self._registry = registry
+        self._models: dict[str, OnnxModel] = {}
+        self._heatmaps: dict[_Key, Heatmap] = {}
+        self._detections: dict[_Key, tuple[Detection, ...]] = {}
+        self._cams: dict[_Key, Cam | Heatmap] = {}
+        self._started: dict[str, tuple[RunRequest, Job]] = {}
+        self._lock = threading.Lock()
+
+    def model(self, name: str) -> OnnxModel:
+        """Return the loaded model; made at the first use, so call this on a worker's thread.
+
+        Raises
+        ------
+        ModelError
+            If there is no such model or it cannot be loaded.
+        """
+        manifest = self._registry.get(name)
+        with self._lock:
+            loaded = self._models.get(manifest.identity)
+            if loaded is None:
+                loaded = self._models[manifest.identity] = OnnxModel(manifest, threads=self._threads)
+            return loaded
+
+    def heatmap(self, identity: str, frame: int, model: str) -> Heatmap | None:
+        """Return the heatmap there is now; it may be partial."""
+        return self._heatmaps.get((identity, frame, model))
+
+    def detections(self, identity: str, frame: int, model: str) -> tuple[Detection, ...]:
+        """Return the peaks of a finished heatmap."""
+        return self._detections.get((identity, frame, model), ())
+
+    def cam(self, identity: str, frame: int, model: str) -> Cam | Heatmap | None:
+        """Return the explanation asked for last on this frame."""
+        return self._cams.get((identity, frame, model))
+
+    def slice_scores(self, image: Image, model: str) -> tuple[float | None, ...]:
+        """Return per frame the largest score of its heatmap, None where there is none."""
+        identity = image.attributes.identity
+        maps = (self._heatmaps.get((identity, frame, model)) for frame in range(image.attributes.frames))
+        return tuple(found.maximum if found is not None else None for found in maps)
+
+    def start(self, request: RunRequest) -> Job:
+        """Run a model over the frames of an image; a newer run on the same image replaces this one."""
+        identity = request.image.attributes.identity
+
+        def work(progress: Progress) -> None:
+            model = self.model(request.model)
+            for number, frame in enumerate(request.frames):
+                part = subprogress(progress, number / len(request.frames), (number + 1) / len(request.frames))
+                self._run_frame(request, model, frame, part)
+
+        name = f"Heatmap {request.image.attributes.view.label}".strip()
+        job = self._runner.submit(name, work, key=("heatmap", identity), priority=1, on_done=self._tell)
+        self._started[identity] = (request, job)
+        return job
+
+    def is_coming(self, identity: str, frame: int, model: str) -> bool:
+        """Return whether a run that is not over will bring (the rest of) this heatmap."""
+        if identity not in self._started:
+            return False
+        request, job = self._started[identity]
+        return request.model == model and frame in request.frames and not job.state.final
+
+    def stop(self, model: str) -> None:
+        """Cancel the runs of a model; call before it is removed."""
+        for request, job in self._started.values():
+            if request.model == model:
+                job.cancel()
+
+    def _run_frame(self, request: RunRequest, model: OnnxModel, frame: int, progress: Progress) -> None:
+        identity = request.image.attributes.identity
+        key = (identity, frame, request.model)
+
+        def partial(heatmap: Heatmap) -> None:
+            self._heatmaps[key] = heatmap
+            self.changed.emit(identity, frame)
+
+        prediction = predict_image(
+            request.image, frame, model, on_partial=partial, progress=progress, override=request.override
+        )
+        self._heatmaps[key] = prediction.heatmap
+        self._detections[key] = prediction.detections
+        self.changed.emit(identity, frame)
+
+    def explain_patch(self, image: Image, frame: int, model: str, row: float, column: float) -> Job:
+        """Make the Grad-CAM of the patch centred on a stored point; the newest request wins."""
+        identity = image.attributes.identity
+
+        def work(progress: Progress) -> None:
+            loaded = self.model(model)
+            progress(0.2, "patch")
+            prepared = prepare_frame(image, frame, loaded.manifest)
+            self._cams[identity, frame, model] = cam_for_patch(prepared, loaded, row, column)
+            self.changed.emit(identity, frame)
+
+        return self._runner.submit("Grad-CAM of a patch", work, key="cam", priority=3, on_done=self._tell)
+
+    def explain_image(self, image: Image, frame: int, model: str) -> Job:
+        """Make the Grad-CAM of the whole image, blended from its patches."""
+        identity = image.attributes.identity
+
+        def work(progress: Progress) -> None:
+            loaded = self.model(model)
+            prepared = prepare_frame(image, frame, loaded.manifest)
+            self._cams[identity, frame, model] = cam_for_image(prepared, loaded, progress=progress)
+            self.changed.emit(identity, frame)
+
+        return self._runner.submit("Grad-CAM of the image", work, key="cam", priority=2, on_done=self._tell)
+
+    def forget_models(self) -> None:
+        """Drop loaded models, after the models folder changed."""
+        with self._lock:
+            self._models.clear()
+
+    def _tell(self, job: Job) -> None:
+        notice = notice_of(job)
+        if notice is not None:
+            self.notice.emit(notice)

@@ -1,0 +1,315 @@
+"""From frames to pictures that a viewport can draw: decoding, filtering and look-ahead, never on the caller's thread.
+
+A picture is an array of integers with the facts needed to turn them into greys. Unfiltered, it is the decoded frame
+itself. Filtered, it first comes at about screen resolution and then again at full resolution.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+import numpy as np
+from psygnal import Signal
+
+from mammoviewer.base.arrays import ByteArray, StoredArray, WordArray
+from mammoviewer.base.errors import MammoViewerError
+from mammoviewer.base.notices import Notice
+from mammoviewer.base.progress import Progress
+from mammoviewer.dicom.attributes import ImageAttributes
+from mammoviewer.dicom.image import Image
+from mammoviewer.imaging.filter_chain import FilterChain, filter_stored
+from mammoviewer.imaging.resample import extract
+from mammoviewer.imaging.voi import Padding, Rescale, Voi, VoiFunction, Window, auto_window, display_lut
+from mammoviewer.jobs.job import Job, JobState
+from mammoviewer.jobs.thread_runner import ThreadRunner
+from mammoviewer.session.viewer_state import ViewerState
+
+PREVIEW_PIXELS = 1_000_000
+"""A filtered picture is first made with about this many pixels."""
+HALVED_FROM = 2_000_000
+"""Frames of so many pixels come with a copy of half the size, so that a fitted view is averaged in a few ms."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """Pixels ready for the grey look-up.
+
+    Attributes
+    ----------
+    pixels
+        Integers, shape (rows, columns) in stored orientation.
+    scale
+        Picture pixels per stored pixel; 1 at full resolution.
+    first, count
+        The range of values that ``pixels`` may hold: ``first`` .. ``first + count - 1``.
+    rescale
+        From picture values to the input of the VOI.
+    padding
+        Picture values that stay black.
+    window
+        The window that suits the pixels when the filters moved the grey scale (wavelet detail), else None.
+    reference
+        The window of the unfiltered image that ``window`` stands for: what the reader makes of the one is done to the
+        other, so that dragging works on filtered pictures too.
+    half
+        The same picture averaged to half the size, for views that shrink it by two and more; None if there is none.
+    """
+
+    pixels: StoredArray
+    scale: float
+    first: int
+    count: int
+    rescale: Rescale
+    padding: Padding | None
+    window: Window | None = None
+    reference: Window | None = None
+    half: StoredArray | None = None
+
+    def lookup(self, voi: Voi, *, inverse: bool, bits: int = 8) -> ByteArray | WordArray:
+        """Return the grey look-up table for this picture, as :func:`imaging.voi.display_lut` makes it."""
+        return display_lut(
+            self.first,
+            self.count,
+            voi=self._moved(voi),
+            rescale=self.rescale,
+            inverse=inverse,
+            padding=self.padding,
+            bits=bits,
+        )
+
+    def _moved(self, voi: Voi) -> Voi:
+        """Return the reader's transform on the scale of the pixels."""
+        if self.window is None or self.reference is None:
+            return voi
+        if not isinstance(voi, Window):
+            return self.window
+        ratio = self.window.width / self.reference.width
+        center = self.window.center + (voi.center - self.reference.center) * ratio
+        return Window(center, max(voi.width * ratio, 1e-6), VoiFunction.LINEAR_EXACT, voi.explanation)
+
+
+def plain_picture(attributes: ImageAttributes, stored: StoredArray, half: StoredArray | None = None) -> Picture:
+    """Return the decoded frame as a picture."""
+    first, count = attributes.value_range
+    return Picture(stored, 1.0, first, count, attributes.rescale, attributes.padding, half=half)
+
+
+def halved(pixels: StoredArray) -> StoredArray | None:
+    """Return ``pixels`` averaged to half the size; None where that would save nothing."""
+    if pixels.size < HALVED_FROM:
+        return None
+    rows, columns = pixels.shape
+    return extract(
+        pixels, (0.0, float(rows)), (0.0, float(columns)), ((rows + 1) // 2, (columns + 1) // 2), interpolation="linear"
+    )
+
+
+def filtered_picture(
+    attributes: ImageAttributes, stored: StoredArray, chain: FilterChain, *, scale: float = 1.0
+) -> Picture:
+    """Return the frame after ``chain``, requantised to 16 bits; 0 is kept for padding.
+
+    Parameters
+    ----------
+    stored
+        Shape (rows, columns), as decoded.
+    scale
+        Picture pixels per stored pixel, at most 1; the frame is area-averaged to this size before filtering.
+    """
+    rows, columns = stored.shape
+    source = stored
+    if scale < 1.0:
+        size = (max(1, round(rows * scale)), max(1, round(columns * scale)))
+        source = extract(stored, (0.0, float(rows)), (0.0, float(columns)), size, interpolation="linear")
+    padded = np.zeros(source.shape, bool)
+    if attributes.padding is not None:
+        padded = (source >= attributes.padding.low) & (source <= attributes.padding.high)
+    seen = source[~padded] if not padded.all() else source
+    low, high = float(seen.min()), float(seen.max())
+    values = filter_stored(source, chain, low=low, high=high, scale=scale)
+    bottom, top = float(values.min()), float(values.max())
+    step = max(top - bottom, 1e-6) / 65534.0
+    pixels = (np.rint((values - bottom) / step) + 1).astype(np.uint16)
+    pixels[padded] = 0
+    rescale = Rescale(
+        attributes.rescale.slope * step,
+        attributes.rescale.slope * (bottom - step) + attributes.rescale.intercept,
+    )
+    padding = Padding(0, 0)
+    window = auto_window(pixels, padding=padding, rescale=rescale) if _moves_greys(chain) else None
+    return Picture(pixels, scale, 0, 65536, rescale, padding, window, _reference(attributes), halved(pixels))
+
+
+def _reference(attributes: ImageAttributes) -> Window:
+    """Return the window that a reader starts from, or one over all values where the file brings none."""
+    first, count = attributes.value_range
+    offered = attributes.vois_for_frame(0)
+    windows = [voi for voi in offered[:1] if isinstance(voi, Window)]
+    return windows[0] if windows else Window(first + count / 2, float(count))
+
+
+def _moves_greys(chain: FilterChain) -> bool:
+    """Return whether the filters leave greys that a window made for the original does not fit."""
+    return any(
+        step.name == "clahe" or (step.name == "wavelet" and not step.parameters.get("keep_approximation", False))
+        for step in chain
+    )
+
+
+@dataclass(frozen=True)
+class _Request:
+    """Background work as it was asked for; equal requests are the same work."""
+
+    name: str
+    image: Image
+    frame: int
+    chain: FilterChain
+    key: tuple[object, ...]
+    priority: int
+
+
+_Key = tuple[str, int, FilterChain, bool]
+
+
+class PictureSource:
+    """Pictures by image, frame and filters; what is missing is made in the background, newest request first.
+
+    Signals: ``ready(identity, frame)`` when a better picture can be had; ``failed(identity, frame, notice)``.
+    Both are emitted on a worker's thread.
+    """
+
+    ready = Signal(str, int)
+    failed = Signal(str, int, Notice)
+
+    def __init__(self, runner: ThreadRunner, byte_budget: int = 256 << 20) -> None:
+        self._runner = runner
+        self._budget = byte_budget
+        self._filtered: OrderedDict[_Key, Picture] = OrderedDict()
+        self._halves: OrderedDict[tuple[str, int], StoredArray] = OrderedDict()
+        self._bad: set[tuple[str, int]] = set()
+        self._in_flight: dict[tuple[object, ...], _Request] = {}
+        self._lock = threading.Lock()
+
+    def picture(self, state: ViewerState) -> Picture | None:
+        """Return the best picture there is now for a view and ask for a better one; never blocks."""
+        image, frame, chain = state.image, state.frame, state.active_filters
+        identity = image.attributes.identity
+        if (identity, frame) in self._bad:
+            return None
+        if not chain:
+            plain = self.plain(image, frame)
+            if plain is not None:
+                return plain
+            self._submit(image, frame, ("frame", identity), priority=2)
+            return None
+        full = self._lookup((identity, frame, chain, True))
+        if full is not None:
+            return full
+        preview = self._lookup((identity, frame, chain, False))
+        if preview is None:
+            self._submit_filtered(image, frame, chain, full=False)
+        else:
+            self._submit_filtered(image, frame, chain, full=True)
+        return preview
+
+    def plain(self, image: Image, frame: int) -> Picture | None:
+        """Return the unfiltered picture of a frame if it is at hand; asks for nothing."""
+        stored = image.cached_frame(frame)
+        if stored is None:
+            return None
+        with self._lock:
+            half = self._halves.get((image.attributes.identity, frame))
+        if half is None and stored.size >= HALVED_FROM:
+            return None
+        return plain_picture(image.attributes, stored, half)
+
+    def prefetch(self, image: Image, frames: list[int]) -> None:
+        """Decode frames that will probably be wanted next, when nothing else is to be done."""
+        identity = image.attributes.identity
+        for frame in frames:
+            if 0 <= frame < image.attributes.frames and self.plain(image, frame) is None:
+                self._submit(image, frame, ("ahead", identity, frame), priority=0)
+
+    def stored(self, state: ViewerState) -> StoredArray | None:
+        """Return the decoded frame of a view if it is at hand; for the value under the cursor."""
+        return state.image.cached_frame(state.frame)
+
+    def forget_failures(self, identities: Collection[str]) -> None:
+        """Try what could not be shown of these images again when it is next asked for: a disk may be back."""
+        with self._lock:
+            forgotten = [key for key in self._bad if key[0] in identities]
+            self._bad.difference_update(forgotten)
+        for identity, frame in forgotten:
+            self.ready.emit(identity, frame)
+
+    def is_bad(self, state: ViewerState) -> bool:
+        """Return whether the frame of a view could not be decoded or filtered."""
+        return (state.image.attributes.identity, state.frame) in self._bad
+
+    def _lookup(self, key: _Key) -> Picture | None:
+        with self._lock:
+            found = self._filtered.get(key)
+            if found is not None:
+                self._filtered.move_to_end(key)
+            return found
+
+    def _keep(self, key: _Key, picture: Picture) -> None:
+        with self._lock:
+            self._filtered[key] = picture
+            used = sum(p.pixels.nbytes for p in self._filtered.values())
+            while used > self._budget and len(self._filtered) > 1:
+                used -= self._filtered.popitem(last=False)[1].pixels.nbytes
+
+    def _keep_half(self, key: tuple[str, int], half: StoredArray) -> None:
+        with self._lock:
+            self._halves[key] = half
+            self._halves.move_to_end(key)
+            used = sum(held.nbytes for held in self._halves.values())
+            while used > self._budget and len(self._halves) > 1:
+                used -= self._halves.popitem(last=False)[1].nbytes
+
+    def _submit(self, image: Image, frame: int, key: tuple[object, ...], *, priority: int) -> None:
+        def decode(progress: Progress) -> None:
+            half = halved(image.frame(frame))
+            if half is not None:
+                self._keep_half((image.attributes.identity, frame), half)
+
+        self._run(decode, _Request("Decode", image, frame, (), key, priority))
+
+    def _submit_filtered(self, image: Image, frame: int, chain: FilterChain, *, full: bool) -> None:
+        attributes = image.attributes
+
+        def apply(progress: Progress) -> None:
+            stored = image.frame(frame)
+            progress(0.3, "filter")
+            scale = 1.0 if full else min(1.0, math.sqrt(PREVIEW_PIXELS / stored.size))
+            picture = filtered_picture(attributes, stored, chain, scale=scale)
+            self._keep((attributes.identity, frame, chain, full or scale == 1.0), picture)
+
+        key = ("filter", attributes.identity)
+        self._run(apply, _Request("Filter", image, frame, chain, key, 1 if full else 2))
+
+    def _run(self, work: Callable[[Progress], None], request: _Request) -> None:
+        """Start the work unless the very same is under way: a repaint asks again and must not start anew."""
+        identity, frame = request.image.attributes.identity, request.frame
+        with self._lock:
+            if self._in_flight.get(request.key) == request:
+                return
+            self._in_flight[request.key] = request
+
+        def done(job: Job) -> None:
+            with self._lock:
+                if self._in_flight.get(request.key) == request:
+                    del self._in_flight[request.key]
+            if job.state is JobState.DONE:
+                self.ready.emit(identity, frame)
+            elif isinstance(job.error, MammoViewerError) and job.state is JobState.FAILED:
+                with self._lock:
+                    self._bad.add((identity, frame))
+                self.failed.emit(identity, frame, Notice.from_error(job.error))
+
+        self._runner.submit(request.name, work, key=request.key, priority=request.priority, on_done=done)

@@ -1,0 +1,188 @@
+"""The user's settings: each declared once, with type, default, bounds and description.
+
+They are kept as JSON with a schema version. A file of an older version is migrated; one that cannot be read is kept
+aside as ``settings.json.bad`` and the defaults apply; a single value that does not fit falls back to its default.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from psygnal import Signal
+
+from mammoviewer.base.errors import SettingsError
+from mammoviewer.base.notices import Notice, Severity
+from mammoviewer.base.paths import settings_path, write_text_atomically
+from mammoviewer.session.settings_values import checked, option
+
+SCHEMA_VERSION = 1
+RECENT_LIMIT = 12
+
+COLORMAPS = ("inferno", "viridis", "cividis", "magma")
+CORNER_TEXTS = ("full", "minimal", "off")
+
+Section = TypeVar("Section")
+Migration = Callable[[dict[str, Any]], dict[str, Any]]
+
+MIGRATIONS: tuple[Migration, ...] = ()
+"""Entry *n* turns a document of version *n* + 1 into one of version *n* + 2."""
+
+
+@dataclass(frozen=True)
+class WindowSettings:
+    """How images and overlays are shown."""
+
+    overlay_opacity: float = option(0.5, "Opacity of model overlays", minimum=0.0, maximum=1.0)
+    overlay_threshold: float = option(0.5, "Score below which a model overlay is transparent", minimum=0.0, maximum=1.0)
+    colormap: str = option("inferno", "Colour map of model overlays", choices=COLORMAPS)
+    overlay_contours: bool = option(False, "Draw model overlays as contours only")
+    corner_text: str = option("full", "Text in the corners of a viewport", choices=CORNER_TEXTS)
+    wheel_inverts: bool = option(False, "Turn the wheel the other way when scrolling slices")
+    cine_rate: float = option(15.0, "Slices a second while the cine plays", minimum=1.0, maximum=60.0)
+
+
+@dataclass(frozen=True)
+class PerformanceSettings:
+    """How much of the computer is used."""
+
+    cache_budget_mib: int = option(1024, "Memory for decoded slices, in MiB", minimum=64, maximum=262_144)
+    threads: int = option(0, "Threads for models; 0 lets the program choose", minimum=0, maximum=256)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings."""
+
+    window: WindowSettings = field(default_factory=WindowSettings)
+    performance: PerformanceSettings = field(default_factory=PerformanceSettings)
+    reader: str = option("", "Name that is kept with the findings you draw")
+    last_folder: str = option("", "Folder in which the open dialog starts", internal=True)
+    recent: tuple[str, ...] = option((), "Files and folders opened lately, the newest first", internal=True)
+    key_bindings: Mapping[str, str] = option({}, "Keys that differ from the defaults, by name of the act")
+
+    def with_recent(self, path: Path) -> Settings:
+        """Return the settings with ``path`` at the head of the recent list."""
+        text = str(path)
+        others = tuple(entry for entry in self.recent if entry != text)
+        return replace(self, recent=(text, *others)[:RECENT_LIMIT])
+
+
+class SettingsFile:
+    """The settings in force and the file that they are kept in.
+
+    Parameters
+    ----------
+    path
+        The JSON file; the user's own when None. It need not exist.
+    """
+
+    changed = Signal(Settings)
+    """Emitted with the new settings after they were written."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path or settings_path()
+        self.settings, self.notice = load_settings(self.path)
+
+    def update(self, settings: Settings) -> None:
+        """Check, keep and announce new settings (made with ``dataclasses.replace``).
+
+        Raises
+        ------
+        SettingsError
+            If a value does not fit or the file cannot be written; the settings in force then stay.
+        """
+        if settings == self.settings:
+            return
+        save_settings(self.path, settings)
+        self.settings = settings
+        self.changed.emit(settings)
+
+
+def load_settings(path: Path) -> tuple[Settings, Notice | None]:
+    """Return the settings of a file, and a notice where not all of it could be used.
+
+    Never fails: what cannot be used is kept aside or left out, and the defaults apply.
+    """
+    try:
+        document = _migrated(json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse))
+    except FileNotFoundError:
+        return Settings(), None
+    except (OSError, ValueError, SettingsError, RecursionError) as error:
+        return Settings(), _kept_aside(path, error)
+    problems: list[str] = []
+    window = _section(WindowSettings(), document.pop("window", {}), "window.", problems)
+    performance = _section(PerformanceSettings(), document.pop("performance", {}), "performance.", problems)
+    settings = replace(_section(Settings(), document, "", problems), window=window, performance=performance)
+    if not problems:
+        return settings, None
+    text = f"some settings were not valid and have their default: {', '.join(problems)}"
+    return settings, Notice(Severity.CAUTION, text)
+
+
+def save_settings(path: Path, settings: Settings) -> None:
+    """Check and write settings, so that a crash leaves the old file or the new one.
+
+    Raises
+    ------
+    SettingsError
+        If a value does not fit, with its name, or the file cannot be written.
+    """
+    for prefix, section in (("", settings), ("window.", settings.window), ("performance.", settings.performance)):
+        for entry in fields(section):
+            if "description" in entry.metadata:
+                checked(entry, getattr(section, entry.name), prefix)
+    document = {"schema_version": SCHEMA_VERSION, **asdict(settings)}
+    try:
+        write_text_atomically(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    except OSError as error:
+        hint = "check that the folder can be written and the disk is not full"
+        raise SettingsError(f"the settings cannot be written: {error.strerror}", hint=hint, path=path) from error
+    except UnicodeEncodeError as error:
+        raise SettingsError("a setting holds characters that cannot be written", path=path) from error
+
+
+def _migrated(document: object, migrations: tuple[Migration, ...] = MIGRATIONS) -> dict[str, Any]:
+    """Return the document, brought to the newest schema and without its version."""
+    if not isinstance(document, dict):
+        raise SettingsError("the settings are not an object")
+    version = document.pop("schema_version", None)
+    newest = len(migrations) + 1
+    if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= newest:
+        raise SettingsError(f"the settings have a schema_version that this program does not know ({version!r})")
+    for migration in migrations[version - 1 :]:
+        document = migration(document)
+    return document
+
+
+def _section(defaults: Section, values: object, prefix: str, problems: list[str]) -> Section:
+    """Return ``defaults`` with the values that fit; names of the others are added to ``problems``."""
+    if not isinstance(values, dict):
+        problems.append(prefix.rstrip("."))
+        return defaults
+    declared = {entry.name: entry for entry in fields(defaults) if "description" in entry.metadata}  # type: ignore[arg-type]
+    good: dict[str, Any] = {}
+    for name, value in values.items():
+        try:
+            good[name] = checked(declared[name], value, prefix)
+        except (KeyError, SettingsError):
+            problems.append(f"{prefix}{name}"[:60])
+    return replace(defaults, **good)  # type: ignore[type-var]
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not allowed")
+
+
+def _kept_aside(path: Path, error: Exception) -> Notice:
+    target = path.with_name(f"{path.name}.bad")
+    hint = "the file could not be moved aside"
+    with contextlib.suppress(OSError):
+        path.replace(target)
+        hint = f"the old file was kept as {target.name}"
+    reason = error.reason if isinstance(error, SettingsError) else "the settings cannot be read"
+    return Notice(Severity.CAUTION, f"{reason}; the defaults apply", hint)

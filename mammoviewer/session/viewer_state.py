@@ -1,0 +1,141 @@
+"""What a reader has set for one image, and the few things that are set for the whole window.
+
+Every value lives here once; a widget binds to the evented fields (``state.events.frame.connect(...)``) and holds no
+truth of its own. There is one :class:`ViewerState` per image, so that an image keeps its window, zoom and slice when
+it is hung elsewhere.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from psygnal import SignalGroupDescriptor
+
+from mammoviewer.dicom.image import Image
+from mammoviewer.imaging.filter_chain import FilterChain
+from mammoviewer.imaging.geometry import Orientation
+from mammoviewer.imaging.voi import Voi, Window
+
+FIT = 0.0
+"""The zoom that fits the image into its viewport."""
+
+
+class Tool(enum.StrEnum):
+    """What a left drag does."""
+
+    WINDOW = "window"
+    PAN = "pan"
+    ZOOM = "zoom"
+    RECTANGLE = "rectangle"
+    ELLIPSE = "ellipse"
+    POLYGON = "polygon"
+    FREEHAND = "freehand"
+    POINT = "point"
+
+
+class Overlay(enum.StrEnum):
+    """Which model output lies over the image."""
+
+    NONE = "none"
+    HEATMAP = "heatmap"
+    CAM = "cam"
+
+
+@dataclass
+class ViewerState:
+    """The view of one image.
+
+    Attributes
+    ----------
+    image
+        The image that is looked at.
+    frame
+        0-based frame.
+    voi
+        The grey transform in force; one of the file's or one set by hand.
+    inverted
+        The reader's inversion, on top of the file's polarity.
+    orientation
+        From stored to displayed pixels: the hanging orientation, then what the reader flipped or turned.
+    zoom
+        Device pixels per stored pixel; ``FIT`` fits the image.
+    centre
+        Stored (row, column) at the middle of the viewport; ignored while ``zoom`` is ``FIT``.
+    filters, bypass_filters
+        The filter chain, and whether the original is shown for the moment.
+    overlay
+        Which model output is shown.
+    playing
+        Whether the cine runs.
+    window_pending
+        Whether ``voi`` stands in until a window can be made from the pixels, because the file brings none.
+    presentation
+        SOPInstanceUID of the presentation state that is applied, empty for none.
+    side_doubted
+        Whether the pixels disagree with the side that the header tells.
+    """
+
+    image: Image
+    frame: int = 0
+    voi: Voi = field(default_factory=lambda: Window(0.5, 1.0))
+    inverted: bool = False
+    orientation: Orientation = field(default_factory=Orientation)
+    zoom: float = FIT
+    centre: tuple[float, float] = (0.0, 0.0)
+    filters: FilterChain = ()
+    bypass_filters: bool = False
+    overlay: Overlay = Overlay.NONE
+    playing: bool = False
+    window_pending: bool = False
+    side_doubted: bool = False
+    presentation: str = ""
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    @property
+    def frames(self) -> int:
+        """Return the number of frames of the image."""
+        return self.image.attributes.frames
+
+    @property
+    def active_filters(self) -> FilterChain:
+        """Return the filters that apply now; none while the original is shown."""
+        return () if self.bypass_filters else self.filters
+
+    def scroll(self, steps: int) -> None:
+        """Move by ``steps`` frames and stop at the ends."""
+        self.frame = min(max(self.frame + steps, 0), self.frames - 1)
+
+
+@dataclass
+class OverlayStyle:
+    """How model output is drawn, in every viewport."""
+
+    opacity: float = 0.5
+    threshold: float = 0.5
+    colormap: str = "inferno"
+    contours: bool = False
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+
+@dataclass
+class DeskState:
+    """What is set for the window as a whole.
+
+    ``selected_finding`` is the id of a finding or empty; ``label`` is the class that a new region gets;
+    ``corner_text`` is ``full``, ``minimal`` or ``off``.
+    """
+
+    tool: Tool = Tool.WINDOW
+    label: str = "Mass"
+    selected_finding: str = ""
+    show_findings: bool = True
+    show_companions: bool = True
+    corner_text: str = "full"
+    active_identity: str = ""
+    model: str = ""
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()

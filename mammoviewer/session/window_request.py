@@ -1,0 +1,26 @@
+"""What the window is asked to open with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class WindowRequest:
+    """Open the window.
+
+    Attributes
+    ----------
+    paths
+        Files and folders to open; the start page is shown when there are none.
+    pixel_spacing_mm
+        Pixel size for pictures that state none, else None.
+    tour
+        When given, no reader is there: walk the main job through the real window, save a screenshot of each step
+        into this folder, and close.
+    """
+
+    paths: tuple[Path, ...] = ()
+    pixel_spacing_mm: float | None = None
+    tour: Path | None = None

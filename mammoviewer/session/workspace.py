@@ -1,0 +1,285 @@
+"""The open work: studies, the view of each image, findings with their edits, model runs, training, notices.
+
+One workspace serves a window, a notebook or the command line. It starts background work and never waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from psygnal import Signal
+
+from mammoviewer.annotations.annotation_set import AnnotationSet
+from mammoviewer.annotations.edits import Edit
+from mammoviewer.annotations.store import open_store
+from mammoviewer.base.notices import Notice, Severity
+from mammoviewer.base.paths import bundled_models_dir, library_path, user_models_dir
+from mammoviewer.base.progress import Progress, subprogress
+from mammoviewer.dicom.attributes import ImageKind
+from mammoviewer.dicom.companions.records import Companion
+from mammoviewer.dicom.frames import FrameCache
+from mammoviewer.dicom.image import Image
+from mammoviewer.dicom.reader import OpenResult, open_paths
+from mammoviewer.dicom.study import Study, group_studies
+from mammoviewer.imaging.voi import Window, auto_window
+from mammoviewer.inference.registry import ModelRegistry
+from mammoviewer.jobs.job import Job
+from mammoviewer.jobs.thread_runner import ThreadRunner
+from mammoviewer.session.companions import CompanionShelf, belongs
+from mammoviewer.session.edit_stack import EditStack
+from mammoviewer.session.hanging import Stage, hang, load_protocol
+from mammoviewer.session.heatmap_runs import HeatmapRuns
+from mammoviewer.session.outcome import notice_of
+from mammoviewer.session.pictures import PictureSource
+from mammoviewer.session.settings import Settings
+from mammoviewer.session.side_check import can_be_checked, doubt, side_disagrees
+from mammoviewer.session.training_runs import TrainingRuns
+from mammoviewer.session.viewer_state import DeskState, OverlayStyle, ViewerState
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Files and folders that were opened in one go, with the pixel size stated for pictures that bring none."""
+
+    paths: tuple[Path, ...]
+    pixel_spacing_mm: float | None = None
+
+
+class Workspace:
+    """All state of a session.
+
+    Signals: ``studies_changed()``, ``stage_changed()``, ``notice(Notice)``. Those that follow from background work
+    are emitted on a worker's thread.
+
+    Parameters
+    ----------
+    settings
+        The user's settings.
+    library
+        The SQLite file of annotations; the user's library when None.
+    """
+
+    studies_changed = Signal()
+    stage_changed = Signal()
+    notice = Signal(Notice)
+
+    def __init__(self, settings: Settings, *, library: Path | None = None) -> None:
+        self.settings = settings
+        self.desk = DeskState()
+        self.desk.corner_text = settings.window.corner_text
+        self.style = OverlayStyle(
+            opacity=settings.window.overlay_opacity,
+            threshold=settings.window.overlay_threshold,
+            colormap=settings.window.colormap,
+            contours=settings.window.overlay_contours,
+        )
+        self.registry = ModelRegistry([bundled_models_dir(), user_models_dir()])
+        self.cache = FrameCache(settings.performance.cache_budget_mib << 20)
+        self.decoding = ThreadRunner(2, "decode")
+        self.computing = ThreadRunner(1, "compute")
+        self.pictures = PictureSource(self.decoding)
+        self.shelf = CompanionShelf(self.decoding)
+        self.heatmaps = HeatmapRuns(self.computing, self.registry, threads=settings.performance.threads)
+        self.annotations = AnnotationSet()
+        self.edits = EditStack(self.annotations)
+        self.store, self.library_notice = open_store(library or library_path())
+        self.store.attach(self.annotations)
+        self.training = TrainingRuns(self.registry)
+        self.studies: tuple[Study, ...] = ()
+        self.study: Study | None = None
+        self.opened: tuple[Opened, ...] = ()
+        self.stages: tuple[Stage, ...] = ()
+        self.stage_index = 0
+        self._states: dict[str, ViewerState] = {}
+        self.heatmaps.notice.connect(self.notice.emit)
+        self.shelf.notice.connect(self.notice.emit)
+        self.pictures.failed.connect(lambda identity, frame, notice: self.notice.emit(notice))
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """Return every open image, study by study."""
+        return tuple(image for study in self.studies for image in study.images)
+
+    @property
+    def stage(self) -> Stage | None:
+        """Return the stage that is hung, None when nothing is open."""
+        return self.stages[self.stage_index] if self.stages else None
+
+    @property
+    def active(self) -> ViewerState | None:
+        """Return the state of the image the reader works on."""
+        return self._states.get(self.desk.active_identity)
+
+    def state(self, identity: str) -> ViewerState:
+        """Return the view of an open image, by its identity."""
+        return self._states[identity]
+
+    def companions(self, identity: str) -> tuple[Companion, ...]:
+        """Return what other objects, and the header's overlays and shutters, say about an open image."""
+        return self.shelf.of(self._states[identity].image)
+
+    def is_open(self, identity: str) -> bool:
+        """Return whether an image is open, by its identity."""
+        return identity in self._states
+
+    def open(self, paths: Sequence[Path], *, pixel_spacing_mm: float | None = None) -> Job:
+        """Read headers in the background, then add what can be shown and tell what cannot."""
+
+        def work(progress: Progress) -> OpenResult:
+            return self._open(Opened(tuple(path.absolute() for path in paths), pixel_spacing_mm), progress)
+
+        return self.decoding.submit("Open", work, priority=4, on_done=self._tell)
+
+    def reopen(self, opened: Sequence[Opened]) -> Job:
+        """Open again what was open in another session, one after the other; the result is how many images there are."""
+
+        def work(progress: Progress) -> int:
+            for number, entry in enumerate(opened):
+                part = subprogress(progress, number / len(opened), (number + 1) / len(opened))
+                self._open(entry, part)
+            return len(self.images)
+
+        return self.decoding.submit("Open", work, priority=4, on_done=self._tell)
+
+    def _open(self, entry: Opened, progress: Progress) -> OpenResult:
+        spacing = entry.pixel_spacing_mm
+        result = open_paths(entry.paths, pixel_spacing_mm=spacing, cache=self.cache, progress=progress)
+        if result.images and entry not in self.opened:
+            self.opened = (*self.opened, entry)
+        self.add(result)
+        return result
+
+    def add(self, result: OpenResult) -> None:
+        """Take opened images in, hang the first new study, and say what was left out."""
+        known = set(self._states)
+        fresh = [image for image in result.images if image.attributes.identity not in known]
+        for image in fresh:
+            self._states[image.attributes.identity] = first_view(image)
+        self.shelf.add(result.companions)
+        for notice in (*_notices(result), *_left_alone(result.companions, (*self.images, *fresh))):
+            self.notice.emit(notice)
+        if not result.images:
+            return
+        self.pictures.forget_failures([image.attributes.identity for image in result.images])
+        self.annotations.load(self.store.load([image.attributes.identity for image in fresh]))
+        self.studies = group_studies((*self.images, *fresh))
+        wanted = (fresh or list(result.images))[0].attributes.identity
+        self.choose_study(
+            next(s for s in self.studies if any(image.attributes.identity == wanted for image in s.images))
+        )
+        for image in fresh:
+            if can_be_checked(image):
+                self._check_side(image)
+
+    def _check_side(self, image: Image) -> None:
+        """Look at the pixels in the background, after all that somebody waits for."""
+
+        def work(progress: Progress) -> None:
+            if side_disagrees(image, progress):
+                self._states[image.attributes.identity].side_doubted = True
+                self.notice.emit(doubt(image))
+
+        self.decoding.submit("Check the side", work, key=("side", image.attributes.identity), priority=-9)
+
+    def choose_study(self, study: Study) -> None:
+        """Hang a study from its first stage."""
+        self.study = study
+        self.stages = hang(study.images, load_protocol())
+        self.stage_index = 0
+        self._turn_to_stage()
+        self.studies_changed.emit()
+        self.stage_changed.emit()
+
+    def show_stage(self, index: int) -> None:
+        """Hang another stage of the protocol; the index wraps around."""
+        if self.stages:
+            self.stage_index = index % len(self.stages)
+            self._turn_to_stage()
+            self.stage_changed.emit()
+
+    def show_single(self, identity: str) -> None:
+        """Hang one image alone; the protocol's stages stay where they are and come back with ``show_stage``."""
+        alone = next((i for i, stage in enumerate(self.stages) if stage.cells == (identity,)), None)
+        if alone is None:
+            view = self._states[identity].image.attributes.view.label or "Image"
+            self.stages = (*self.stages, Stage(view, 1, 1, (identity,)))
+            alone = len(self.stages) - 1
+        self.show_stage(alone)
+
+    def edit(self, edit: Edit) -> None:
+        """Change the annotations in a way that can be undone; what is made is stored before this returns."""
+        self.edits.push(edit)
+
+    def close(self) -> None:
+        """Stop background work and close files; call once."""
+        self.training.close()
+        self.computing.shutdown()
+        self.decoding.shutdown()
+        self.store.close()
+        for image in self.images:
+            image.close()
+
+    def _turn_to_stage(self) -> None:
+        """Make an image of the stage the active one, and try again what could not be shown of it."""
+        stage = self.stage
+        if stage is None:
+            return
+        self.pictures.forget_failures(stage.cells)
+        # An empty cell has the empty identity, so "in" alone would take "none active" for a hung image.
+        if not self.desk.active_identity or self.desk.active_identity not in stage.cells:
+            self.desk.active_identity = next(cell for cell in stage.cells if cell)
+
+    def _tell(self, job: Job) -> None:
+        notice = notice_of(job)
+        if notice is not None:
+            self.notice.emit(notice)
+
+
+def first_view(image: Image) -> ViewerState:
+    """Return the state in which an image is first shown: hung, in its file's window, at the middle slice."""
+    attributes = image.attributes
+    middle = attributes.frames // 2
+    offered = attributes.vois_for_frame(middle)
+    first, count = attributes.value_range
+    fallback = Window(first + count / 2, float(count))
+    return ViewerState(
+        image=image,
+        frame=middle,
+        voi=offered[0] if offered else fallback,
+        orientation=attributes.orientation,
+        window_pending=lacks_window(image, middle),
+    )
+
+
+def lacks_window(image: Image, frame: int) -> bool:
+    """Return whether a frame brings no window of its own and its pixels are no ready-made 8-bit picture."""
+    attributes = image.attributes
+    ready_made = attributes.kind is ImageKind.RASTER and attributes.BitsStored == 8
+    return not attributes.vois_for_frame(frame) and not ready_made
+
+
+def set_auto_window(state: ViewerState) -> None:
+    """Window an image by the grey values of its present frame, if that frame is decoded."""
+    stored = state.image.cached_frame(state.frame)
+    if stored is not None:
+        attributes = state.image.attributes
+        state.window_pending = False
+        state.voi = auto_window(stored, padding=attributes.padding, rescale=attributes.rescale)
+
+
+def _left_alone(companions: Sequence[Companion], images: Sequence[Image]) -> list[Notice]:
+    """Return what to say of companions whose images are not open."""
+    alone = [item for item in companions if not any(belongs(item, image) for image in images)]
+    return [
+        Notice(Severity.INFO, f"{item.path.name}: a {item.kind} of images that are not open", "open its images too")
+        for item in alone[:5]
+    ]
+
+
+def _notices(result: OpenResult) -> list[Notice]:
+    rejected = [Notice(Severity.CAUTION, f"{item.path.name}: {item.reason}", item.hint) for item in result.rejected[:5]]
+    if len(result.rejected) > 5:
+        rejected.append(Notice(Severity.CAUTION, f"{len(result.rejected) - 5} more files were left out"))
+    return [*rejected, *(notice for image in result.images for notice in image.attributes.warnings)]

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import queue
+import threading
+
+import numpy as np
+import pytest
+from helpers.images import breast_like, make_image
+
+from mammoviewer.imaging.filter_chain import parse_filter
+from mammoviewer.imaging.voi import Padding, Window, apply_lut, auto_window
+from mammoviewer.jobs.thread_runner import ThreadRunner
+from mammoviewer.session.pictures import PREVIEW_PIXELS, PictureSource, filtered_picture, plain_picture
+from mammoviewer.session.viewer_state import ViewerState
+
+
+@pytest.fixture
+def source():
+    with ThreadRunner(1, "test") as runner:
+        yield PictureSource(runner)
+
+
+def view(image, **changes):
+    return ViewerState(image=image, voi=Window(2000.0, 3000.0), **changes)
+
+
+def wait_for(source, ask, until):
+    """Ask again after every ``ready`` until the picture satisfies ``until``."""
+    event = threading.Event()
+    source.ready.connect(lambda *_: event.set(), check_nargs=False)
+    for _ in range(20):
+        event.clear()
+        picture = ask()
+        if picture is not None and until(picture):
+            return picture
+        assert event.wait(20), "no picture became ready"
+    raise AssertionError("the wanted picture never came")
+
+
+def test_asking_never_decodes_on_the_callers_thread(source):
+    image = make_image()
+    assert source.picture(view(image)) is None
+    picture = wait_for(source, lambda: source.picture(view(image)), lambda _: True)
+    np.testing.assert_array_equal(picture.pixels, image.frame(0))
+    assert picture.scale == 1.0
+
+
+def test_a_filtered_picture_comes_small_first_and_then_whole(source):
+    image = make_image(pixels=breast_like(1500, 1100))
+    state = view(image, filters=(parse_filter("clahe:tiles=8,clip=0.02"),))
+    preview = wait_for(source, lambda: source.picture(state), lambda _: True)
+    assert preview.scale < 1.0
+    assert preview.pixels.size == pytest.approx(PREVIEW_PIXELS, rel=0.01)
+    whole = wait_for(source, lambda: source.picture(state), lambda picture: picture.scale == 1.0)
+    assert whole.pixels.shape == image.attributes.shape
+
+
+def test_the_original_is_one_flag_away(source):
+    image = make_image()
+    state = view(image, filters=(parse_filter("median:size=5"),), bypass_filters=True)
+    picture = wait_for(source, lambda: source.picture(state), lambda _: True)
+    np.testing.assert_array_equal(picture.pixels, image.frame(0))
+
+
+def test_a_bad_frame_is_told_once_and_not_asked_for_again(source):
+    image = make_image(pixels=breast_like(frames=3), bad=(1,))
+    told = []
+    done = threading.Event()
+    source.failed.connect(lambda identity, frame, notice: (told.append((frame, notice.text)), done.set()))
+    source.picture(view(image, frame=1))
+    assert done.wait(20)
+    assert source.picture(view(image, frame=1)) is None
+    assert told == [(1, "frame is damaged")]
+    assert wait_for(source, lambda: source.picture(view(image, frame=2)), lambda _: True).pixels.any()
+
+
+def test_a_failed_frame_is_tried_again_when_that_is_asked_for(source):
+    image = make_image(pixels=breast_like(frames=3), bad=(1,))
+    state = view(image, frame=1)
+    events = queue.Queue()
+    source.failed.connect(lambda *_: events.put("failed"), check_nargs=False)
+    source.ready.connect(lambda identity, frame: events.put(frame))
+    source.picture(state)
+    assert events.get(timeout=20) == "failed"
+    source.forget_failures(["another image"])
+    assert source.is_bad(state)
+    image._source.bad = ()
+    source.forget_failures([image.attributes.identity])
+    assert events.get(timeout=20) == 1, "who shows the frame paints it again"
+    assert wait_for(source, lambda: source.picture(state), lambda _: True).pixels.any()
+
+
+def test_prefetch_decodes_neighbours_and_stays_inside_the_volume(source):
+    image = make_image(pixels=breast_like(frames=4))
+    ready = threading.Semaphore(0)
+    source.ready.connect(lambda *_: ready.release(), check_nargs=False)
+    source.prefetch(image, [-1, 2, 3, 4])
+    assert ready.acquire(timeout=20)
+    assert ready.acquire(timeout=20)
+    assert [image.is_cached(frame) for frame in range(4)] == [False, False, True, True]
+
+
+def test_an_empty_chain_of_greys_equals_the_plain_picture():
+    image = make_image()
+    stored = image.frame(0)
+    plain = plain_picture(image.attributes, stored)
+    filtered = filtered_picture(image.attributes, stored, (parse_filter("unsharp:amount=0"),))
+    voi = Window(2000.0, 3000.0)
+    expected = apply_lut(plain.pixels, plain.lookup(voi, inverse=False), plain.first)
+    got = apply_lut(filtered.pixels, filtered.lookup(voi, inverse=False), filtered.first)
+    assert np.abs(expected.astype(int) - got.astype(int)).max() <= 1
+
+
+def test_padding_stays_black_through_filters_and_inversion():
+    pixels = breast_like()
+    image = make_image(pixels=pixels, padding=Padding(0, 30))
+    picture = filtered_picture(image.attributes, image.frame(0), (parse_filter("clahe"),))
+    greys = apply_lut(picture.pixels, picture.lookup(Window(2000.0, 3000.0), inverse=True), picture.first)
+    assert (greys[pixels <= 30] == 0).all()
+    assert greys[pixels > 30].any()
+
+
+def test_wavelet_detail_gets_a_window_of_its_own():
+    image = make_image(pixels=breast_like(256, 256))
+    detail = filtered_picture(image.attributes, image.frame(0), (parse_filter("wavelet:sym3,levels=3,q=1.5"),))
+    assert detail.window is not None
+    greys = apply_lut(detail.pixels, detail.lookup(Window(2000.0, 3000.0), inverse=False), detail.first)
+    assert greys.std() > 5, "the detail must be visible"
+    narrower = apply_lut(detail.pixels, detail.lookup(Window(2000.0, 1500.0), inverse=False), detail.first)
+    assert narrower.std() > 1.2 * greys.std(), "a window drag must work on filtered pictures"
+    kept = filtered_picture(image.attributes, image.frame(0), (parse_filter("wavelet:sym3,keep_approximation=true"),))
+    assert kept.window is None
+
+
+def test_an_image_that_is_all_padding_is_black_and_finite():
+    image = make_image(pixels=np.zeros((64, 64), np.uint16), padding=Padding(0, 0))
+    picture = filtered_picture(image.attributes, image.frame(0), (parse_filter("clahe"),))
+    greys = apply_lut(picture.pixels, picture.lookup(Window(2000.0, 3000.0), inverse=False), picture.first)
+    assert not greys.any()
+    assert np.isfinite(auto_window(image.frame(0), padding=Padding(0, 0)).width)
+
+
+def test_large_frames_come_with_a_copy_of_half_the_size(source):
+    image = make_image(pixels=breast_like(1701, 1301))
+    picture = wait_for(source, lambda: source.picture(view(image)), lambda _: True)
+    assert picture.half.shape == (851, 651)
+    whole = picture.pixels.astype(np.float64).mean()
+    assert picture.half.astype(np.float64).mean() == pytest.approx(whole, rel=1e-3)
+    small = make_image("LCC")
+    assert wait_for(source, lambda: source.picture(view(small)), lambda _: True).half is None
+
+
+def test_a_frame_decoded_elsewhere_is_halved_before_it_is_painted(source):
+    image = make_image(pixels=breast_like(1701, 1301))
+    image.frame(0)
+    assert source.plain(image, 0) is None
+    assert wait_for(source, lambda: source.picture(view(image)), lambda _: True).half is not None

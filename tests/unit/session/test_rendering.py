@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from helpers.images import breast_like, make_image
+
+from mammoviewer.annotations.finding import new_finding
+from mammoviewer.annotations.roi import Roi, RoiKind
+from mammoviewer.base.errors import ArgumentError, ExportError
+from mammoviewer.imaging.geometry import Orientation
+from mammoviewer.imaging.voi import Padding, Window
+from mammoviewer.session.rendering import Rendering, render, write_picture
+from mammoviewer.session.viewer_state import OverlayStyle
+
+VOI = Window(2000.0, 3000.0)
+
+
+def linear_reference(stored, levels):
+    """Return the LINEAR window of PS3.3 C.11.2.1.2.1 in float64, rounded to the nearest level."""
+    values = (stored.astype(np.float64) - (VOI.center - 0.5)) / (VOI.width - 1) + 0.5
+    return np.rint(np.clip(values, 0, 1) * levels)
+
+
+@pytest.mark.parametrize(("bits", "levels"), [(8, 255), (16, 65535)])
+def test_greys_follow_the_standard(bits, levels):
+    image = make_image()
+    got = render(Rendering(image=image, frame=0, voi=VOI, bits=bits))
+    expected = linear_reference(image.frame(0), levels)
+    assert np.abs(got.astype(np.float64) - expected).max() <= 1
+
+
+def test_inversion_keeps_padding_black():
+    image = make_image(padding=Padding(0, 10))
+    plain = render(Rendering(image=image, frame=0, voi=VOI))
+    inverted = render(Rendering(image=image, frame=0, voi=VOI, inverted=True))
+    air = image.frame(0) <= 10
+    assert not inverted[air].any()
+    np.testing.assert_array_equal(255 - plain[~air], inverted[~air])
+
+
+def test_marks_turn_with_the_pixels():
+    image = make_image(pixels=np.zeros((90, 60), np.uint16))
+    finding = new_finding(image.attributes.identity, 0, Roi(RoiKind.RECTANGLE, ((10, 20), (30, 50))), "Mass")
+    straight = render(Rendering(image=image, frame=0, voi=VOI, findings=[finding]))
+    orientation = Orientation(transpose=True, flip_columns=True)
+    turned = render(Rendering(image=image, frame=0, voi=VOI, findings=[finding], orientation=orientation))
+    assert turned.shape == (60, 90, 3)
+    # The outline, without the label beside it, lies where the turned corners are.
+    corners = orientation.to_display(np.array([(10.0, 20.0), (30.0, 50.0)]), (90, 60))
+    for row, column in np.rint(corners).astype(int):
+        assert turned[row - 1 : row + 2, column - 1 : column + 2].any()
+    assert straight[30, 21:50].any(axis=1).all(), "the label hides no more than the upper edge"
+
+
+def test_an_overlay_is_the_same_at_8_and_16_bits():
+    image = make_image()
+    heat = np.full(image.attributes.shape, np.nan, np.float32)
+    heat[20:60, 20:60] = 0.9
+    style = OverlayStyle(opacity=0.7, threshold=0.3)
+    eight = render(Rendering(image=image, frame=0, voi=VOI, heat=heat, style=style))
+    sixteen = render(Rendering(image=image, frame=0, voi=VOI, heat=heat, style=style, bits=16))
+    assert np.abs(eight.astype(float) - sixteen / 257.0).max() <= 1.0
+    grey = render(Rendering(image=image, frame=0, voi=VOI))
+    outside = ~np.isfinite(heat)
+    np.testing.assert_array_equal(eight[outside], np.repeat(grey[:, :, None], 3, axis=2)[outside])
+    assert (np.ptp(eight[20:60, 20:60].astype(int), axis=2) > 20).all()
+
+
+def test_below_the_threshold_nothing_changes():
+    image = make_image()
+    heat = np.full(image.attributes.shape, 0.29, np.float32)
+    with_heat = render(Rendering(image=image, frame=0, voi=VOI, heat=heat, style=OverlayStyle(threshold=0.3)))
+    grey = render(Rendering(image=image, frame=0, voi=VOI))
+    np.testing.assert_array_equal(with_heat, np.repeat(grey[:, :, None], 3, axis=2))
+
+
+def test_shrinking_averages():
+    pixels = np.zeros((100, 100), np.uint16)
+    pixels[::2] = 4000
+    image = make_image(pixels=pixels)
+    half = render(Rendering(image=image, frame=0, voi=VOI, size=(50, 50)))
+    assert np.unique(half).size == 1
+    assert 120 <= half[0, 0] <= 136
+
+
+def test_other_depths_are_refused():
+    with pytest.raises(ArgumentError, match="8 or 16"):
+        render(Rendering(image=make_image(), frame=0, voi=VOI, bits=12))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
+def test_pictures_read_back_as_written(suffix, tmp_path):
+    pixels = breast_like()
+    write_picture(tmp_path / f"a{suffix}", pixels)
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / f"a{suffix}"), -1), pixels)
+
+
+def test_colour_is_written_in_the_right_order(tmp_path):
+    red = np.zeros((4, 4, 3), np.uint8)
+    red[..., 0] = 200
+    write_picture(tmp_path / "a.png", red)
+    assert cv2.imread(str(tmp_path / "a.png"))[0, 0].tolist() == [0, 0, 200]
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.jpg", "a"])
+def test_forms_that_cannot_hold_the_pixels_are_refused(name, tmp_path):
+    with pytest.raises(ExportError):
+        write_picture(tmp_path / name, breast_like())

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.images import breast_like, make_image
+
+from mammoviewer.annotations.edits import AddFinding
+from mammoviewer.annotations.finding import new_finding
+from mammoviewer.annotations.roi import Roi, RoiKind
+from mammoviewer.dicom.attributes import ImageKind
+from mammoviewer.dicom.reader import OpenResult, Rejected
+from mammoviewer.imaging.voi import Window
+from mammoviewer.session.settings import Settings
+from mammoviewer.session.workspace import Workspace, first_view, set_auto_window
+
+
+@pytest.fixture
+def make_workspace(tmp_path, monkeypatch):
+    monkeypatch.setenv("MAMMOVIEWER_HOME", str(tmp_path))
+    made = []
+
+    def make():
+        made.append(Workspace(Settings()))
+        return made[-1]
+
+    yield make
+    for workspace in made:
+        workspace.close()
+
+
+def exam():
+    flat = [make_image(label, uid=f"1.{i}") for i, label in enumerate(("RCC", "LCC", "RMLO", "LMLO"))]
+    tomo = make_image("LMLO", kind=ImageKind.TOMO, uid="1.9", pixels=breast_like(frames=5))
+    return OpenResult((*flat, tomo), ())
+
+
+def test_an_exam_hangs_and_its_stages_go_round(make_workspace):
+    workspace = make_workspace()
+    workspace.add(exam())
+    assert workspace.stage.title == "Four views"
+    assert workspace.active.image.attributes.view.label == "RCC"
+    workspace.show_stage(1)
+    assert workspace.stage.cells == ("1.9", "1.3")
+    assert workspace.active.image.attributes.kind is ImageKind.TOMO
+    workspace.show_stage(-1)
+    assert workspace.stage_index == len(workspace.stages) - 1
+
+
+def test_opening_the_same_images_again_keeps_their_views(make_workspace):
+    workspace = make_workspace()
+    workspace.add(exam())
+    workspace.state("1.0").zoom = 2.0
+    workspace.add(exam())
+    assert workspace.state("1.0").zoom == 2.0
+    assert len(workspace.images) == 5
+
+
+@pytest.mark.parametrize(
+    "again", [lambda w: w.show_stage(0), lambda w: w.add(exam()), lambda w: w.choose_study(w.study)]
+)
+def test_a_frame_that_failed_is_tried_again_when_its_image_is_opened_or_hung_again(make_workspace, again):
+    workspace = make_workspace()
+    workspace.add(exam())
+    state = workspace.state("1.0")
+    workspace.pictures._bad.add(("1.0", 0))
+    assert workspace.pictures.is_bad(state)
+    again(workspace)
+    assert not workspace.pictures.is_bad(state)
+
+
+def test_what_did_not_open_is_told_and_the_rest_opens(make_workspace):
+    workspace = make_workspace()
+    told = []
+    workspace.notice.connect(told.append)
+    rejected = tuple(Rejected(Path(f"{i}.dcm"), "is not an image") for i in range(8))
+    workspace.add(OpenResult(exam().images, rejected))
+    assert workspace.stage is not None
+    assert [notice.text for notice in told[:2]] == ["0.dcm: is not an image", "1.dcm: is not an image"]
+    assert told[5].text == "3 more files were left out"
+
+
+def test_findings_come_back_after_a_restart(make_workspace):
+    first = make_workspace()
+    first.add(exam())
+    finding = new_finding("1.0", 0, Roi(RoiKind.ELLIPSE, ((1, 2), (30, 40))), "Mass")
+    first.edit(AddFinding(finding))
+    # No close: what was made must be there even after a crash.
+    second = make_workspace()
+    second.add(exam())
+    assert second.annotations.for_image("1.0") == (finding,)
+    first.edits.undo()
+    third = make_workspace()
+    third.add(exam())
+    assert third.annotations.for_image("1.0") == ()
+
+
+def test_a_view_starts_at_the_middle_slice_in_the_files_window():
+    state = first_view(make_image("LMLO", kind=ImageKind.TOMO, pixels=breast_like(frames=5)))
+    assert state.frame == 2
+    assert state.voi.explanation == "NORMAL"
+    assert (state.overlay, state.inverted, state.filters) == ("none", False, ())
+
+
+def test_scrolling_stops_at_the_ends():
+    state = first_view(make_image(pixels=breast_like(frames=5)))
+    state.scroll(-9)
+    assert state.frame == 0
+    state.scroll(99)
+    assert state.frame == 4
+
+
+def test_an_image_without_a_window_gets_one_from_its_pixels():
+    state = first_view(make_image(vois=()))
+    assert isinstance(state.voi, Window)
+    before = state.voi
+    set_auto_window(state)
+    assert state.voi == before, "nothing may be decoded here"
+    pixels = state.image.frame(0)
+    set_auto_window(state)
+    seen = pixels[pixels > 0]
+    assert np.percentile(seen, 20) < state.voi.center < np.percentile(seen, 99.9) or state.voi.width > 1000
+
+
+def test_one_image_can_be_hung_alone_and_the_protocol_stays(make_workspace):
+    workspace = make_workspace()
+    workspace.add(exam())
+    count = len(workspace.stages)
+    workspace.show_single("1.2")
+    assert workspace.stage.cells == ("1.2",)
+    workspace.show_single("1.2")
+    assert len(workspace.stages) == count + 1
+    workspace.show_stage(0)
+    assert workspace.stage.title == "Four views"
