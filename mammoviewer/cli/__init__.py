@@ -1,0 +1,1 @@
+"""The command line: one module per subcommand, all over the same functions that the window uses."""

@@ -1,0 +1,116 @@
+"""Entry of the command line: one subcommand per module, or paths to open in the window.
+
+Exit code 0: done; 1: expected failure, told in one line on stderr; 2: usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import os
+import re
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import mammoviewer
+from mammoviewer.base.errors import Cancelled, MammoViewerError
+from mammoviewer.base.paths import user_dir
+from mammoviewer.session.window_request import WindowRequest
+
+COMMANDS = ("info", "render", "predict", "models", "train", "export", "anonymize", "phantom", "demo")
+
+Show = Callable[[WindowRequest], int]
+
+
+def run(argv: Sequence[str], *, show: Show) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv
+        Arguments without the program's name.
+    show
+        Opens the window; only called when a window is wanted.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    with contextlib.suppress(AttributeError, ValueError):
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a redirected stream may lack it
+    try:
+        if argv and argv[0] in COMMANDS:
+            return _run_command(argv, show)
+        return _run_window(argv, show)
+    except Cancelled:
+        print("mammoviewer: cancelled", file=sys.stderr)
+        return 1
+    except MammoViewerError as error:
+        print(f"mammoviewer: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("mammoviewer: interrupted", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # The reader of our output went away (as in `mammoviewer info x | head`): nothing more can be said.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        print(f"mammoviewer: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    except Exception as error:  # noqa: BLE001 - a defect: nothing of it may reach the user but one line
+        print(f"mammoviewer: a defect stopped this ({type(error).__name__}); see {_log_defect()}", file=sys.stderr)
+        return 1
+
+
+def _log_defect() -> Path:
+    """Append the traceback of the present exception to the log and return the log's path."""
+    path = user_dir() / "logs" / "mammoviewer.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as log:
+        log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {traceback.format_exc()}\n")
+    return path
+
+
+def _with_signed_window(argv: Sequence[str]) -> list[str]:
+    """Return the arguments with ``--window -100,5`` as one word: argparse takes the minus for an option."""
+    words: list[str] = []
+    for word in argv:
+        if words and words[-1] == "--window" and re.match(r"-[0-9.]", word):
+            words[-1] = f"--window={word}"
+        else:
+            words.append(word)
+    return words
+
+
+def _run_command(argv: Sequence[str], show: Show) -> int:
+    parser = argparse.ArgumentParser(prog="mammoviewer")
+    subparsers = parser.add_subparsers(dest="command", required=True)
+    # Only the module of the command that runs is imported: `mammoviewer info` must not wait for the others.
+    module = importlib.import_module(f"mammoviewer.cli.{argv[0]}")
+    module.add_parser(subparsers)
+    arguments = parser.parse_args(_with_signed_window(argv))
+    arguments.show = show
+    return int(module.run(arguments))
+
+
+def _run_window(argv: Sequence[str], show: Show) -> int:
+    parser = argparse.ArgumentParser(
+        prog="mammoviewer",
+        description="Read mammograms and breast tomosynthesis. Research use only, not for primary diagnosis.",
+        epilog="Commands: " + ", ".join(COMMANDS) + ". `mammoviewer COMMAND --help` tells more.",
+    )
+    parser.add_argument("--version", action="version", version=f"MammoViewer {mammoviewer.__version__}")
+    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="files or folders to open in the window")
+    parser.add_argument("--pixel-size", type=float, metavar="MM", help="pixel size of pictures that state none")
+    arguments = parser.parse_args(argv)
+    missing = [path for path in arguments.paths if not path.exists()]
+    if missing:
+        hint = "" if len(argv) > 1 else f" (commands: {', '.join(COMMANDS)})"
+        raise MammoViewerError(f"no such file or folder, nor a command{hint}", path=missing[0])
+    return show(WindowRequest(tuple(arguments.paths), arguments.pixel_size))

@@ -1,0 +1,87 @@
+"""``mammoviewer models``: which classifiers there are, whether they are sound, and their cards."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from mammoviewer.base.errors import ArgumentError, ModelError
+from mammoviewer.inference.check import card_text, check_model
+from mammoviewer.inference.manifest import ModelManifest, manifest_to_json
+from mammoviewer.inference.registry import ModelRegistry
+
+NAME = "models"
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the subcommand."""
+    parser = subparsers.add_parser(NAME, help="list, check and describe the classifiers", description=__doc__)
+    parser.add_argument("action", nargs="?", choices=("list", "check", "card"), default="list")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="a model; all of them are checked without a name")
+    parser.add_argument("--json", action="store_true", help="write JSON on stdout")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the subcommand; return the exit code."""
+    registry = ModelRegistry()
+    if args.action == "check":
+        return _check(registry, args.name, as_json=args.json)
+    if args.action == "card":
+        return _card(registry, args.name, as_json=args.json)
+    if args.name is not None:
+        raise ArgumentError("models list takes no name")
+    return _list(registry, as_json=args.json)
+
+
+def _list(registry: ModelRegistry, *, as_json: bool) -> int:
+    if as_json:
+        refused = [{"folder": str(folder), "reason": reason} for folder, reason in registry.refused]
+        print(json.dumps({"models": [_summary(model) for model in registry.models], "refused": refused}, indent=2))
+        return 0
+    for model in registry.models:
+        classes = " / ".join(model.outputs.classes)
+        size = f"{model.input.pixel_size_mm:g} mm" if model.input.pixel_size_mm is not None else "any pixel size"
+        print(f"{model.identity}  {model.title}  [{classes}; {size}]")
+    for folder, reason in registry.refused:
+        print(f"refused  {folder}: {reason}")
+    if not registry.models and not registry.refused:
+        print("no models; looked in " + ", ".join(str(folder) for folder in registry.directories))
+    return 0
+
+
+def _summary(model: ModelManifest) -> dict[str, object]:
+    return {"identity": model.identity, "folder": str(model.folder), **manifest_to_json(model)}
+
+
+def _check(registry: ModelRegistry, name: str | None, *, as_json: bool) -> int:
+    models = registry.models if name is None else (registry.get(name),)
+    if not models and not registry.refused:
+        raise ModelError("there are no models to check")
+    sound = True
+    document = []
+    for model in models:
+        for result in check_model(model):
+            sound = sound and result.passed
+            document.append({"model": model.identity, **vars(result)})
+            if not as_json:
+                print(f"{model.identity}  {'ok    ' if result.passed else 'FAILED'}  {result.name}: {result.detail}")
+    for folder, reason in registry.refused if name is None else ():
+        sound = False
+        document.append({"model": folder.name, "name": "manifest", "passed": False, "detail": reason})
+        if not as_json:
+            print(f"{folder.name}  FAILED  manifest: {reason}")
+    if as_json:
+        print(json.dumps({"sound": sound, "checks": document}, indent=2))
+    return 0 if sound else 1
+
+
+def _card(registry: ModelRegistry, name: str | None, *, as_json: bool) -> int:
+    if name is None:
+        known = ", ".join(model.identity for model in registry.models)
+        raise ArgumentError("models card needs the name of a model", hint=f"known models: {known or 'none'}")
+    model = registry.get(name)
+    if as_json:
+        print(json.dumps({**_summary(model), "card": card_text(model)}, indent=2))
+    else:
+        print(card_text(model).rstrip())
+    return 0

@@ -1,0 +1,58 @@
+"""What several subcommands need: one image, a model, findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mammoviewer.annotations.finding import Finding
+from mammoviewer.annotations.interchange.json_document import read_json
+from mammoviewer.annotations.store import AnnotationStore
+from mammoviewer.base.errors import InputError
+from mammoviewer.base.paths import bundled_models_dir, library_path, user_models_dir
+from mammoviewer.dicom.image import Image
+from mammoviewer.dicom.reader import open_paths
+from mammoviewer.inference.onnx_session import OnnxModel
+from mammoviewer.inference.registry import ModelRegistry
+
+
+def open_one(path: Path, *, pixel_spacing_mm: float | None = None) -> Image:
+    """Return the one image at ``path``.
+
+    Raises
+    ------
+    InputError
+        If there is none, with the reason, or more than one.
+    """
+    result = open_paths([path], pixel_spacing_mm=pixel_spacing_mm)
+    if len(result.images) > 1:
+        raise InputError(f"holds {len(result.images)} images", hint="name one of them", path=path)
+    if result.images:
+        return result.images[0]
+    if result.rejected:
+        first = result.rejected[0]
+        raise InputError(first.reason, hint=first.hint, path=first.path)
+    if result.companions:
+        raise InputError(f"holds a {result.companions[0].kind} and no image", hint="name its image", path=path)
+    raise InputError("there is no image here", path=path)
+
+
+def load_model(name: str) -> OnnxModel:
+    """Return a model, bundled or of the user's, ready to run.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model or it cannot be loaded.
+    """
+    return OnnxModel(ModelRegistry([bundled_models_dir(), user_models_dir()]).get(name))
+
+
+def findings_of(identities: Sequence[str], file: Path | None) -> tuple[Finding, ...]:
+    """Return the findings of images, from a JSON file when one is named, else from the user's library."""
+    if file is not None:
+        return tuple(read_json(file))
+    if not library_path().is_file():
+        return ()
+    with AnnotationStore(library_path()) as store:
+        return tuple(store.load(list(identities)))

@@ -1,0 +1,257 @@
+"""``mammoviewer predict``: a classifier over images, without a window; the same functions as the window uses.
+
+``predictions.json`` tells up to 20 places of an image, the highest first; of a volume up to 20 in all, each in the
+frame where its score is highest. Rows and columns are stored pixel centres, frames count from 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mammoviewer.base.arrays import FloatArray
+from mammoviewer.base.errors import ArgumentError, ExportError, MammoViewerError
+from mammoviewer.base.progress import Progress, no_progress, subprogress
+from mammoviewer.dicom.image import Image
+from mammoviewer.dicom.reader import OpenResult, open_paths
+from mammoviewer.inference.cam import cam_for_image
+from mammoviewer.inference.detections import Detection, strongest_over_frames
+from mammoviewer.inference.manifest import CAM_METHODS
+from mammoviewer.inference.onnx_session import OnnxModel
+from mammoviewer.inference.predict import (
+    ImagePredictions,
+    Mode,
+    heatmap_tiff,
+    predict_prepared,
+    predictions_json,
+    prepare_frame,
+    write_predictions,
+)
+from mammoviewer.inference.preprocess import assumptions
+from mammoviewer.inference.registry import ModelRegistry
+
+NAME = "predict"
+_PROGRESS_WIDTH = 79
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the subcommand."""
+    parser = subparsers.add_parser(NAME, help="run a classifier over images", description=__doc__)
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
+    parser.add_argument("--model", required=True, metavar="NAME", help="a model of `mammoviewer models list`")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
+    parser.add_argument("--mode", choices=("patches", "dense"), default="patches", help="default %(default)s")
+    parser.add_argument("--stride", type=int, metavar="N", help="model pixels between windows (default: the model's)")
+    frames = parser.add_mutually_exclusive_group()
+    frames.add_argument("--frame", type=int, metavar="N", help="one 0-based frame of a volume")
+    frames.add_argument("--frames", default="all", metavar="all|LIST", help="e.g. 3,10-20; default all")
+    parser.add_argument("--threshold", type=float, metavar="P", help="lowest score of a peak (default: the model's)")
+    parser.add_argument("--cam", action="store_true", help="also write the Grad-CAM over the image")
+    parser.add_argument("--cam-method", choices=CAM_METHODS, help="default: the model's")
+    parser.add_argument("--pixel-size", type=float, metavar="MM", help="pixel size of images that state none")
+    parser.add_argument("--force", action="store_true", help="run although the model was not made for the image")
+    parser.add_argument("--json", action="store_true", help="write predictions.json on stdout too")
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The options of one call and the model."""
+
+    model: OnnxModel
+    options: argparse.Namespace
+    mode: Mode
+
+    def frames_of(self, image: Image) -> tuple[int, ...]:
+        if self.options.frame is not None:
+            return (int(self.options.frame),)
+        return parse_frames(self.options.frames, image.attributes.frames)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the subcommand; return 0 when every image was predicted, 1 when one could not be."""
+    _check_options(args)
+    model = OnnxModel(ModelRegistry().get(args.model))
+    mode = _mode(model, args)
+    opened = open_paths(args.paths, pixel_spacing_mm=args.pixel_size)
+    complete = _report_rejected(opened)
+    if not opened.images:
+        return 1
+    _make_folder(args.out)
+    job = _Run(model, args, mode)
+    done: list[ImagePredictions] = []
+    for number, image in enumerate(opened.images):
+        try:
+            done.append(_predict(image, number, job))
+        except MammoViewerError as error:
+            complete = False
+            print(f"mammoviewer: {error}", file=sys.stderr)
+        finally:
+            image.close()
+    write_predictions(args.out / "predictions.json", model.manifest, done, mode=mode)
+    if args.json:
+        print(json.dumps(predictions_json(model.manifest, done, mode=mode), indent=2))
+    return 0 if complete else 1
+
+
+def parse_frames(text: str, count: int) -> tuple[int, ...]:
+    """Return the 0-based frames of ``all`` or a list such as ``3,10-20``.
+
+    Raises
+    ------
+    ArgumentError
+        The text is not such a list, or names a frame that is not there.
+    """
+    if text == "all":
+        return tuple(range(count))
+    chosen: set[int] = set()
+    for part in text.split(","):
+        numbers = re.fullmatch(r"([0-9]{1,6})(?:-([0-9]{1,6}))?", part.strip())
+        first = int(numbers[1]) if numbers else 0
+        last = int(numbers[2] or first) if numbers else -1
+        if last < first:
+            raise ArgumentError(f"{text!r} is not a list of frames", hint="such as 3,10-20, or all")
+        if last >= count:
+            raise ArgumentError(f"there is no frame {last}: the image has {count}, counted from 0")
+        chosen.update(range(first, last + 1))
+    return tuple(sorted(chosen))
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    if args.pixel_size is not None and not 0.001 <= args.pixel_size <= 10:
+        raise ArgumentError("--pixel-size must lie between 0.001 and 10 mm")
+    if args.threshold is not None and not 0 <= args.threshold <= 1:
+        raise ArgumentError("--threshold must lie between 0 and 1")
+    if args.stride is not None and args.stride < 1:
+        raise ArgumentError("--stride must be at least 1")
+    if args.mode == "dense" and args.stride is not None:
+        raise ArgumentError("--stride belongs to the mode patches; the dense mode has its own")
+
+
+def _mode(model: OnnxModel, args: argparse.Namespace) -> Mode:
+    """Return the mode that runs, and warn where it, or the stride, is not what the reader may expect."""
+    tiling, name = model.manifest.tiling, model.manifest.identity
+    if args.stride is not None and args.stride > min(tiling.patch):
+        side = min(tiling.patch)
+        print(
+            f"mammoviewer: a stride of {args.stride} is longer than the patch of {side}: the model does not see what "
+            "lies between its windows",
+            file=sys.stderr,
+        )
+    if args.mode == "dense" and "dense" in tiling.modes:
+        return "dense"
+    if args.mode == "dense":
+        print(f"mammoviewer: model {name} has no dense mode: patches are run instead", file=sys.stderr)
+    return "patches"
+
+
+@contextmanager
+def _shown_progress(name: str) -> Iterator[Progress]:
+    """Give a progress that is written over itself on a terminal's stderr, and nowhere else; clear it at the end."""
+    if not sys.stderr.isatty():
+        yield no_progress
+        return
+    last = ""
+
+    def report(fraction: float, message: str) -> None:
+        nonlocal last
+        text = f"{name}: {fraction:4.0%}  {message}"[:_PROGRESS_WIDTH]
+        if text != last:
+            print(f"\r{text.ljust(len(last))}", end="", file=sys.stderr, flush=True)
+            last = text
+
+    try:
+        yield report
+    finally:
+        print(f"\r{' ' * len(last)}\r", end="", file=sys.stderr, flush=True)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ExportError(f"the folder cannot be made: {error.strerror or 'unknown error'}", path=folder) from error
+
+
+def _report_rejected(opened: OpenResult) -> bool:
+    """Tell every file that is no image; a path without any image is among them."""
+    for rejected in opened.rejected:
+        hint = f" ({rejected.hint})" if rejected.hint else ""
+        print(f"mammoviewer: {rejected.path}: {rejected.reason}{hint}", file=sys.stderr)
+    return not opened.rejected
+
+
+def _predict(image: Image, number: int, job: _Run) -> ImagePredictions:
+    started = time.monotonic()
+    with _shown_progress(image.attributes.path.name) as progress:
+        predictions = _predict_frames(image, number, job, progress)
+    if not job.options.json:
+        _tell(image, predictions, time.monotonic() - started)
+    return predictions
+
+
+def _predict_frames(image: Image, number: int, job: _Run, progress: Progress) -> ImagePredictions:
+    options, model = job.options, job.model
+    frames = job.frames_of(image)
+    heat, cam = _Maximum(), _Maximum()
+    detections: list[Detection] = []
+    scores: list[float] = []
+    patch_px = (0.0, 0.0)
+    for done, frame in enumerate(frames):
+        part = subprogress(progress, done / len(frames), (done + 1) / len(frames))
+        part(0.0, f"frame {done + 1} of {len(frames)}")
+        prepared = prepare_frame(image, frame, model.manifest, pixel_size_mm=options.pixel_size, override=options.force)
+        prediction = predict_prepared(
+            prepared, model, stride=options.stride, mode=job.mode, threshold=options.threshold, progress=part
+        )
+        heat.add(prediction.heatmap.resampled())
+        scores.append(prediction.heatmap.maximum)
+        detections.extend(prediction.detections)
+        patch_px = prediction.heatmap.patch_px
+        if options.cam:
+            # The explanation needs windows that were run one by one, whatever the mode.
+            windows = prediction.heatmap if prediction.heatmap.mode == "patches" else None
+            cam.add(cam_for_image(prepared, model, windows, method=options.cam_method).resampled())
+    if len(frames) > 1:
+        detections = list(strongest_over_frames(detections, patch_px))
+    heat_name, cam_name = f"heatmap_{number}.tif", f"cam_{number}.tif" if options.cam else ""
+    heatmap_tiff(options.out / heat_name, heat.values)
+    if options.cam:
+        heatmap_tiff(options.out / cam_name, cam.values)
+    return ImagePredictions(
+        attributes=image.attributes,
+        frames=frames,
+        frame_scores=tuple(scores),
+        detections=tuple(detections),
+        heatmap_file=heat_name,
+        cam_file=cam_name,
+        assumptions=assumptions(image.attributes, model.manifest, pixel_size_mm=options.pixel_size),
+    )
+
+
+class _Maximum:
+    """The largest value at every pixel over the frames so far; NaN counts as nothing."""
+
+    def __init__(self) -> None:
+        self.values: FloatArray = np.empty((0, 0), dtype=np.float32)
+
+    def add(self, picture: FloatArray) -> None:
+        self.values = np.fmax(self.values, picture) if self.values.size else picture
+
+
+def _tell(image: Image, predictions: ImagePredictions, seconds: float) -> None:
+    attributes = image.attributes
+    label = f" {attributes.view.label}" if attributes.view.label else ""
+    volume = f", {len(predictions.frames)} frames" if attributes.frames > 1 else ""
+    known = [score for score in predictions.frame_scores if np.isfinite(score)]
+    highest = f"highest score {max(known):.3f}" if known else "no breast found"
+    peaks = "1 peak" if len(predictions.detections) == 1 else f"{len(predictions.detections)} peaks"
+    print(f"{attributes.path}{label}{volume}: {peaks}, {highest}, {seconds:.1f} s")

@@ -1,0 +1,95 @@
+"""``mammoviewer train``: run a recipe on a data set and write a model folder."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from mammoviewer.base.errors import ArgumentError, TrainingError
+from mammoviewer.base.progress import no_progress
+from mammoviewer.jobs.process_runner import run_json_lines
+from mammoviewer.training.spec import SPEC_NAME, TrainingEvent, TrainingSpec, parse_event, worker_command
+
+NAME = "train"
+RECIPES = ("microcalc-hypermodel",)
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the subcommand's parser."""
+    parser = subparsers.add_parser(NAME, help="train a model by a recipe", description=__doc__)
+    parser.add_argument("--recipe", required=True, choices=RECIPES, help="what to train")
+    parser.add_argument("--data", required=True, type=Path, metavar="DIR", help="folder of the data set")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="model folder to write or replace")
+    parser.add_argument("--name", help="name of the model; by default that of the recipe")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting (epochs=20)")
+    parser.add_argument("--log", type=Path, help="file for what the training libraries print")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train in a child process and print its progress; return the exit code."""
+    spec = TrainingSpec(
+        kind="recipe",
+        data=arguments.data.resolve(),
+        output=arguments.out.resolve(),
+        name=arguments.name or arguments.recipe,
+        recipe=arguments.recipe,
+    ).with_parameters(_settings(arguments.set))
+    if not spec.data.is_dir():
+        raise TrainingError("there is no such data folder", path=arguments.data)
+    watch = _Watch()
+    errors: deque[str] = deque(maxlen=5)
+    with tempfile.TemporaryDirectory(prefix="mammoviewer-train-") as folder:
+        code = run_json_lines(
+            worker_command(spec.write(Path(folder) / SPEC_NAME)),
+            on_event=watch,
+            progress=no_progress,
+            nice=0,
+            log=arguments.log,
+            stderr_tail=errors,
+        )
+    if watch.failure is not None:
+        raise watch.failure
+    if code != 0 or watch.result is None:
+        raise TrainingError(f"the training process ended with code {code}", hint=errors[-1].strip() if errors else "")
+    _print_result(watch.result)
+    return 0
+
+
+class _Watch:
+    """Prints the events of the child and remembers how it ended."""
+
+    def __init__(self) -> None:
+        self.result: TrainingEvent | None = None
+        self.failure: TrainingError | None = None
+
+    def __call__(self, values: dict[str, object]) -> tuple[float, str] | None:
+        event = parse_event(values)
+        if event is None:
+            return None
+        if event.kind == "done":
+            self.result = event
+        elif event.kind == "failed":
+            self.failure = TrainingError(str(event.values.get("reason")), hint=str(event.values.get("hint") or ""))
+        else:
+            print(f"{event.fraction:4.0%} {event.message}", file=sys.stderr)
+        return event.fraction, event.message
+
+
+def _print_result(event: TrainingEvent) -> None:
+    print(event.values["model_folder"])
+    for key, value in event.values["metrics"].items():
+        print(f"  {key}: {value:.4f}" if isinstance(value, float) else f"  {key}: {value}")
+
+
+def _settings(pairs: list[str]) -> dict[str, str]:
+    settings = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not separator or not name.isidentifier() or not value:
+            raise ArgumentError(f"--set {pair!r} is not NAME=VALUE", hint="for example --set epochs=20")
+        settings[name] = value
+    return settings

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+from helpers import companion_makers
+from helpers import dicom_makers as makers
+
+from mammoviewer.cli import info
+
+
+def run(*argv: str) -> int:
+    parser = argparse.ArgumentParser()
+    info.add_parser(parser.add_subparsers())
+    return info.run(parser.parse_args(["info", *argv]))
+
+
+@pytest.fixture
+def mammogram(tmp_path: Path) -> Path:
+    pixels = makers.ramp(8, 8)
+    dataset = makers.mammogram(
+        pixels,
+        WindowCenter=[100, 200],
+        WindowWidth=[10, 20],
+        WindowCenterWidthExplanation=["SOFT", "HARD"],
+        VOILUTSequence=[makers.voi_lut(range(4096), explanation="FILM")],
+        PixelPaddingValue=0,
+        KVP=29,
+        Laterality="L",
+    )
+    return makers.save(tmp_path / "a.dcm", dataset, pixels)
+
+
+def test_the_table_tells_what_matters(mammogram: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (mammogram.parent / "notes.bin").write_text("nothing")
+    assert run(str(mammogram.parent)) == 0
+    out = capsys.readouterr().out
+    for words in ("MAMMOGRAM RMLO", "SOFT: center 100, width 10, LINEAR", "FILM: LUT", "mm at detector", "kVp"):
+        assert words in out
+    assert "contradict" in out
+    assert f"not opened: {mammogram.parent / 'notes.bin'}" in out
+
+
+def test_json_holds_every_part(mammogram: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(str(mammogram), "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema_version"] == 1
+    assert document["rejected"] == []
+    (image,) = document["images"]
+    assert image["view"]["label"] == "RMLO"
+    assert [(voi["type"], voi["explanation"]) for voi in image["vois"]] == [
+        ("window", "SOFT"),
+        ("window", "HARD"),
+        ("lut", "FILM"),
+    ]
+    assert image["pixel_spacing"] == {
+        "row_mm": 0.1, "column_mm": 0.1, "source": "mm at detector", "magnification": 1.0,
+    }  # fmt: skip
+    assert image["padding"] == {"low": 0, "high": 0}
+    assert image["facts"] == {"kVp": "29"}
+    assert "contradict" in image["warnings"][0]["text"]
+
+
+def test_a_volume_tells_its_slices(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    volume = makers.np.stack([makers.ramp(8, 8)] * 3)
+    assert run(str(makers.save(tmp_path / "a.dcm", makers.tomo(volume), volume))) == 0
+    out = capsys.readouterr().out
+    assert "3 frames of 8 rows x 8 columns" in out
+    assert "slices 1 mm (nominal)" in out
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_nothing_opened_is_a_failure_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str]
+) -> None:
+    for name in ("a.bin", "b.bin"):
+        (tmp_path / name).write_text("no image")
+    assert run(str(tmp_path), *flags) == 1
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert "a.bin" in captured.err
+    assert "(and 1 more)" in captured.err
+    if flags:
+        assert len(json.loads(captured.out)["rejected"]) == 2
+
+
+def test_a_stated_pixel_size_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pixels = makers.ramp(8, 8)
+    path = makers.save(tmp_path / "a.dcm", makers.mammogram(pixels, ImagerPixelSpacing=None), pixels)
+    assert run(str(path), "--pixel-size", "0.05") == 0
+    assert "0.05 x 0.05 mm, spacing stated by the user" in capsys.readouterr().out
+
+
+def test_companions_are_named_with_what_they_are_of(mammogram: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    uid = info.open_paths([mammogram]).images[0].attributes.SOPInstanceUID
+    failed = companion_makers.cad_report([uid], summary="111245", detections="111224", failed=True)
+    companion_makers.save(mammogram.parent / "cad.dcm", failed)
+    companion_makers.save(mammogram.parent / "gsps.dcm", companion_makers.presentation_state("1.9", "1.8"))
+    assert run(str(mammogram.parent)) == 0
+    out = capsys.readouterr().out
+    for words in (
+        "CAD report", "RMLO a.dcm", "FAILED: no result", "CalcFinder 2.1", "2 images that are not among these files",
+    ):  # fmt: skip
+        assert words in out
+    assert run(str(mammogram.parent), "--json") == 0
+    cad, gsps = json.loads(capsys.readouterr().out)["companions"]
+    assert (cad["kind"], cad["status"], cad["opened"]) == ("CAD report", "failed", [str(mammogram)])
+    assert cad["algorithms"][0]["status"] == "failed"
+    assert (gsps["refers_to"], gsps["opened"]) == (["1.9", "1.8"], [])
+
+
+def test_what_an_image_carries_in_its_header_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pixels = makers.ramp(8, 8)
+    dataset = companion_makers.add_overlay(makers.mammogram(pixels), makers.np.ones((3, 3)))
+    path = makers.save(tmp_path / "a.dcm", dataset, pixels)
+    assert run(str(path)) == 0
+    assert "overlay: Marker; 1 mask" in capsys.readouterr().out
+    assert run(str(path), "--json") == 0
+    (image,) = json.loads(capsys.readouterr().out)["images"]
+    assert image["companions"] == [{"kind": "overlay", "tells": ["Marker", "1 mask"]}]

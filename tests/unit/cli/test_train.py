@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from mammoviewer.cli import train
+from mammoviewer.cli.main import run
+
+
+def _run(*arguments: object) -> int:
+    def never(request: object) -> int:
+        raise AssertionError(f"the window must not be opened: {request}")
+
+    return run(["train", *map(str, arguments)], show=never)
+
+
+def worker_that_prints(lines: list[str], code: int = 0) -> list[str]:
+    program = (
+        f"import sys; [print(line, flush=True) for line in {lines!r}]; print('oops', file=sys.stderr); sys.exit({code})"
+    )
+    return [sys.executable, "-c", program]
+
+
+@pytest.fixture
+def arguments(tmp_path: Path) -> list[object]:
+    return ["--recipe", "microcalc-hypermodel", "--data", tmp_path, "--out", tmp_path / "out"]
+
+
+def test_progress_goes_to_stderr_and_the_result_to_stdout(
+    arguments: list[object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [
+        '{"event": "epoch", "epoch": 1, "epochs": 2, "loss": 0.5, "fraction": 0.5}',
+        '{"event": "done", "model_folder": "models/new", "metrics": {"auc": 0.75, "patches": 3}}',
+    ]
+    monkeypatch.setattr(train, "worker_command", lambda _: worker_that_prints(lines))
+    assert _run(*arguments) == 0
+    output = capsys.readouterr()
+    assert output.out.splitlines() == ["models/new", "  auc: 0.7500", "  patches: 3"]
+    assert " 50% epoch 1/2, loss 0.500" in output.err
+
+
+def test_settings_reach_the_worker(arguments: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def command(path: Path) -> list[str]:
+        seen.append(path.read_text(encoding="utf-8"))
+        return worker_that_prints(['{"event": "done", "model_folder": "x", "metrics": {}}'])
+
+    monkeypatch.setattr(train, "worker_command", command)
+    assert _run(*arguments, "--set", "epochs=3", "--set", "seed=5") == 0
+    assert '"epochs": 3' in seen[0]
+    assert '"seed": 5' in seen[0]
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "message"),
+    [
+        (['{"event": "failed", "reason": "no patches", "hint": "look"}'], 1, "no patches (look)"),
+        ([], 3, "ended with code 3 (oops)"),
+        ([], 0, "ended with code 0"),
+    ],
+)
+def test_failures_are_one_line(
+    arguments: list[object],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    lines: list[str],
+    code: int,
+    message: str,
+) -> None:
+    monkeypatch.setattr(train, "worker_command", lambda _: worker_that_prints(lines, code))
+    assert _run(*arguments) == 1
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("setting", ["epochs", "=3", "a b=3", "epochs="])
+def test_settings_must_be_pairs(arguments: list[object], capsys: pytest.CaptureFixture[str], setting: str) -> None:
+    assert _run(*arguments, "--set", setting) == 1
+    assert "NAME=VALUE" in capsys.readouterr().err
+
+
+def test_a_missing_data_folder_is_told_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run("--recipe", "microcalc-hypermodel", "--data", tmp_path / "none", "--out", tmp_path / "out") == 1
+    assert "no such data folder" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_recipe_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as stop:
+        _run("--recipe", "soup", "--data", tmp_path, "--out", tmp_path)
+    assert stop.value.code == 2
