@@ -1,0 +1,73 @@
+"""The classifier: run, overlay, explain, marks."""
+
+from __future__ import annotations
+
+import functools
+
+from mammoviewer.gui.actions.command import Command
+from mammoviewer.gui.actions.desk import Desk
+from mammoviewer.gui.model_actions import accept_mark, explain_image, run_model, run_model_on_study
+from mammoviewer.session.viewer_state import Overlay
+
+OPACITY_STEP = 0.1
+
+
+def _toggle_overlay(desk: Desk) -> None:
+    """Show the heatmap, or nothing; when there is no heatmap yet, make it."""
+    state, workspace = desk.state, desk.workspace
+    if state is None:
+        return
+    if state.overlay is not Overlay.NONE:
+        state.overlay = Overlay.NONE
+    elif workspace.heatmaps.heatmap(state.image.attributes.identity, state.frame, workspace.desk.model) is None:
+        run_model(workspace)
+    else:
+        state.overlay = Overlay.HEATMAP
+
+
+def _opacity(step: float, desk: Desk) -> None:
+    style = desk.workspace.style
+    style.opacity = round(min(max(style.opacity + step, 0.0), 1.0), 2)
+
+
+def _explain_patch(desk: Desk) -> None:
+    hovered = next((viewport for viewport in desk.grid.viewports if viewport.underMouse()), desk.viewport)
+    if hovered is not None:
+        hovered.explain_at_cursor()
+
+
+def _walk(step: int, desk: Desk) -> None:
+    desk.marks.go(step)
+
+
+def _accept(desk: Desk) -> None:
+    if desk.marks.current is not None:
+        accept_mark(desk.workspace, desk.marks.current)
+
+
+def _contours(desk: Desk) -> None:
+    desk.workspace.style.contours = not desk.workspace.style.contours
+
+
+_AI = (
+    Command("ai.run", "Run the model on this slice", ("Ctrl+R",), lambda desk: run_model(desk.workspace)),
+    Command(
+        "ai.run_all",
+        "Run the model on all slices",
+        ("Ctrl+Shift+R",),
+        lambda desk: run_model(desk.workspace, all_slices=True),
+    ),
+    Command("ai.run_stage", "Run the model on every hung image", (), lambda desk: run_model_on_study(desk.workspace)),
+    Command("ai.overlay", "Heatmap on or off", ("H",), _toggle_overlay),
+    Command("ai.opacity_down", "Overlay fainter", ("[",), functools.partial(_opacity, -OPACITY_STEP)),
+    Command("ai.opacity_up", "Overlay stronger", ("]",), functools.partial(_opacity, OPACITY_STEP)),
+    Command("ai.contours", "Overlay as contours", ("Shift+H",), _contours),
+    Command("ai.cam_patch", "Explain the patch under the cursor (Grad-CAM)", ("G",), _explain_patch),
+    Command(
+        "ai.cam_image", "Explain the whole image (Grad-CAM)", ("Shift+G",), lambda desk: explain_image(desk.workspace)
+    ),
+    Command("ai.next_mark", "Next AI mark", ("N",), functools.partial(_walk, 1)),
+    Command("ai.back_mark", "Previous AI mark", ("Shift+N",), functools.partial(_walk, -1)),
+    Command("ai.accept_mark", "Accept the AI mark as a finding", ("Return",), _accept, images_only=True),
+)
+AI_COMMANDS = {"AI": _AI}

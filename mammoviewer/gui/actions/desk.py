@@ -1,0 +1,71 @@
+"""What commands act on: the workspace, the image area, and the few things only the window can do."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from mammoviewer.gui.canvas.grid import ViewportGrid
+from mammoviewer.gui.canvas.viewport import Viewport
+from mammoviewer.gui.model_actions import MarkWalk
+from mammoviewer.session.viewer_state import ViewerState
+from mammoviewer.session.workspace import Workspace
+
+
+class WindowActs(Protocol):
+    """What a command may ask of the window."""
+
+    def choose_files(self) -> None:
+        """Ask for files and open them."""
+
+    def choose_folder(self) -> None:
+        """Ask for a folder and open it."""
+
+    def open_demo(self) -> None:
+        """Open the demo exam."""
+
+    def show_export(self) -> None:
+        """Ask what to export and do it."""
+
+    def show_deidentify(self) -> None:
+        """Ask how to write a de-identified copy of the study and do it."""
+
+    def show_palette(self) -> None:
+        """Show the command palette."""
+
+    def show_keys(self) -> None:
+        """Show the cheat sheet."""
+
+    def show_about(self) -> None:
+        """Show what the program is."""
+
+    def show_log(self) -> None:
+        """Show what ran in the background."""
+
+    def show_panel(self, title: str) -> None:
+        """Show one of the panels on the right."""
+
+    def toggle_panels(self) -> None:
+        """Fold the panels on the right away, or bring them back."""
+
+    def close(self) -> bool:
+        """Close the window."""
+
+
+class Desk:
+    """Handed to every command."""
+
+    def __init__(self, workspace: Workspace, grid: ViewportGrid, window: WindowActs) -> None:
+        self.workspace = workspace
+        self.grid = grid
+        self.window = window
+        self.marks = MarkWalk(workspace)
+
+    @property
+    def state(self) -> ViewerState | None:
+        """Return the active view."""
+        return self.workspace.active
+
+    @property
+    def viewport(self) -> Viewport | None:
+        """Return the active viewport."""
+        return self.grid.active

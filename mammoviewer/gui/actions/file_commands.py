@@ -1,0 +1,33 @@
+"""Opening, exporting, panels, help."""
+
+from __future__ import annotations
+
+from mammoviewer.gui.actions.command import Command
+
+_FILE = (
+    Command("file.open", "Open files…", ("Ctrl+O",), lambda desk: desk.window.choose_files()),
+    Command("file.open_folder", "Open folder…", ("Ctrl+Shift+O",), lambda desk: desk.window.choose_folder()),
+    Command("file.demo", "Open the demo exam", (), lambda desk: desk.window.open_demo()),
+    Command("file.export", "Export…", ("Ctrl+E",), lambda desk: desk.window.show_export()),
+    Command(
+        "file.deidentify", "Export de-identified copy of this study…", (), lambda desk: desk.window.show_deidentify()
+    ),
+    Command("file.quit", "Quit", ("Ctrl+Q",), lambda desk: desk.window.close()),
+)
+_PANELS = (
+    Command("panel.findings", "Show findings", ("Ctrl+1",), lambda desk: desk.window.show_panel("Findings")),
+    Command("panel.ai", "Show the AI panel", ("Ctrl+2",), lambda desk: desk.window.show_panel("AI")),
+    Command("panel.filters", "Show window and filters", ("Ctrl+3",), lambda desk: desk.window.show_panel("Filters")),
+    Command("panel.train", "Show training", ("Ctrl+4",), lambda desk: desk.window.show_panel("Train")),
+    Command("panel.details", "Show details of the image", ("Ctrl+5",), lambda desk: desk.window.show_panel("Details")),
+    Command("panel.toggle", "Show or hide the panels", ("F9",), lambda desk: desk.window.toggle_panels()),
+)
+_HELP = (
+    Command("help.palette", "Find a command", ("Ctrl+K",), lambda desk: desk.window.show_palette()),
+    Command("help.keys", "Keys", ("?", "F1"), lambda desk: desk.window.show_keys()),
+    Command("help.log", "Background work and log", (), lambda desk: desk.window.show_log()),
+    Command("help.about", "About MammoViewer", (), lambda desk: desk.window.show_about()),
+)
+FILE_COMMANDS = {"File": _FILE}
+PANEL_COMMANDS = {"Panels": _PANELS}
+HELP_COMMANDS = {"Help": _HELP}

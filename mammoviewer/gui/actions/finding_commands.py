@@ -1,0 +1,56 @@
+"""Tools, findings, undo."""
+
+from __future__ import annotations
+
+import functools
+
+from mammoviewer.annotations.edits import RemoveFinding
+from mammoviewer.gui.actions.command import Command
+from mammoviewer.gui.actions.desk import Desk
+from mammoviewer.gui.navigation import findings_of_study, neighbour, show_finding
+from mammoviewer.session.viewer_state import Tool
+
+
+def _choose(tool: Tool, desk: Desk) -> None:
+    desk.workspace.desk.tool = tool
+
+
+def _walk(step: int, desk: Desk) -> None:
+    workspace = desk.workspace
+    chosen = neighbour([f.id for f in findings_of_study(workspace)], workspace.desk.selected_finding, step)
+    if chosen:
+        show_finding(workspace, workspace.annotations.get(chosen))
+
+
+def _delete(desk: Desk) -> None:
+    chosen = desk.workspace.desk.selected_finding
+    if chosen in desk.workspace.annotations:
+        desk.workspace.edit(RemoveFinding(chosen))
+
+
+def _show_findings(desk: Desk) -> None:
+    desk.workspace.desk.show_findings = not desk.workspace.desk.show_findings
+
+
+_TOOLS = tuple(
+    Command(f"tool.{tool.value}", title, keys, functools.partial(_choose, tool))
+    for tool, title, keys in (
+        (Tool.WINDOW, "Tool: window", ("W",)),
+        (Tool.PAN, "Tool: pan", ()),
+        (Tool.ZOOM, "Tool: zoom into a region", ()),
+        (Tool.RECTANGLE, "Draw a rectangle", ("R",)),
+        (Tool.ELLIPSE, "Draw an ellipse", ("E",)),
+        (Tool.POLYGON, "Draw a polygon", ("P",)),
+        (Tool.FREEHAND, "Draw freehand", ("D",)),
+        (Tool.POINT, "Mark a point", ("X",)),
+    )
+)
+_FINDINGS = (
+    Command("finding.next", "Next finding", ("J",), functools.partial(_walk, 1)),
+    Command("finding.back", "Previous finding", ("K",), functools.partial(_walk, -1)),
+    Command("finding.delete", "Delete the chosen finding", ("Del",), _delete, images_only=True),
+    Command("finding.show", "Show or hide findings", ("V",), _show_findings),
+    Command("edit.undo", "Undo", ("Ctrl+Z",), lambda desk: desk.workspace.edits.undo()),
+    Command("edit.redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), lambda desk: desk.workspace.edits.redo()),
+)
+FINDING_COMMANDS = {"Tools": _TOOLS, "Findings": _FINDINGS}

@@ -1,0 +1,66 @@
+"""Starting the window."""
+
+from __future__ import annotations
+
+import sys
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication
+
+import mammoviewer
+from mammoviewer.base.notices import Notice
+from mammoviewer.gui.bridge import Bridge
+from mammoviewer.gui.error_report import ErrorReport, start_log
+from mammoviewer.gui.main_window import MainWindow
+from mammoviewer.gui.session_keeper import SessionKeeper
+from mammoviewer.gui.theme import apply_theme
+from mammoviewer.session.settings import SettingsFile
+from mammoviewer.session.window_request import WindowRequest
+from mammoviewer.session.workspace import Workspace
+
+
+def make_application() -> QApplication:
+    """Return the application with its look; screens may have any scale factor."""
+    QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
+    existing = QApplication.instance()
+    application = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
+    application.setApplicationName("MammoViewer")
+    application.setApplicationVersion(mammoviewer.__version__)
+    apply_theme(application)
+    return application
+
+
+def show_window(request: WindowRequest) -> int:
+    """Open the window with what is asked for, run until it is closed, and return the exit code."""
+    application = make_application()
+    start_log()
+    report = ErrorReport()
+    report.install()
+    settings = SettingsFile()
+    workspace = Workspace(settings.settings)
+    report.notify = lambda error: workspace.notice.emit(Notice.from_error(error))
+    bridge = Bridge(application)
+    window = MainWindow(workspace, settings)
+    for notice in (settings.notice, workspace.library_notice):
+        if notice is not None:
+            window.notices.add(notice)
+    window.show()
+    # A tour is nobody's session.
+    keeper = SessionKeeper(workspace) if request.tour is None else None
+    if request.paths:
+        window.open_paths(request.paths, request.pixel_spacing_mm)
+    elif keeper is not None:
+        keeper.restore()
+    if request.tour is not None:
+        from mammoviewer.gui.tour import Tour
+
+        Tour(window, request.paths[0], request.tour)
+    try:
+        code = application.exec()
+        if keeper is not None:
+            keeper.finish()
+        return code
+    finally:
+        bridge.stop()
+        workspace.close()

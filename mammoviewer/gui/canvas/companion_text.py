@@ -1,0 +1,30 @@
+"""What companions add to the words beside a picture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mammoviewer.gui.canvas.corner_text import OFF, Badge, CornerText
+from mammoviewer.session.companion_words import outcome_words
+from mammoviewer.session.viewer_state import ViewerState
+from mammoviewer.session.workspace import Workspace
+
+
+def with_companions(text: CornerText, state: ViewerState, workspace: Workspace, level: str) -> CornerText:
+    """Return the words with how CAD fared and which presentation state is applied.
+
+    A failure is a badge, which is always shown; "no findings" is a plain line. They never look alike.
+    """
+    companions = workspace.companions(state.image.attributes.identity)
+    badges, lines = list(text.badges), list(text.current)
+    for companion in companions:
+        words, failed = outcome_words(companion, state.image)
+        if failed:
+            badges.append(Badge(words, refusal=True))
+        elif words:
+            lines.append(words)
+        if companion.SOPInstanceUID == state.presentation != "":
+            lines.append(f"shown as: {companion.label or companion.kind}")
+    if companions and not workspace.desk.show_companions:
+        lines.append("companion marks off (U)")
+    return replace(text, badges=tuple(badges), current=() if level == OFF else tuple(lines))

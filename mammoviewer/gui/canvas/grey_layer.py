@@ -1,0 +1,116 @@
+"""The grey picture of a viewport: the visible region at device resolution, looked up again on every window drag."""
+
+from __future__ import annotations
+
+import math
+from typing import Final, Literal
+
+import cv2
+import numpy as np
+from PySide6.QtGui import QImage
+
+from mammoviewer.base.arrays import ByteArray, StoredArray
+from mammoviewer.gui.canvas.view_transform import Region, ViewTransform
+from mammoviewer.imaging.geometry import Orientation
+from mammoviewer.imaging.resample import extract
+from mammoviewer.imaging.voi import Voi, apply_lut
+from mammoviewer.session.pictures import Picture
+
+_SEE_PIXELS_FROM: Final = 6.0
+"""From this zoom on the squares of the pixels are shown as they are."""
+
+
+class GreyLayer:
+    """Keeps the region and its greys, so that a repaint costs nothing and a window drag only the look-up.
+
+    The array behind the returned image lives as long as this layer shows it.
+    """
+
+    def __init__(self) -> None:
+        self._region_key: tuple[object, ...] = ()
+        self._grey_key: tuple[object, ...] = ()
+        self._small_key: tuple[object, ...] = ()
+        self._small: StoredArray = np.zeros((0, 0), np.uint16)
+        self._source: StoredArray | None = None
+        self._region: Region | None = None
+        self._pixels: StoredArray = np.zeros((0, 0), np.uint16)
+        self._greys: ByteArray = np.zeros((0, 0), np.uint8)
+        self._image = QImage()
+
+    def image(self, picture: Picture, view: ViewTransform, voi: Voi, *, inverse: bool) -> tuple[QImage, Region] | None:
+        """Return the greys of what is seen and where they go, None when the image is out of sight."""
+        key = (view.zoom, view.left, view.top, view.device_size, view.orientation)
+        if picture.pixels is not self._source or key != self._region_key:
+            self._region = view.visible()
+            if self._region is not None:
+                self._pixels = self._visible(picture, self._region, view)
+            self._source, self._region_key, self._grey_key = picture.pixels, key, ()
+        if self._region is None:
+            return None
+        grey_key = (voi, inverse)
+        if grey_key != self._grey_key:
+            self._look_up(picture, voi, inverse=inverse)
+            self._grey_key = grey_key
+        return self._image, self._region
+
+    def _visible(self, picture: Picture, region: Region, view: ViewTransform) -> StoredArray:
+        if view.zoom >= picture.scale:
+            return magnified(picture, region, view)
+        # The image begins on a whole device pixel, so that a pan only moves a cut through the one averaged picture.
+        key = (view.zoom, view.orientation)
+        if picture.pixels is not self._source or key != self._small_key:
+            self._small, self._small_key = shrunk(picture, view), key
+        top, left = region.top - view.top, region.left - view.left
+        return np.ascontiguousarray(self._small[top : top + region.size[0], left : left + region.size[1]])
+
+    def grey_at(self, x: float, y: float) -> int | None:
+        """Return the display value under a device pixel of the viewport, None beside the image."""
+        if self._region is None or not self._greys.size:
+            return None
+        row, column = int(y) - self._region.top, int(x) - self._region.left
+        if 0 <= row < self._greys.shape[0] and 0 <= column < self._greys.shape[1]:
+            return int(self._greys[row, column])
+        return None
+
+    def _look_up(self, picture: Picture, voi: Voi, *, inverse: bool) -> None:
+        lookup = picture.lookup(voi, inverse=inverse)
+        self._greys = np.ascontiguousarray(apply_lut(self._pixels, lookup, picture.first), dtype=np.uint8)
+        rows, columns = self._greys.shape
+        self._image = QImage(self._greys.data, columns, rows, columns, QImage.Format.Format_Grayscale8)
+
+
+def magnified(picture: Picture, region: Region, view: ViewTransform) -> StoredArray:
+    """Return picture values of the region as displayed, one per device pixel.
+
+    Enlarging is linear until single pixels can be told apart, and then shows them as squares.
+    """
+    orientation = view.orientation
+    size = region.size[::-1] if orientation.transpose else region.size
+    ratio = view.zoom / picture.scale
+    kind: Literal["nearest", "linear"] = "nearest" if ratio >= _SEE_PIXELS_FROM else "linear"
+    # A preview has been rounded to whole pixels: take its own ratio on each axis.
+    down, across = (have / full for have, full in zip(picture.pixels.shape, view.shape, strict=True))
+    rows = (region.rows[0] * down, region.rows[1] * down)
+    columns = (region.columns[0] * across, region.columns[1] * across)
+    return displayed(extract(picture.pixels, rows, columns, size, interpolation=kind), orientation)
+
+
+def shrunk(picture: Picture, view: ViewTransform) -> StoredArray:
+    """Return the whole picture as displayed, averaged to one value per device pixel."""
+    rows, columns = (max(1, math.floor(length * view.zoom + 0.5)) for length in view.shape)
+    # An average of averages is the average: the half-sized copy gives the same picture four times faster.
+    source = picture.pixels
+    if picture.half is not None and 2 * view.zoom <= picture.scale:
+        source = picture.half
+    height, width = source.shape
+    small = extract(source, (0.0, float(height)), (0.0, float(width)), (rows, columns), interpolation="linear")
+    return displayed(small, view.orientation)
+
+
+def displayed(stored: StoredArray, orientation: Orientation) -> StoredArray:
+    """Return a small array turned as displayed and contiguous; cv2 turns several times faster than a strided copy."""
+    shown = cv2.transpose(stored) if orientation.transpose else stored
+    if orientation.flip_rows or orientation.flip_columns:
+        code = -1 if orientation.flip_rows and orientation.flip_columns else 0 if orientation.flip_rows else 1
+        shown = cv2.flip(shown, code)
+    return np.ascontiguousarray(shown)

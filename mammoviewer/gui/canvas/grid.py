@@ -1,0 +1,112 @@
+"""The viewports of the stage that is hung, side by side."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
+
+from mammoviewer.gui.bridge import bind
+from mammoviewer.gui.canvas.viewport import Viewport
+from mammoviewer.gui.theme import color
+from mammoviewer.session.workspace import Workspace
+
+
+class ViewportGrid(QWidget):
+    """A grid of viewports that follows ``workspace.stage``; widgets are used again from stage to stage.
+
+    Signals: ``cursor_moved(CursorReading | None)`` from whichever viewport the mouse is over.
+    """
+
+    cursor_moved = Signal(object)
+
+    def __init__(self, workspace: Workspace, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._workspace = workspace
+        self._pool: list[Viewport] = []
+        self._viewports: tuple[Viewport, ...] = ()
+        self._maximised: Viewport | None = None
+        self._layout = QGridLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(1)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        bind(self, workspace.stage_changed, self.rebuild)
+        self.rebuild()
+
+    @property
+    def viewports(self) -> tuple[Viewport, ...]:
+        """Return the viewports of the stage, row by row; some may be empty."""
+        return self._viewports
+
+    @property
+    def active(self) -> Viewport | None:
+        """Return the viewport of the active image."""
+        identity = self._workspace.desk.active_identity
+        return next((v for v in self._viewports if identity and v.identity == identity), None)
+
+    @property
+    def maximised(self) -> Viewport | None:
+        """Return the viewport that fills the grid for the moment."""
+        return self._maximised
+
+    def rebuild(self) -> None:
+        """Lay the stage out anew."""
+        stage = self._workspace.stage
+        cells = stage.cells if stage is not None else ()
+        columns = stage.columns if stage is not None else 1
+        while len(self._pool) < len(cells):
+            self._pool.append(self._new_viewport())
+        for viewport in self._pool:
+            self._layout.removeWidget(viewport)
+        for index, viewport in enumerate(self._pool):
+            viewport.show_image(cells[index] if index < len(cells) else "")
+            viewport.setVisible(index < len(cells))
+            if index < len(cells):
+                self._layout.addWidget(viewport, index // columns, index % columns)
+        self._viewports = tuple(self._pool[: len(cells)])
+        self._maximised = None
+        self._stretch()
+
+    def toggle_maximised(self) -> None:
+        """Let the active viewport fill the grid, or bring the others back."""
+        self._show_alone(None if self._maximised is not None else self.active)
+
+    def restore(self) -> None:
+        """Bring all viewports of the stage back."""
+        self._show_alone(None)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Paint what shows between the viewports: the separators; black where nothing is hung."""
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), color("line") if self._viewports else Qt.GlobalColor.black)
+        painter.end()
+
+    def _show_alone(self, alone: Viewport | None) -> None:
+        self._maximised = alone
+        for viewport in self._viewports:
+            viewport.setVisible(alone is None or viewport is alone)
+        self._stretch()
+
+    def _stretch(self) -> None:
+        """Share the room among the lines of the grid that show something; an empty line takes none."""
+        stage = self._workspace.stage
+        columns = stage.columns if stage is not None else 1
+        places = [divmod(index, columns) for index in range(len(self._viewports))]
+        shown = [place for place, viewport in zip(places, self._viewports, strict=True) if not viewport.isHidden()]
+        rows_shown, columns_shown = {row for row, _ in shown}, {column for _, column in shown}
+        for line in range(self._layout.rowCount()):
+            self._layout.setRowStretch(line, int(line in rows_shown))
+        for line in range(self._layout.columnCount()):
+            self._layout.setColumnStretch(line, int(line in columns_shown))
+
+    def _side_by_side(self) -> tuple[Viewport, ...]:
+        return tuple(viewport for viewport in self._viewports if not viewport.isHidden())
+
+    def _new_viewport(self) -> Viewport:
+        viewport = Viewport(self._workspace, self)
+        viewport.beside = self._side_by_side
+        viewport.setMinimumSize(64, 64)
+        viewport.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        viewport.cursor_moved.connect(self.cursor_moved)
+        viewport.label_activated.connect(self.toggle_maximised)
+        return viewport

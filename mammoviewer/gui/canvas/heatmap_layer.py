@@ -1,0 +1,181 @@
+"""Model output over the picture: colours or contours at screen resolution, and the bar that explains them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import cv2
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen, QPolygonF
+
+from mammoviewer.base.arrays import ByteArray, DoubleArray, FloatArray
+from mammoviewer.gui.canvas.text_layer import paint_haloed
+from mammoviewer.gui.canvas.view_transform import Region, ViewTransform
+from mammoviewer.gui.theme import color
+from mammoviewer.imaging.colormaps import colormap, heatmap_layer
+from mammoviewer.inference.heatmap import Heatmap
+from mammoviewer.session.viewer_state import OverlayStyle
+
+_COARSE: Final = 2
+"""Device pixels per pixel of the coloured image; scores are far coarser than that."""
+_CONTOUR_SHARES: Final = (0.0, 1 / 3, 2 / 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Contour:
+    """One closed line of equal score, in logical pixels of the viewport."""
+
+    level: float
+    line: QPolygonF
+
+
+@dataclass
+class HeatmapLayer:
+    """Keeps the coloured image of what is seen until scores, view or style change."""
+
+    _grid: Heatmap | None = None
+    _key: tuple[object, ...] = ()
+    _pixels: ByteArray = field(default_factory=lambda: np.zeros((0, 0, 4), np.uint8))
+    _image: QImage = field(default_factory=QImage)
+    _contours: tuple[Contour, ...] = ()
+    _region: Region | None = None
+
+    def paint(self, painter: QPainter, grid: Heatmap, view: ViewTransform, style: OverlayStyle) -> None:
+        """Paint the scores in logical coordinates of the viewport."""
+        self._prepare(grid, view, style)
+        region = self._region
+        if region is None:
+            return
+        painter.save()
+        if style.contours:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            table = colormap(style.colormap)
+            for contour in self._contours:
+                red, green, blue = table[min(255, 96 + int(contour.level * 159))].tolist()
+                painter.setPen(QPen(QColor(red, green, blue), 1.4))
+                painter.drawPolygon(contour.line)
+        else:
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            rows, columns = self._pixels.shape[:2]
+            target = QRectF(region.left, region.top, columns * _COARSE, rows * _COARSE)
+            scale = 1.0 / view.dpr
+            place = QRectF(target.x() * scale, target.y() * scale, target.width() * scale, target.height() * scale)
+            seen = QRectF(region.left, region.top, region.right - region.left, region.bottom - region.top)
+            painter.setClipRect(QRectF(seen.x() * scale, seen.y() * scale, seen.width() * scale, seen.height() * scale))
+            painter.drawImage(place, self._image)
+        painter.restore()
+
+    def _prepare(self, grid: Heatmap, view: ViewTransform, style: OverlayStyle) -> None:
+        key = (view, style.opacity, style.threshold, style.colormap, style.contours)
+        if grid is self._grid and key == self._key:
+            return
+        self._grid, self._key = grid, key
+        self._region = view.visible()
+        if self._region is None:
+            return
+        scores = scores_on_screen(grid, view, self._region)
+        if style.contours:
+            self._contours = contours(scores, self._region, view.dpr, style.threshold)
+            return
+        self._pixels = coloured(scores, style)
+        rows, columns = self._pixels.shape[:2]
+        self._image = QImage(self._pixels.data, columns, rows, columns * 4, QImage.Format.Format_ARGB32_Premultiplied)
+
+
+def scores_on_screen(grid: Heatmap, view: ViewTransform, region: Region) -> FloatArray:
+    """Return the scores of a region, float32, one per ``_COARSE`` device pixels, NaN outside the breast.
+
+    Between cells they are interpolated and beyond the outer ones kept, as ``Heatmap.resampled`` does.
+    """
+    known = np.isfinite(grid.values)
+    affine = _to_cells(view, region, grid.origin, grid.step)
+    weight = _warped(known.astype(np.float32), affine, region)
+    total = _warped(np.where(known, grid.values, 0.0).astype(np.float32), affine, region)
+    per_row, per_column = (full / have for full, have in zip(view.shape, grid.mask.shape, strict=True))
+    to_mask = _to_cells(view, region, (per_row / 2 - 0.5, per_column / 2 - 0.5), (per_row, per_column))
+    inside = _warped(grid.mask.astype(np.float32), to_mask, region) >= 0.5
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scores: FloatArray = np.where(inside & (weight > 1e-6), total / weight, np.float32(np.nan))
+    return scores
+
+
+def _to_cells(
+    view: ViewTransform, region: Region, origin: tuple[float, float], step: tuple[float, float]
+) -> DoubleArray:
+    """Return the 2x3 matrix from (x, y) of the coarse image of a region to (column, row) of a grid's cells."""
+    corners = []
+    # Three pixels fix an affine.
+    for x, y in ((0, 0), (1, 0), (0, 1)):
+        device = (region.left + (x + 0.5) * _COARSE, region.top + (y + 0.5) * _COARSE)
+        row, column = view.to_stored(device[0] / view.dpr, device[1] / view.dpr)
+        corners.append(((column - origin[1]) / step[1], (row - origin[0]) / step[0]))
+    start, right, down = (np.array(corner) for corner in corners)
+    return np.stack([right - start, down - start, start], axis=1)
+
+
+def _warped(values: FloatArray, affine: DoubleArray, region: Region) -> FloatArray:
+    rows, columns = (-(-length // _COARSE) for length in region.size)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    warped: FloatArray = cv2.warpAffine(values, affine, (columns, rows), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return warped
+
+
+def coloured(scores: FloatArray, style: OverlayStyle) -> ByteArray:
+    """Return (rows, columns, 4) premultiplied blue, green, red, alpha of scores in [0, 1]; NaN is transparent."""
+    steps = np.linspace(0.0, 1.0, 256, dtype=np.float32)[None]
+    ramp = heatmap_layer(steps, colormap_name=style.colormap, opacity=style.opacity, threshold=style.threshold)[0]
+    alpha = ramp[:, 3:].astype(np.float32) / 255.0
+    table = np.empty((256, 4), np.uint8)
+    table[:, 2::-1] = np.rint(ramp[:, :3] * alpha)
+    table[:, 3] = ramp[:, 3]
+    known = np.isfinite(scores)
+    index = np.rint(np.clip(np.where(known, scores, 0.0), 0.0, 1.0) * 255.0).astype(np.uint8)
+    pixels = table[index]
+    pixels[~known] = 0
+    return np.ascontiguousarray(pixels)
+
+
+def contours(scores: FloatArray, region: Region, dpr: float, threshold: float) -> tuple[Contour, ...]:
+    """Return closed lines at the threshold and at a third and two thirds from there to 1."""
+    found = []
+    for share in _CONTOUR_SHARES:
+        level = threshold + (1.0 - threshold) * share
+        with np.errstate(invalid="ignore"):
+            above = (scores >= level).astype(np.uint8)
+        lines, _ = cv2.findContours(above, cv2.RETR_LIST, cv2.CHAIN_APPROX_TC89_KCOS)
+        for line in lines:
+            points = (line[:, 0, :] + 0.5) * _COARSE + (region.left, region.top)
+            found.append(Contour(level, QPolygonF([QPointF(x / dpr, y / dpr) for x, y in points.tolist()])))
+    return tuple(found)
+
+
+def paint_colour_bar(painter: QPainter, place: QRectF, style: OverlayStyle, title: str, font: QFont) -> None:
+    """Paint the colours from 0 to 1 upwards, with the threshold, ticks, and what is scored by which model.
+
+    ``place`` is that of the bar itself; ticks stand at its right, the title above.
+    """
+    painter.save()
+    painter.setFont(font)
+    table = np.ascontiguousarray(colormap(style.colormap)[::-1])
+    bar = QImage(table.data, 1, 256, 3, QImage.Format.Format_RGB888)
+    painter.drawImage(place, bar)
+    y = place.bottom() - style.threshold * place.height()
+    painter.fillRect(QRectF(place.left(), y, place.width(), place.bottom() - y), QColor(0, 0, 0, 190))
+    painter.setPen(QPen(color("line_hover"), 1))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRect(place)
+    height = painter.fontMetrics().height()
+    values = sorted({0.0, 0.5, 1.0} | {round(style.threshold, 2)})
+    # A tick that would run into the threshold's gives way to it.
+    shown = [v for v in values if v == round(style.threshold, 2) or abs(v - style.threshold) * place.height() > height]
+    for value in shown:
+        y = place.bottom() - value * place.height()
+        colour = color("bright" if value == round(style.threshold, 2) else "text")
+        painter.setPen(colour)
+        painter.drawLine(QPointF(place.right(), y), QPointF(place.right() + 3, y))
+        paint_haloed(painter, QPointF(place.right() + 6, y + height * 0.32), f"{value:g}", font, colour)
+    for number, line in enumerate(reversed(title.splitlines())):
+        paint_haloed(painter, QPointF(place.left(), place.top() - 7 - number * height), line, font, color("text"))
+    painter.restore()

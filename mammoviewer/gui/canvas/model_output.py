@@ -1,0 +1,57 @@
+"""What a model says about the frame on screen, as far as the reader wants to see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mammoviewer.base.notices import Notice, Severity
+from mammoviewer.inference.cam import Cam
+from mammoviewer.inference.detections import Detection
+from mammoviewer.inference.heatmap import Heatmap
+from mammoviewer.session.viewer_state import Overlay, ViewerState
+from mammoviewer.session.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class ModelOutput:
+    """The map over the picture, its peaks, and the patch that it explains if it is that of one patch."""
+
+    scores: Heatmap | None = None
+    detections: tuple[Detection, ...] = ()
+    cam: Cam | None = None
+
+    @property
+    def title(self) -> str:
+        """Return model, class and kind of map, one line each; empty without a map."""
+        if self.scores is None:
+            return ""
+        if self.cam is not None:
+            return f"{self.scores.model}\n{self.cam.class_name} {self.cam.score:.2f}\n{self.cam.method}, one patch"
+        kind = self.scores.mode.removeprefix("cam:") if self.scores.mode.startswith("cam:") else "score"
+        return (
+            f"{self.scores.model}\n{self.scores.class_name}\n{kind if self.scores.complete else f'{kind}, coming in'}"
+        )
+
+
+def shown_output(workspace: Workspace, state: ViewerState, frame: int) -> ModelOutput:
+    """Return what is there for a frame of the view, in the overlay that is switched on."""
+    identity, model = state.image.attributes.identity, workspace.desk.model
+    runs = workspace.heatmaps
+    if state.overlay is Overlay.HEATMAP:
+        return ModelOutput(runs.heatmap(identity, frame, model), runs.detections(identity, frame, model))
+    if state.overlay is Overlay.CAM:
+        found = runs.cam(identity, frame, model)
+        if isinstance(found, Cam):
+            return ModelOutput(found.overlay, cam=found)
+        return ModelOutput(found)
+    return ModelOutput()
+
+
+def ask_for_cam(workspace: Workspace, state: ViewerState, frame: int, point: tuple[float, float]) -> None:
+    """Ask for the CAM of the patch at a stored (row, column) and show it, or say that no model is chosen."""
+    model = workspace.desk.model
+    if not model:
+        workspace.notice.emit(Notice(Severity.INFO, "No model is chosen", "choose one in the bar on top"))
+        return
+    state.overlay = Overlay.CAM
+    workspace.heatmaps.explain_patch(state.image, frame, model, *point)

@@ -1,0 +1,177 @@
+"""Findings and AI marks over the picture: painted as lines of constant width, and found again under the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
+
+from mammoviewer.annotations.finding import ALGORITHM, Finding
+from mammoviewer.annotations.roi import Roi, RoiKind
+from mammoviewer.base.arrays import DoubleArray
+from mammoviewer.gui.canvas.text_layer import paint_haloed
+from mammoviewer.gui.canvas.view_transform import ViewTransform
+from mammoviewer.gui.theme import color
+from mammoviewer.inference.detections import Detection
+from mammoviewer.session import label_colours
+
+HANDLE_RADIUS: Final = 4.0
+GRASP: Final = 7.0
+"""How near the cursor must be to a line or a handle, in logical pixels."""
+
+_MARK_RADIUS: Final = 7.0
+_MOST_HANDLES: Final = 40
+
+
+def label_colour(label: str) -> QColor:
+    """Return the colour of a class, the same in every image and session."""
+    return QColor(*label_colours.label_colour(label))
+
+
+def outline(roi: Roi, view: ViewTransform) -> QPainterPath:
+    """Return a region's outline in logical pixels."""
+    points = view.to_widget(roi.outline())
+    path = QPainterPath()
+    if roi.kind is RoiKind.POINT:
+        x, y = points[0]
+        path.addEllipse(QPointF(x, y), _MARK_RADIUS, _MARK_RADIUS)
+    elif roi.kind is RoiKind.ELLIPSE:
+        path.addEllipse(_bounds(view.to_widget(np.array(roi.points))))
+    else:
+        path.addPolygon(QPolygonF([QPointF(x, y) for x, y in points.tolist()]))
+        path.closeSubpath()
+    return path
+
+
+def _bounds(points: DoubleArray) -> QRectF:
+    low, high = points.min(axis=0), points.max(axis=0)
+    return QRectF(low[0], low[1], high[0] - low[0], high[1] - low[1])
+
+
+def box_on_screen(box: tuple[float, float, float, float], view: ViewTransform) -> QRectF:
+    """Return a stored box (r0, c0, r1, c1) in logical pixels."""
+    top, left, bottom, right = box
+    return _bounds(view.to_widget(np.array([(top, left), (bottom, right)])))
+
+
+def handles(roi: Roi) -> tuple[tuple[float, float], ...]:
+    """Return the stored places at which a region is reshaped: four corners, or its points when they are few."""
+    if roi.kind in (RoiKind.RECTANGLE, RoiKind.ELLIPSE):
+        (top, left), (bottom, right) = roi.points
+        return (top, left), (top, right), (bottom, right), (bottom, left)
+    if roi.kind is RoiKind.POINT or len(roi.points) > _MOST_HANDLES:
+        return ()
+    return roi.points
+
+
+def reshaped(roi: Roi, handle: int, point: tuple[float, float]) -> Roi:
+    """Return the region with one of its :func:`handles` put at a stored point."""
+    if roi.kind not in (RoiKind.RECTANGLE, RoiKind.ELLIPSE):
+        return roi.with_point(handle, point)
+    (top, left), (bottom, right) = roi.points
+    row, column = point
+    first = (row if handle in (0, 1) else top, column if handle in (0, 3) else left)
+    second = (row if handle in (2, 3) else bottom, column if handle in (1, 2) else right)
+    return Roi(roi.kind, (first, second))
+
+
+def handle_at(roi: Roi, view: ViewTransform, place: QPointF) -> int | None:
+    """Return the handle under a logical place, None when there is none."""
+    points = handles(roi)
+    if not points:
+        return None
+    distance = np.hypot(*(view.to_widget(np.array(points)) - (place.x(), place.y())).T)
+    nearest = int(distance.argmin())
+    return nearest if distance[nearest] <= GRASP else None
+
+
+def finding_at(
+    findings: Iterable[Finding], view: ViewTransform, place: QPointF, *, inside: bool = False
+) -> Finding | None:
+    """Return the finding whose line is under a logical place; the smallest where several are.
+
+    With ``inside`` a place anywhere in the region counts too, after the lines.
+    """
+    area = QRectF(place.x() - GRASP, place.y() - GRASP, 2 * GRASP, 2 * GRASP)
+    on_line, within = [], []
+    for finding in findings:
+        path = outline(finding.roi, view)
+        if finding.roi.kind is RoiKind.POINT:
+            if path.contains(place):
+                on_line.append(finding)
+        elif path.intersects(area) and not path.contains(area):
+            on_line.append(finding)
+        elif path.contains(place):
+            within.append(finding)
+    candidates = on_line or (within if inside else [])
+    return min(candidates, key=lambda finding: finding.roi.area_px, default=None)
+
+
+def detection_at(detections: Sequence[Detection], view: ViewTransform, place: QPointF) -> Detection | None:
+    """Return the AI mark with the highest score whose box holds a logical place."""
+    row, column = view.to_stored(place.x(), place.y())
+    hit = [d for d in detections if d.box[0] <= row <= d.box[2] and d.box[1] <= column <= d.box[3]]
+    return max(hit, key=lambda detection: detection.score, default=None)
+
+
+def paint_finding(painter: QPainter, finding: Finding, view: ViewTransform, *, selected: bool = False) -> None:
+    """Paint a finding: solid for a reader's, dashed for an algorithm's, with handles when it is selected."""
+    colour = label_colour(finding.label)
+    path = outline(finding.roi, view)
+    stroke(painter, path, colour, dashed=finding.origin == ALGORITHM, width=2.0 if selected else 1.5)
+    if finding.roi.kind is RoiKind.POINT:
+        _paint_cross(painter, path.boundingRect().center(), colour)
+    text = finding.label or "unlabelled"
+    if finding.score is not None:
+        text += f" {finding.score:.2f}"
+    box = path.boundingRect()
+    _paint_tag(painter, box, text, colour, view)
+    if selected:
+        for x, y in view.to_widget(np.array(handles(finding.roi)).reshape(-1, 2)).tolist():
+            painter.setPen(QPen(color("window"), 1.0))
+            painter.setBrush(colour)
+            painter.drawEllipse(QPointF(x, y), HANDLE_RADIUS, HANDLE_RADIUS)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+
+
+def paint_detection(painter: QPainter, detection: Detection, view: ViewTransform) -> None:
+    """Paint an AI mark as a dashed box with its score."""
+    box = box_on_screen(detection.box, view)
+    path = QPainterPath()
+    path.addRect(box)
+    stroke(painter, path, color("bright"), dashed=True, width=1.3)
+    _paint_tag(painter, box, f"{detection.score:.2f}", color("bright"), view)
+
+
+def _paint_tag(painter: QPainter, box: QRectF, text: str, colour: QColor, view: ViewTransform) -> None:
+    """Write a text above a box, moved so that it stays in the viewport."""
+    metrics = painter.fontMetrics()
+    left = min(max(box.left(), 2.0), view.size[0] - metrics.horizontalAdvance(text) - 4.0)
+    base = box.top() - 5.0
+    if base < metrics.ascent():
+        base = box.bottom() + metrics.ascent() + 3.0
+    paint_haloed(painter, QPointF(left, base), text, painter.font(), colour)
+
+
+def stroke(painter: QPainter, path: QPainterPath, colour: QColor, *, dashed: bool, width: float) -> None:
+    """Draw a line that stands out on bright and dark tissue alike: the colour over a thin dark edge."""
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(QColor(0, 0, 0, 130), width + 1.6))
+    if not dashed:
+        painter.drawPath(path)
+    pen = QPen(colour, width)
+    if dashed:
+        pen.setDashPattern([4.0, 3.0])
+    painter.setPen(pen)
+    painter.drawPath(path)
+
+
+def _paint_cross(painter: QPainter, place: QPointF, colour: QColor) -> None:
+    painter.setPen(QPen(colour, 1.2))
+    for dx, dy in ((1.0, 0.0), (0.0, 1.0)):
+        arm = QPointF(dx, dy) * (_MARK_RADIUS - 1.0)
+        painter.drawLine(place - arm, place - arm * 0.35)
+        painter.drawLine(place + arm * 0.35, place + arm)

@@ -1,0 +1,91 @@
+"""Which gesture a press of a button begins: by button, modifier, what is under the mouse, and the chosen tool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from PySide6.QtCore import Qt
+
+from mammoviewer.annotations.finding import Finding
+from mammoviewer.annotations.roi import RoiKind
+from mammoviewer.gui.canvas.gestures import (
+    Canvas,
+    Gesture,
+    PanDrag,
+    Pointer,
+    WindowDrag,
+    ZoomDrag,
+    ZoomToRegion,
+)
+from mammoviewer.gui.canvas.region_gestures import ChangeFinding, DrawBox, DrawFreehand, DrawPoint, DrawPolygon
+from mammoviewer.gui.canvas.roi_layer import finding_at, handle_at
+from mammoviewer.session.viewer_state import Tool
+
+Begin = Callable[[Canvas, Pointer], Gesture]
+
+TOOLS: Mapping[Tool, Begin] = MappingProxyType(
+    {
+        Tool.WINDOW: WindowDrag,
+        Tool.PAN: PanDrag,
+        Tool.ZOOM: ZoomToRegion,
+        Tool.RECTANGLE: lambda canvas, start: DrawBox(canvas, start, RoiKind.RECTANGLE),
+        Tool.ELLIPSE: lambda canvas, start: DrawBox(canvas, start, RoiKind.ELLIPSE),
+        Tool.POLYGON: DrawPolygon,
+        Tool.FREEHAND: DrawFreehand,
+        Tool.POINT: DrawPoint,
+    }
+)
+"""What a left drag does."""
+
+CURSORS: Mapping[Tool, Qt.CursorShape] = MappingProxyType(
+    {Tool.WINDOW: Qt.CursorShape.ArrowCursor, Tool.PAN: Qt.CursorShape.OpenHandCursor}
+)
+"""Tools without an entry draw and have a cross."""
+
+DRAWING_TOOLS = frozenset(set(Tool) - {Tool.WINDOW, Tool.PAN, Tool.ZOOM})
+
+
+def begin(canvas: Canvas, pointer: Pointer, button: Qt.MouseButton, *, panning: bool) -> Gesture | None:
+    """Return the gesture that a press begins, None for a button without a meaning.
+
+    ``panning`` tells that the space bar is held.
+    """
+    if button == Qt.MouseButton.MiddleButton or (panning and button == Qt.MouseButton.LeftButton):
+        return PanDrag(canvas, pointer)
+    if button == Qt.MouseButton.RightButton:
+        zooming = bool(pointer.modifiers & Qt.KeyboardModifier.ShiftModifier)
+        return ZoomDrag(canvas, pointer) if zooming else WindowDrag(canvas, pointer)
+    if button != Qt.MouseButton.LeftButton:
+        return None
+    return _grasp(canvas, pointer) or TOOLS[canvas.workspace.desk.tool](canvas, pointer)
+
+
+def visible_findings(canvas: Canvas) -> tuple[Finding, ...]:
+    """Return the findings that are painted, none when they are hidden."""
+    workspace = canvas.workspace
+    if not workspace.desk.show_findings:
+        return ()
+    return workspace.annotations.for_image(canvas.shown.image.attributes.identity, canvas.shown_frame)
+
+
+def _grasp(canvas: Canvas, pointer: Pointer) -> Gesture | None:
+    """Return the change of the finding under the mouse.
+
+    Handles of the selected finding come first, then lines. The inside of the selected finding moves it, but only
+    while no region is being drawn: small regions are often drawn inside large ones.
+    """
+    desk = canvas.workspace.desk
+    findings = visible_findings(canvas)
+    selected = next((finding for finding in findings if finding.id == desk.selected_finding), None)
+    if selected is not None:
+        handle = handle_at(selected.roi, canvas.view, pointer.place)
+        if handle is not None:
+            return ChangeFinding(canvas, pointer, selected, handle)
+    hit = finding_at(findings, canvas.view, pointer.place)
+    if hit is None and selected is not None and desk.tool not in DRAWING_TOOLS:
+        hit = finding_at((selected,), canvas.view, pointer.place, inside=True)
+    if hit is None:
+        return None
+    canvas.select(hit.id)
+    return ChangeFinding(canvas, pointer, hit)

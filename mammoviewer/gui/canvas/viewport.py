@@ -1,0 +1,93 @@
+"""One picture on screen: a widget that paints a :class:`ViewerState` and hands events to the tools."""
+
+from __future__ import annotations
+
+import logging
+
+from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
+
+from mammoviewer.gui.canvas.corner_text import SIDE_DOUBTED
+from mammoviewer.gui.canvas.view_widget import ViewWidget
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class Viewport(ViewWidget):
+    """Takes the events of its picture: paints, and gives mouse and keys to the hands."""
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Paint the others anew too."""
+        self._scale_changed()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Paint; what goes wrong is logged, because an exception here would leave the painter active."""
+        painter = QPainter(self)
+        try:
+            self._painter.paint(painter)
+        except Exception:
+            _LOGGER.exception("a viewport could not be painted")
+        finally:
+            painter.end()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        """Make this the active viewport and begin a gesture."""
+        if self.state is None:
+            return
+        self.workspace.desk.active_identity = self.identity
+        self.activated.emit()
+        if event.button() == Qt.MouseButton.LeftButton and self._flip_doubted_side(event.position()):
+            return
+        self.hands.press(event)
+
+    def _flip_doubted_side(self, place: QPointF) -> bool:
+        """Flip a picture of doubted side when its badge is clicked; the file stays as it is."""
+        badge = self._painter.badge_places.get(SIDE_DOUBTED)
+        if badge is None or not badge.contains(place):
+            return False
+        self.shown.orientation = self.shown.orientation.flipped_horizontally()
+        return True
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        """Go on with the gesture and tell what is under the cursor."""
+        if self.state is None:
+            return
+        self.hands.hover(event.position())
+        self.hands.move(event)
+        self.cursor_moved.emit(self.reading(event.position()))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        """End the gesture."""
+        if self.state is not None:
+            self.hands.release(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        """Do what a double click stands for."""
+        if self.state is not None:
+            self.hands.double_click(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+        """Scroll, zoom or change the opacity."""
+        if self.state is not None:
+            self.hands.wheel(event)
+
+    def event(self, event: QEvent) -> bool:
+        """Keep the keys that belong to the hands from the shortcuts of the window."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride and self.hands.wants(event):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """Give keys to the hands."""
+        if self.state is None or not self.hands.key_press(event):
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """Give keys to the hands."""
+        if self.state is None or not self.hands.key_release(event):
+            super().keyReleaseEvent(event)
+
+    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Tell that the cursor has gone."""
+        self.cursor_moved.emit(None)

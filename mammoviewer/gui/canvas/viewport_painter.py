@@ -1,0 +1,186 @@
+"""Everything a viewport shows, layer by layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPainterPath
+
+from mammoviewer.gui.canvas.companion_layer import paint_companions, paint_shutters
+from mammoviewer.gui.canvas.companion_text import with_companions
+from mammoviewer.gui.canvas.corner_text import OFF, corner_text, scale_bar
+from mammoviewer.gui.canvas.grey_layer import GreyLayer
+from mammoviewer.gui.canvas.heatmap_layer import HeatmapLayer, paint_colour_bar
+from mammoviewer.gui.canvas.roi_layer import box_on_screen, paint_detection, paint_finding, stroke
+from mammoviewer.gui.canvas.slice_strip import WIDTH
+from mammoviewer.gui.canvas.text_layer import TextLayer, paint_haloed
+from mammoviewer.gui.canvas.tools import visible_findings
+from mammoviewer.gui.theme import color
+from mammoviewer.session.companions import Drawing
+from mammoviewer.session.viewer_state import Overlay
+
+if TYPE_CHECKING:
+    from mammoviewer.gui.canvas.view_widget import ViewWidget
+
+_BAR_WIDTH: Final = 10.0
+_BAR_NEEDS: Final = 150.0
+"""Logical pixels between the lines of text that a colour bar with its title takes."""
+
+
+class ViewportPainter:
+    """Paints one viewport; keeps what it can between two paints."""
+
+    def __init__(self, viewport: ViewWidget) -> None:
+        self._viewport = viewport
+        self.grey = GreyLayer()
+        self._heat = HeatmapLayer()
+        self.badge_places: dict[str, QRectF] = {}
+
+    def paint(self, painter: QPainter) -> None:
+        """Paint all layers in logical pixels."""
+        viewport = self._viewport
+        if viewport.state is None:
+            painter.fillRect(viewport.rect(), Qt.GlobalColor.black)
+            return
+        _snap(painter, viewport.devicePixelRatioF())
+        self._paint_picture(painter)
+        drawing = viewport.drawing
+        paint_shutters(painter, drawing.shutters, viewport.view)
+        self._paint_scores(painter)
+        self._paint_marks(painter, drawing)
+        free = self._paint_words(painter)
+        self._paint_strip(painter)
+        self._paint_bar(painter, free)
+        if viewport.is_active:
+            painter.fillRect(QRectF(0.0, 0.0, viewport.width(), 1.5), color("accent"))
+
+    def _paint_picture(self, painter: QPainter) -> None:
+        """Paint the greys, and black where there are none; nothing twice, for a big window takes milliseconds."""
+        viewport = self._viewport
+        picture = viewport.follower.picture()
+        state, view = viewport.shown, viewport.view
+        inverse = state.image.attributes.inverse != state.inverted
+        found = self.grey.image(picture, view, state.voi, inverse=inverse) if picture is not None else None
+        if found is None:
+            painter.fillRect(viewport.rect(), Qt.GlobalColor.black)
+            if picture is None:
+                self._say(painter, "This frame cannot be decoded" if viewport.follower.bad else "Loading")
+            return
+        image, region = found
+        image.setDevicePixelRatio(view.dpr)
+        place = QRectF(region.left, region.top, region.right - region.left, region.bottom - region.top)
+        place = QRectF(place.topLeft() / view.dpr, place.size() / view.dpr)
+        for beside in _around(QRectF(viewport.rect()), place):
+            painter.fillRect(beside, Qt.GlobalColor.black)
+        painter.drawImage(place.topLeft(), image)
+
+    def _say(self, painter: QPainter, text: str) -> None:
+        painter.setPen(color("dim"))
+        painter.drawText(self._viewport.rect(), Qt.AlignmentFlag.AlignCenter, text)
+
+    def _paint_scores(self, painter: QPainter) -> None:
+        viewport = self._viewport
+        output = viewport.output
+        if output.scores is not None:
+            self._heat.paint(painter, output.scores, viewport.view, viewport.workspace.style)
+        if output.cam is not None:
+            path = QPainterPath()
+            path.addRect(box_on_screen(output.cam.box, viewport.view))
+            stroke(painter, path, color("bright"), dashed=True, width=1.0)
+
+    def _paint_marks(self, painter: QPainter, drawing: Drawing) -> None:
+        viewport = self._viewport
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(_font(viewport.font(), 11))
+        view = viewport.view
+        paint_companions(painter, drawing, view)
+        for detection in viewport.output.detections:
+            paint_detection(painter, detection, view)
+        selected = viewport.workspace.desk.selected_finding
+        for finding in visible_findings(viewport):
+            paint_finding(painter, finding, view, selected=finding.id == selected)
+        if viewport.hands.gesture is not None:
+            viewport.hands.gesture.paint(painter)
+
+    def _paint_words(self, painter: QPainter) -> QRectF:
+        viewport = self._viewport
+        level = viewport.workspace.desk.corner_text
+        state = viewport.shown
+        text = corner_text(state, viewport.shown_frame, level, bad=viewport.follower.bad)
+        text = with_companions(text, state, viewport.workspace, level)
+        bar = None
+        if level != OFF:
+            longest = min(0.3 * viewport.width(), 240.0)
+            bar = scale_bar(state.image.attributes, viewport.view, longest)
+        layer = TextLayer(painter, self._text_area(), on_left=viewport.text_on_left, font=viewport.font())
+        reserve = 0.0 if state.overlay is Overlay.NONE else _BAR_NEEDS
+        free = layer.paint(text, bar, reserve=reserve)
+        self.badge_places = layer.badge_places
+        return free
+
+    def _text_area(self) -> QRectF:
+        viewport = self._viewport
+        area = QRectF(viewport.rect())
+        if viewport.strip is None:
+            return area
+        return area.adjusted(WIDTH, 0, 0, 0) if viewport.text_on_left else area.adjusted(0, 0, -WIDTH, 0)
+
+    def _paint_strip(self, painter: QPainter) -> None:
+        viewport = self._viewport
+        strip = viewport.strip
+        if strip is None:
+            return
+        workspace, image = viewport.workspace, viewport.shown.image
+        model = workspace.desk.model
+        scores = workspace.heatmaps.slice_scores(image, model) if model else ()
+        shown = workspace.desk.show_findings
+        findings = workspace.annotations.for_image(image.attributes.identity) if shown else ()
+        others = workspace.shelf.frames(image) if workspace.desk.show_companions else ()
+        strip.paint(painter, viewport.shown_frame, scores, findings, workspace.style.colormap, companions=others)
+
+    def _paint_bar(self, painter: QPainter, free: QRectF) -> None:
+        viewport = self._viewport
+        if viewport.shown.overlay is Overlay.NONE:
+            return
+        output = viewport.output
+        title = output.title or self._missing()
+        font = _font(viewport.font(), 11)
+        metrics = QFontMetricsF(font)
+        width = max(44.0, *(metrics.horizontalAdvance(line) for line in title.splitlines()))
+        left = free.left() if viewport.text_on_left else free.right() - width
+        if output.scores is None:
+            paint_haloed(painter, QPointF(left, free.center().y()), title, font, color("dim"))
+            return
+        head = metrics.height() * len(title.splitlines()) + 16.0
+        length = min(140.0, free.height() - head - metrics.height())
+        if length >= 3 * metrics.height():
+            place = QRectF(left, free.center().y() + (head - length) / 2.0, _BAR_WIDTH, length)
+            paint_colour_bar(painter, place, viewport.workspace.style, title, font)
+
+    def _missing(self) -> str:
+        return "no map of this frame yet" if self._viewport.workspace.desk.model else "no model is chosen"
+
+
+def _font(base: QFont, pixels: int) -> QFont:
+    font = QFont(base)
+    font.setPixelSize(pixels)
+    return font
+
+
+def _snap(painter: QPainter, dpr: float) -> None:
+    """Move the origin onto a whole device pixel, where a broken scale factor put it between two."""
+    transform = painter.deviceTransform()
+    painter.translate((round(transform.dx()) - transform.dx()) / dpr, (round(transform.dy()) - transform.dy()) / dpr)
+
+
+def _around(outer: QRectF, inner: QRectF) -> tuple[QRectF, ...]:
+    """Return what of ``outer`` is not in ``inner``, grown by a pixel against gaps at fractional scale factors."""
+    grown = outer.adjusted(-1.0, -1.0, 1.0, 1.0)
+    parts = (
+        QRectF(grown.left(), grown.top(), inner.left() - grown.left(), grown.height()),
+        QRectF(inner.right(), grown.top(), grown.right() - inner.right(), grown.height()),
+        QRectF(inner.left(), grown.top(), inner.width(), inner.top() - grown.top()),
+        QRectF(inner.left(), inner.bottom(), inner.width(), grown.bottom() - inner.bottom()),
+    )
+    return tuple(part for part in parts if part.width() > 0 and part.height() > 0)

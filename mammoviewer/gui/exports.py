@@ -1,0 +1,100 @@
+"""Exporting the active view: what is captured, asked, written in the background, and told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QUrl
+from PySide6.QtGui import QDesktopServices
+
+from mammoviewer.base.notices import Notice, Severity
+from mammoviewer.base.progress import Progress
+from mammoviewer.gui.bridge import bind_values
+from mammoviewer.gui.canvas.model_output import shown_output
+from mammoviewer.gui.dialogs.export_dialog import ExportDialog
+from mammoviewer.gui.panels.notice_line import NoticeLine
+from mammoviewer.jobs.job import Job, JobState
+from mammoviewer.session.exporting import FORMATS, ExportContent, export
+from mammoviewer.session.outcome import notice_of
+from mammoviewer.session.rendering import Rendering
+from mammoviewer.session.viewer_state import ViewerState
+from mammoviewer.session.workspace import Workspace
+
+
+def export_content(workspace: Workspace, state: ViewerState) -> ExportContent:
+    """Return what there is to export of a view, captured now."""
+    attributes = state.image.attributes
+    identity = attributes.identity
+    output = shown_output(workspace, state, state.frame)
+    everything = workspace.annotations.for_image(identity)
+    shown = tuple(f for f in everything if f.frame == state.frame) if workspace.desk.show_findings else ()
+    maps = {
+        frame: found
+        for frame in range(attributes.frames)
+        if (found := workspace.heatmaps.heatmap(identity, frame, workspace.desk.model)) is not None and found.complete
+    }
+    view = Rendering(
+        image=state.image,
+        frame=state.frame,
+        voi=state.voi,
+        inverted=state.inverted,
+        filters=state.active_filters,
+        orientation=state.orientation,
+        heat=output.scores.resampled(attributes.shape) if output.scores is not None else None,
+        findings=shown,
+        style=workspace.style,
+    )
+    return ExportContent(view, maps, everything)
+
+
+class Exports(QObject):
+    """Runs the export dialog and the exports."""
+
+    def __init__(self, workspace: Workspace, notices: NoticeLine, parent: QObject) -> None:
+        super().__init__(parent)
+        self._workspace = workspace
+        self._notices = notices
+        self._folder = Path.home()
+
+    def show(self) -> None:
+        """Ask what to export of the active view, and do it."""
+        state = self._workspace.active
+        if state is None:
+            self._workspace.notice.emit(Notice(Severity.INFO, "No image is open", "open one first"))
+            return
+        content = export_content(self._workspace, state)
+        stem = state.image.attributes.view.label or state.image.attributes.path.stem
+        if state.frames > 1:
+            stem = f"{stem}-slice{state.frame + 1}"
+        dialog = ExportDialog(
+            FORMATS,
+            self._folder,
+            stem,
+            has_heatmap=bool(content.heatmaps),
+            has_findings=bool(content.findings),
+        )
+        if dialog.exec():
+            self._folder = dialog.folder
+            self.write(content, dialog.keys, dialog.folder, dialog.stem)
+
+    def write(self, content: ExportContent, keys: tuple[str, ...], folder: Path, stem: str) -> Job:
+        """Export in the background and tell how it went."""
+
+        def work(progress: Progress) -> tuple[Path, ...]:
+            return export(content, keys, folder, stem, progress)
+
+        job = self._workspace.decoding.submit("Export", work, priority=3)
+        bind_values(self, job.finished, self._tell)
+        return job
+
+    def _tell(self, job: Job) -> None:
+        notice = notice_of(job)
+        if notice is not None:
+            self._notices.add(notice)
+        elif job.state is JobState.DONE:
+            files: tuple[Path, ...] = job.result
+            folder = files[0].parent
+            text = f"Exported {len(files)} file{'' if len(files) == 1 else 's'}"
+            url = QUrl.fromLocalFile(str(folder))
+            remedy = ("Open folder", lambda: QDesktopServices.openUrl(url))
+            self._notices.add(Notice(Severity.INFO, text, str(folder)), remedy)

@@ -1,0 +1,46 @@
+"""How the reader likes overlays and corner text, kept in the settings a moment after the last change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from PySide6.QtCore import QObject, QTimer
+
+from mammoviewer.base.errors import SettingsError
+from mammoviewer.base.notices import Notice
+from mammoviewer.gui.bridge import bind
+from mammoviewer.session.settings import SettingsFile
+from mammoviewer.session.workspace import Workspace
+
+REST_MS = 1000
+"""A slider must rest so long before its value is written."""
+
+
+class KeptSettings(QObject):
+    """Writes overlay style and corner text to the settings file."""
+
+    def __init__(self, workspace: Workspace, settings: SettingsFile, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._workspace = workspace
+        self._settings = settings
+        self._rest = QTimer(self, singleShot=True, interval=REST_MS)
+        self._rest.timeout.connect(self.keep)
+        bind(self, workspace.style.events, self._rest.start)
+        bind(self, workspace.desk.events.corner_text, self._rest.start)
+
+    def keep(self) -> None:
+        """Write what is in force now; a notice tells when that is not possible."""
+        self._rest.stop()
+        style, settings = self._workspace.style, self._settings.settings
+        window = replace(
+            settings.window,
+            overlay_opacity=style.opacity,
+            overlay_threshold=style.threshold,
+            colormap=style.colormap,
+            overlay_contours=style.contours,
+            corner_text=self._workspace.desk.corner_text,
+        )
+        try:
+            self._settings.update(replace(settings, window=window))
+        except SettingsError as error:
+            self._workspace.notice.emit(Notice.from_error(error))

@@ -1,0 +1,244 @@
+"""The window: puts bars, panels and images together and hands commands to whoever does them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QSettings, Qt
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QFrame, QMainWindow, QStackedWidget, QWidget
+
+from mammoviewer.gui.actions.command import Command
+from mammoviewer.gui.actions.commands import COMMANDS, HeldOriginal, make_shortcuts, with_bindings
+from mammoviewer.gui.actions.desk import Desk
+from mammoviewer.gui.active_view import ActiveView
+from mammoviewer.gui.bridge import bind
+from mammoviewer.gui.canvas.grid import ViewportGrid
+from mammoviewer.gui.deidentification import Deidentification
+from mammoviewer.gui.dialogs.about_dialog import DISCLAIMER, AboutDialog
+from mammoviewer.gui.dialogs.cheat_sheet import CheatSheet
+from mammoviewer.gui.dialogs.command_palette import CommandPalette
+from mammoviewer.gui.dialogs.jobs_dialog import JobsDialog
+from mammoviewer.gui.error_report import log_path
+from mammoviewer.gui.exports import Exports
+from mammoviewer.gui.kept_settings import KeptSettings
+from mammoviewer.gui.opening import Opening
+from mammoviewer.gui.panels.ai_panel import AiPanel
+from mammoviewer.gui.panels.cursor_line import CursorLine
+from mammoviewer.gui.panels.details_panel import DetailsPanel
+from mammoviewer.gui.panels.filters_panel import FiltersPanel
+from mammoviewer.gui.panels.findings_panel import FindingsPanel
+from mammoviewer.gui.panels.header_bar import HeaderBar
+from mammoviewer.gui.panels.jobs_bar import JobsBar
+from mammoviewer.gui.panels.model_combo import choose_first_model
+from mammoviewer.gui.panels.notice_line import NoticeLine
+from mammoviewer.gui.panels.parts import column, label, row
+from mammoviewer.gui.panels.side_panels import SidePanels
+from mammoviewer.gui.panels.start_page import StartPage, dropped_paths
+from mammoviewer.gui.panels.thumbnail_rail import ThumbnailRail
+from mammoviewer.gui.panels.train_panel import TrainPanel
+from mammoviewer.gui.thumbnails import Thumbnails
+from mammoviewer.session.settings import SettingsFile
+from mammoviewer.session.workspace import Workspace
+
+
+class MainWindow(QMainWindow):
+    """The one window of the program.
+
+    Parameters
+    ----------
+    workspace
+        The open work; the window does not close it.
+    settings
+        The reader's settings.
+    """
+
+    def __init__(self, workspace: Workspace, settings: SettingsFile) -> None:
+        super().__init__()
+        self.setWindowTitle("MammoViewer")
+        self.setMinimumSize(1100, 700)
+        self.setAcceptDrops(True)
+        self.workspace = workspace
+        choose_first_model(workspace)
+        self.active = ActiveView(workspace, self)
+        self.thumbnails = Thumbnails(workspace, self)
+        self.notices = NoticeLine(workspace)
+        self.opening = Opening(workspace, settings, self.thumbnails, self)
+        self.kept_settings = KeptSettings(workspace, settings, self)
+        self.exports = Exports(workspace, self.notices, self)
+        self.deidentification = Deidentification(workspace, self.notices, self)
+        self.grid = ViewportGrid(workspace)
+        self.start_page = StartPage()
+        self.header = HeaderBar(workspace, self.active)
+        self.rail = ThumbnailRail(workspace, self.active, self.thumbnails)
+        self.jobs = JobsBar(workspace)
+        self.cursor_line = CursorLine(self.active)
+        self.train_panel = TrainPanel(workspace)
+        self.filters_panel = FiltersPanel(workspace, self.active)
+        self.panels = self._make_panels()
+        self._folded = False
+        self._stack = QStackedWidget()
+        self._lay_out()
+        self.desk = Desk(workspace, self.grid, self)
+        self.commands: tuple[Command, ...] = with_bindings(COMMANDS, settings.settings.key_bindings)
+        self._shortcuts = make_shortcuts(self.commands, self.desk, self)
+        self._held = HeldOriginal(self.desk, self)
+        self._connect()
+        self._show_images_or_start()
+        self._restore_geometry()
+
+    def _make_panels(self) -> SidePanels:
+        workspace, active = self.workspace, self.active
+        return SidePanels(
+            [
+                ("Findings", "Findings (Ctrl+1)", FindingsPanel(workspace)),
+                ("AI", "Classifier, heatmap, Grad-CAM (Ctrl+2)", AiPanel(workspace, active)),
+                ("Filters", "Window and filters (Ctrl+3)", self.filters_panel),
+                ("Train", "Retrain from your regions (Ctrl+4)", self.train_panel),
+                ("Details", "Facts and header of the image (Ctrl+5)", DetailsPanel(workspace, active)),
+            ]
+        )
+
+    def _lay_out(self) -> None:
+        self._stack.addWidget(self.start_page)
+        self._stack.addWidget(self.grid)
+        footer = QFrame()
+        footer.setObjectName("footerBar")
+        footer.setFixedHeight(30)
+        disclaimer = label(DISCLAIMER, "quiet")
+        disclaimer.setToolTip("This program is not a medical device")
+        line = row([self.cursor_line, None, disclaimer, None, self.jobs], spacing=12)
+        line.setContentsMargins(12, 0, 8, 0)
+        footer.setLayout(line)
+        middle = row([self.rail, self._stack, self.panels], spacing=0)
+        middle.setStretch(1, 1)
+        desk = QWidget()
+        desk.setObjectName("desk")
+        whole = column([self.header, middle, self.notices, footer], spacing=0)
+        whole.setStretch(1, 1)
+        desk.setLayout(whole)
+        self.setCentralWidget(desk)
+
+    def _connect(self) -> None:
+        self.start_page.open_wanted.connect(self.choose_files)
+        self.start_page.folder_wanted.connect(self.choose_folder)
+        self.start_page.demo_wanted.connect(self.open_demo)
+        self.start_page.paths_chosen.connect(self.open_paths)
+        self.header.open_wanted.connect(self.choose_files)
+        self.header.export_wanted.connect(self.show_export)
+        self.header.palette_wanted.connect(self.show_palette)
+        self.header.help_wanted.connect(self.show_keys)
+        self.header.panels_toggled.connect(self.toggle_panels)
+        self.jobs.log_wanted.connect(self.show_log)
+        self.grid.cursor_moved.connect(self.cursor_line.show_reading)
+        self.train_panel.job_started.connect(self.jobs.follow)
+        self.train_panel.models_changed.connect(self.header.model.refresh)
+        bind(self, self.workspace.studies_changed, self._show_images_or_start)
+        bind(self, self.workspace.stage_changed, self._focus_images)
+
+    def open_paths(self, paths: Sequence[Path], pixel_spacing_mm: float | None = None) -> None:
+        """Open files and folders in the background."""
+        self.opening.open(list(paths), pixel_spacing_mm)
+
+    def choose_files(self) -> None:
+        """Ask for files and open them."""
+        self.opening.choose_files()
+
+    def choose_folder(self) -> None:
+        """Ask for a folder and open it."""
+        self.opening.choose_folder()
+
+    def open_demo(self) -> None:
+        """Open the demo exam."""
+        self.opening.open_demo()
+
+    def show_export(self) -> None:
+        """Ask what to export and do it."""
+        self.exports.show()
+
+    def show_deidentify(self) -> None:
+        """Ask how to write a de-identified copy of the study and do it."""
+        self.deidentification.show()
+
+    def show_palette(self) -> None:
+        """Show the command palette at the top of the window."""
+        palette = CommandPalette(self.commands, self)
+        palette.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        palette.chosen.connect(self.run_command)
+        palette.finished.connect(self._focus_images)
+        palette.move((self.width() - palette.width()) // 2, self.header.height() + 8)
+        palette.show()
+        palette.setFocus()
+
+    def run_command(self, command: Command) -> None:
+        """Do what a command says."""
+        command.handler(self.desk)
+
+    def show_keys(self) -> None:
+        """Show the cheat sheet."""
+        self._show_dialog(CheatSheet(self.commands, self))
+
+    def show_about(self) -> None:
+        """Show what the program is."""
+        self._show_dialog(AboutDialog(self))
+
+    def show_log(self) -> None:
+        """Show what ran in the background."""
+        self._show_dialog(JobsDialog(self.jobs.jobs, log_path(), self))
+
+    def show_panel(self, title: str) -> None:
+        """Show one of the panels on the right."""
+        self._folded = False
+        self.panels.show_panel(title)
+
+    def toggle_panels(self) -> None:
+        """Fold the panels on the right away, or bring them back."""
+        self._folded = not self._folded
+        self.panels.setVisible(bool(self.workspace.studies) and not self._folded)
+
+    def _show_dialog(self, dialog: QWidget) -> None:
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.show()
+
+    def _show_images_or_start(self) -> None:
+        something = bool(self.workspace.studies)
+        self._stack.setCurrentWidget(self.grid if something else self.start_page)
+        self.rail.setVisible(something)
+        self.panels.setVisible(something and not self._folded)
+        if not something:
+            self.start_page.show_recent(self.opening.recent)
+        self._focus_images()
+
+    def _focus_images(self) -> None:
+        viewport = self.grid.active
+        if viewport is not None:
+            viewport.setFocus()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        """Accept files and folders anywhere in the window."""
+        if dropped_paths(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        """Open what was dropped."""
+        event.acceptProposedAction()
+        self.open_paths(dropped_paths(event))
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
+        """Stop training, keep settings and geometry."""
+        self.train_panel.finish()
+        self.kept_settings.keep()
+        self.active.release()
+        geometry = _geometry_settings()
+        geometry.setValue("geometry", self.saveGeometry())
+        event.accept()
+
+    def _restore_geometry(self) -> None:
+        saved = _geometry_settings().value("geometry")
+        if saved is None or not self.restoreGeometry(saved):
+            self.resize(1600, 960)
+
+
+def _geometry_settings() -> QSettings:
+    return QSettings("MammoViewer", "MammoViewer")

@@ -1,0 +1,157 @@
+"""What the window asks of the classifiers: run, explain, walk from mark to mark, accept a mark."""
+
+from __future__ import annotations
+
+from mammoviewer.annotations.birads import birads
+from mammoviewer.annotations.edits import AddFinding
+from mammoviewer.annotations.finding import new_finding
+from mammoviewer.annotations.roi import Roi, RoiKind
+from mammoviewer.base.errors import ModelError
+from mammoviewer.base.notices import Notice, Severity
+from mammoviewer.gui.navigation import show_place
+from mammoviewer.inference.detections import Detection
+from mammoviewer.jobs.job import Job
+from mammoviewer.session.heatmap_runs import RunRequest
+from mammoviewer.session.viewer_state import Overlay, ViewerState
+from mammoviewer.session.workspace import Workspace
+
+
+def frames_from(frame: int, count: int) -> tuple[int, ...]:
+    """Return all frames, the present one first and then outwards from it."""
+    return tuple(sorted(range(count), key=lambda other: (abs(other - frame), other)))
+
+
+def run_model(workspace: Workspace, *, all_slices: bool = False) -> Job | None:
+    """Run the chosen model on the active image and show its heatmap; a notice says why when it cannot."""
+    state = _ready(workspace)
+    if state is None:
+        return None
+    frames = frames_from(state.frame, state.frames) if all_slices else (state.frame,)
+    state.overlay = Overlay.HEATMAP
+    return workspace.heatmaps.start(RunRequest(state.image, frames, workspace.desk.model))
+
+
+def show_heatmap(workspace: Workspace) -> Job | None:
+    """Show the chosen model's heatmap on the active image; return the run that makes it where it is not there yet."""
+    state = _ready(workspace)
+    if state is None:
+        return None
+    state.overlay = Overlay.HEATMAP
+    return _complete_heatmap(workspace, state)
+
+
+def follow_model(workspace: Workspace) -> list[Job]:
+    """Let the heatmaps on screen be those of the model that is now chosen."""
+    stage = workspace.stage
+    if stage is None or not workspace.desk.model:
+        return []
+    states = [workspace.state(identity) for identity in stage.cells if identity]
+    jobs = [_complete_heatmap(workspace, state) for state in states if state.overlay is Overlay.HEATMAP]
+    return [job for job in jobs if job is not None]
+
+
+def _complete_heatmap(workspace: Workspace, state: ViewerState) -> Job | None:
+    """Start a run on the slice in view unless its heatmap is there or under way."""
+    identity, model, runs = state.image.attributes.identity, workspace.desk.model, workspace.heatmaps
+    found = runs.heatmap(identity, state.frame, model)
+    if (found is not None and found.complete) or runs.is_coming(identity, state.frame, model):
+        return None
+    return runs.start(RunRequest(state.image, (state.frame,), model))
+
+
+def run_model_on_study(workspace: Workspace) -> list[Job]:
+    """Run the chosen model on every flat image of the hung stage, and on the present slice of its volumes."""
+    stage = workspace.stage
+    if stage is None or _ready(workspace) is None:
+        return []
+    states = [workspace.state(identity) for identity in stage.cells if identity]
+    for state in states:
+        state.overlay = Overlay.HEATMAP
+    runs = workspace.heatmaps
+    return [runs.start(RunRequest(state.image, (state.frame,), workspace.desk.model)) for state in states]
+
+
+def explain_image(workspace: Workspace) -> Job | None:
+    """Make the Grad-CAM of the whole present slice and show it."""
+    state = _ready(workspace)
+    if state is None:
+        return None
+    state.overlay = Overlay.CAM
+    return workspace.heatmaps.explain_image(state.image, state.frame, workspace.desk.model)
+
+
+def _ready(workspace: Workspace) -> ViewerState | None:
+    state = workspace.active
+    if state is None:
+        workspace.notice.emit(Notice(Severity.INFO, "No image is open", "open one, or the demo exam, first"))
+        return None
+    if not workspace.desk.model:
+        workspace.notice.emit(Notice(Severity.INFO, "No model is chosen", "put a model into the models folder"))
+        return None
+    return state
+
+
+def marks(workspace: Workspace) -> tuple[Detection, ...]:
+    """Return the marks of the chosen model on all slices of the active image, the strongest first."""
+    state = workspace.active
+    if state is None:
+        return ()
+    identity, model = state.image.attributes.identity, workspace.desk.model
+    found = [mark for frame in range(state.frames) for mark in workspace.heatmaps.detections(identity, frame, model)]
+    return tuple(sorted(found, key=lambda mark: -mark.score))
+
+
+def show_mark(workspace: Workspace, mark: Detection) -> None:
+    """Go to a mark of the active image and show the heatmap it comes from."""
+    state = workspace.active
+    if state is not None:
+        show_place(workspace, state.image.attributes.identity, mark.frame, (mark.row, mark.column))
+        if state.overlay is Overlay.NONE:
+            state.overlay = Overlay.HEATMAP
+
+
+def accept_mark(workspace: Workspace, mark: Detection) -> None:
+    """Make a mark of the active image a selected finding of the reader, in the class that the model looks for."""
+    state = workspace.active
+    if state is None:
+        return
+    top, left, bottom, right = mark.box
+    roi = Roi(RoiKind.RECTANGLE, ((top, left), (bottom, right)))
+    uid = state.image.attributes.identity
+    label = _class_of_marks(workspace)
+    finding = new_finding(uid, mark.frame, roi, label, score=mark.score, reader=workspace.settings.reader)
+    workspace.edit(AddFinding(finding, title="Accept AI mark"))
+    workspace.desk.selected_finding = finding.id
+
+
+def _class_of_marks(workspace: Workspace) -> str:
+    """Return the class of findings that the chosen model marks; the class in force when the model is gone."""
+    try:
+        outputs = workspace.registry.get(workspace.desk.model).outputs
+    except ModelError:
+        return workspace.desk.label
+    return birads().label_for(outputs.positive_class)
+
+
+class MarkWalk:
+    """Walks over the marks of the active image, the strongest first, around the end."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._current: Detection | None = None
+
+    @property
+    def current(self) -> Detection | None:
+        """Return the mark gone to last, if it is still one of the active image's."""
+        return self._current if self._current in marks(self._workspace) else None
+
+    def go(self, step: int) -> Detection | None:
+        """Go ``step`` marks on; None when there are none."""
+        found = marks(self._workspace)
+        if not found:
+            return None
+        current = self.current
+        start = found.index(current) if current is not None else (-1 if step > 0 else 0)
+        self._current = found[(start + step) % len(found)]
+        show_mark(self._workspace, self._current)
+        return self._current

@@ -1,0 +1,96 @@
+"""How files get into the window: dialogs, drops, the demo exam; and what was opened lately."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from mammoviewer.base.errors import SettingsError
+from mammoviewer.base.notices import Notice
+from mammoviewer.base.progress import Progress
+from mammoviewer.gui.bridge import bind_values
+from mammoviewer.gui.dialogs.open_raster_dialog import OpenRasterDialog, rasters
+from mammoviewer.gui.thumbnails import Thumbnails
+from mammoviewer.jobs.job import Job, JobState
+from mammoviewer.session.demo import demo_exam
+from mammoviewer.session.outcome import notice_of
+from mammoviewer.session.settings import SettingsFile
+from mammoviewer.session.workspace import Workspace
+
+
+class Opening(QObject):
+    """Asks, opens in the background, and remembers."""
+
+    def __init__(self, workspace: Workspace, settings: SettingsFile, thumbnails: Thumbnails, window: QWidget) -> None:
+        super().__init__(window)
+        self._workspace = workspace
+        self._settings = settings
+        self._thumbnails = thumbnails
+        self._window = window
+
+    @property
+    def recent(self) -> list[Path]:
+        """Return what was opened lately, the newest first."""
+        return [Path(text) for text in self._settings.settings.recent]
+
+    def choose_files(self) -> None:
+        """Ask for files and open them."""
+        start = self._settings.settings.last_folder
+        chosen, _ = QFileDialog.getOpenFileNames(self._window, "Open mammograms", start)
+        self.open([Path(text) for text in chosen])
+
+    def choose_folder(self) -> None:
+        """Ask for a folder and open it."""
+        chosen = QFileDialog.getExistingDirectory(self._window, "Open a folder", self._settings.settings.last_folder)
+        if chosen:
+            self.open([Path(chosen)])
+
+    def open(self, paths: Sequence[Path], pixel_spacing_mm: float | None = None) -> Job | None:
+        """Open files and folders; asks for the pixel size when there are plain pictures among the files."""
+        if not paths:
+            return None
+        pictures = rasters(paths)
+        if pictures and pixel_spacing_mm is None:
+            question = OpenRasterDialog(len(pictures), self._window)
+            if not question.exec():
+                return None
+            pixel_spacing_mm = question.pixel_spacing_mm
+        job = self._workspace.open(list(paths), pixel_spacing_mm=pixel_spacing_mm)
+        remembered = paths[0] if len(paths) == 1 else paths[0].parent
+        bind_values(self, job.finished, lambda ended: self._remember(remembered, ended))
+        return job
+
+    def open_demo(self) -> Job:
+        """Make the demo exam if it is not there yet, and open it."""
+        workspace = self._workspace
+
+        def work(progress: Progress) -> Path:
+            return demo_exam(progress)
+
+        job = workspace.decoding.submit("Demo exam", work, key="demo", priority=4, on_done=self._tell)
+        bind_values(self, job.finished, self._open_made)
+        return job
+
+    def _open_made(self, job: Job) -> None:
+        if job.state is JobState.DONE:
+            self.open([job.result])
+
+    def _tell(self, job: Job) -> None:
+        notice = notice_of(job)
+        if notice is not None:
+            self._workspace.notice.emit(notice)
+
+    def _remember(self, path: Path, job: Job) -> None:
+        if job.state is not JobState.DONE or not job.result.images:
+            return
+        path = path.resolve()
+        self._thumbnails.keep_recent(path, job.result.images[0])
+        folder = path if path.is_dir() else path.parent
+        try:
+            self._settings.update(replace(self._settings.settings.with_recent(path), last_folder=str(folder)))
+        except SettingsError as error:
+            self._workspace.notice.emit(Notice.from_error(error))

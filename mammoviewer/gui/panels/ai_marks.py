@@ -1,0 +1,90 @@
+"""The places a model points at: go there, or take one over as a finding."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+from mammoviewer.gui.active_view import ActiveView
+from mammoviewer.gui.bridge import bind
+from mammoviewer.gui.model_actions import accept_mark, marks, show_mark
+from mammoviewer.gui.panels.parts import button, column, label, row, section
+from mammoviewer.inference.detections import Detection
+from mammoviewer.session.workspace import Workspace
+
+_LIMIT = 50
+
+
+class AiMarks(QWidget):
+    """The marks on all slices of the active image, the strongest first.
+
+    They begin at the score from which the model's manifest has marks shown; from which score on the overlay is painted
+    is another matter.
+    """
+
+    def __init__(self, workspace: Workspace, active: ActiveView) -> None:
+        super().__init__()
+        self._workspace = workspace
+        self._list = QListWidget()
+        self._list.setAccessibleName("AI marks")
+        self._list.setFixedHeight(150)
+        self._list.itemClicked.connect(self._go_to)
+        self._list.itemActivated.connect(self._go_to)
+        self._empty = label("", "dim", wrap=True)
+        self._accept = button("Accept as finding", self._accept_chosen, tip="Keep the chosen mark as a finding (Enter)")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(section("Marks", column([self._empty, self._list, row([self._accept, None])])))
+        self._list.currentItemChanged.connect(lambda *_: self._accept.setEnabled(self._chosen() is not None))
+        for signal in (workspace.heatmaps.changed, workspace.desk.events.model):
+            bind(self, signal, self.refresh)
+        active.switched.connect(self.refresh)
+        self.refresh()
+
+    @property
+    def shown(self) -> tuple[Detection, ...]:
+        """Return the marks in the list."""
+        return marks(self._workspace)[:_LIMIT]
+
+    def refresh(self) -> None:
+        """Read the marks again; the chosen one stays chosen."""
+        state = self._workspace.active
+        chosen = self._chosen()
+        shown = self.shown
+        known = [self._list.item(i).data(Qt.ItemDataRole.UserRole) for i in range(self._list.count())]
+        if list(shown) != known:
+            self._list.clear()
+            for mark in shown:
+                slice_text = f"slice {mark.frame + 1}  ·  " if state is not None and state.frames > 1 else ""
+                text = f"{mark.score:.2f}  ·  {slice_text}row {mark.row:.0f}, column {mark.column:.0f}"
+                entry = QListWidgetItem(text)
+                entry.setData(Qt.ItemDataRole.UserRole, mark)
+                self._list.addItem(entry)
+                if mark == chosen:
+                    self._list.setCurrentItem(entry)
+        self._list.setVisible(bool(shown))
+        self._accept.setVisible(bool(shown))
+        self._accept.setEnabled(self._chosen() is not None)
+        self._empty.setVisible(not shown)
+        self._empty.setText(self._why_empty())
+
+    def _why_empty(self) -> str:
+        state = self._workspace.active
+        if state is None:
+            return "Open an image first."
+        ran = self._workspace.heatmaps.heatmap(state.image.attributes.identity, state.frame, self._workspace.desk.model)
+        if ran is None:
+            return "Run the model to see where it points."
+        return "No place reaches the score at which marks are shown." if ran.complete else "The model is looking…"
+
+    def _chosen(self) -> Detection | None:
+        entry = self._list.currentItem()
+        return entry.data(Qt.ItemDataRole.UserRole) if entry is not None else None
+
+    def _go_to(self, entry: QListWidgetItem) -> None:
+        show_mark(self._workspace, entry.data(Qt.ItemDataRole.UserRole))
+
+    def _accept_chosen(self) -> None:
+        mark = self._chosen()
+        if mark is not None:
+            accept_mark(self._workspace, mark)

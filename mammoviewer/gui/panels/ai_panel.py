@@ -1,0 +1,109 @@
+"""Everything about the classifier: choose, run, overlay, explain, its marks, what it is."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
+
+from mammoviewer.gui.active_view import ActiveView
+from mammoviewer.gui.bridge import bind, bind_values
+from mammoviewer.gui.model_actions import explain_image, run_model
+from mammoviewer.gui.panels.ai_marks import AiMarks
+from mammoviewer.gui.panels.ai_overlay import AiOverlay
+from mammoviewer.gui.panels.model_combo import ModelCombo
+from mammoviewer.gui.panels.parts import FactGrid, button, column, divider, label, row, scrolling, section
+from mammoviewer.inference.model_records import ModelManifest
+from mammoviewer.jobs.job import Job, JobState
+from mammoviewer.session.workspace import Workspace
+
+
+def model_facts(model: ModelManifest) -> list[tuple[str, str]]:
+    """Return what a reader should know of a model before trusting it."""
+    outputs = model.outputs
+    data = [str(entry.get("name", "")) for entry in model.training_data]
+    facts = [
+        ("Name", model.identity),
+        ("Looks for", outputs.positive_class),
+        ("Classes", ", ".join(outputs.classes)),
+        ("Marks from", f"{outputs.marks_from:.2f}"),
+        ("Pixel size", f"{model.input.pixel_size_mm:g} mm" if model.input.pixel_size_mm else "as stored"),
+        ("Trained on", "; ".join(name for name in data if name) or "not stated"),
+        ("Made", model.created[:10]),
+    ]
+    auc = model.metrics.get("auc")
+    if isinstance(auc, int | float):
+        facts.append(("AUC", f"{auc:.3f} ({model.metrics.get('unit', 'unit not stated')})"))
+    if model.parent:
+        facts.append(("Made from", model.parent))
+    facts.append(("Intended use", model.intended_use or "not stated"))
+    return facts
+
+
+class AiPanel(QWidget):
+    """The tab of the classifier."""
+
+    def __init__(self, workspace: Workspace, active: ActiveView) -> None:
+        super().__init__()
+        self._workspace = workspace
+        self._active = active
+        self._job: Job | None = None
+        self._run = button("Run", lambda: self._start(all_slices=False), kind="primary", icon_name="")
+        self._run.setToolTip("Run the model on this image or slice (Ctrl+R)")
+        self._run_all = button(
+            "All slices", lambda: self._start(all_slices=True), tip="Run on every slice (Ctrl+Shift+R)"
+        )
+        self._cancel = button("Cancel", self._stop)
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setRange(0, 1000)
+        self._progress = label("", "quiet")
+        self._cam = button("Grad-CAM of the whole image", lambda: explain_image(workspace), icon_name="cam")
+        hint = label("Alt + click, or G over a place, explains the patch under the cursor.", "dim", wrap=True)
+        self._facts = FactGrid()
+        self._overlay = AiOverlay(workspace, active)
+        self._marks = AiMarks(workspace, active)
+        runs = row([self._run, self._run_all, self._cancel, None])
+        model = section("Model", ModelCombo(workspace), runs, self._bar, self._progress)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        why = section("Explain", column([self._cam, hint]))
+        about = section("About the model", self._facts)
+        parts = [model, divider(), self._overlay, divider(), self._marks, divider(), why, divider(), about, None]
+        outer.addWidget(scrolling(parts))
+        bind(self, workspace.desk.events.model, self._refresh)
+        bind_values(self, workspace.computing.job_added, self._follow)
+        active.switched.connect(self._refresh)
+        self._refresh()
+
+    def _start(self, *, all_slices: bool) -> None:
+        run_model(self._workspace, all_slices=all_slices)
+
+    def _stop(self) -> None:
+        if self._job is not None:
+            self._job.cancel()
+
+    def _follow(self, job: Job) -> None:
+        self._job = job
+        bind(self, job.changed, self._show_progress)
+        self._show_progress()
+
+    def _show_progress(self) -> None:
+        job = self._job
+        busy = job is not None and job.state in (JobState.PENDING, JobState.RUNNING)
+        for widget in (self._bar, self._progress, self._cancel):
+            widget.setVisible(busy)
+        if job is not None and busy:
+            self._bar.setValue(round(job.fraction * 1000))
+            self._progress.setText(f"{job.name}: {job.fraction * 100:.0f} %  {job.message}")
+
+    def _refresh(self) -> None:
+        state = self._active.state
+        models = {model.identity: model for model in self._workspace.registry.models}
+        model = models.get(self._workspace.desk.model)
+        can_run = state is not None and model is not None
+        self._run.setEnabled(can_run)
+        self._cam.setEnabled(can_run and model is not None and bool(model.cam.head_grad))
+        self._run_all.setEnabled(can_run)
+        self._run_all.setVisible(state is not None and state.frames > 1)
+        self._run.setText("Run on this slice" if state is not None and state.frames > 1 else "Run on this image")
+        self._facts.show_facts(model_facts(model) if model is not None else [("Model", "none chosen")])
+        self._show_progress()

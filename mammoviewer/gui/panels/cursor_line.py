@@ -1,0 +1,72 @@
+"""The quiet facts at the bottom: value and place under the cursor, slice, window."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QWidget
+
+from mammoviewer.gui.active_view import ActiveView
+from mammoviewer.gui.canvas.cursor_reading import CursorReading
+from mammoviewer.gui.panels.parts import label, row
+from mammoviewer.imaging.voi import Voi, Window
+from mammoviewer.session.viewer_state import ViewerState
+
+
+def voi_text(voi: Voi) -> str:
+    """Return a window or LUT in words, such as ``SIGMOID 2653 / 900  NORMAL``."""
+    if isinstance(voi, Window):
+        return f"{voi.function.value} {voi.center:g} / {voi.width:g}  {voi.explanation}".strip()
+    return f"LUT  {voi.explanation}".strip()
+
+
+def slice_text(state: ViewerState) -> str:
+    """Return the slice in words, such as ``slice 23/60, 22.0 mm (nominal)``; empty for a flat image."""
+    if state.frames <= 1:
+        return ""
+    text = f"slice {state.frame + 1}/{state.frames}"
+    attributes = state.image.attributes
+    if len(attributes.slice_positions_mm) == state.frames:
+        height = abs(attributes.slice_positions_mm[state.frame] - attributes.slice_positions_mm[0])
+        return f"{text}, {height:.1f} mm (nominal)"
+    if attributes.slice_spacing_mm:
+        return f"{text}, {state.frame * attributes.slice_spacing_mm:.1f} mm (nominal)"
+    return text
+
+
+class CursorLine(QWidget):
+    """What the reading under the cursor and the active view say, in numbers of one width."""
+
+    def __init__(self, active: ActiveView) -> None:
+        super().__init__()
+        self._active = active
+        self._value = label("", "dim")
+        self._place = label("", "dim")
+        self._slice = label("", "dim")
+        self._window = label("", "dim")
+        self._value.setMinimumWidth(160)
+        self._place.setMinimumWidth(250)
+        self.setLayout(row([self._value, self._place, self._slice, self._window], spacing=18))
+        active.switched.connect(self._refresh)
+        active.changed.connect(lambda name: self._refresh() if name in ("frame", "voi", "inverted") else None)
+        self._refresh()
+
+    def show_reading(self, reading: CursorReading | None) -> None:
+        """Show the value and the place under the cursor; None clears them."""
+        if reading is None:
+            there = self._active.state is not None
+            self._value.setText("value –" if there else "")
+            self._place.setText("position –" if there else "")
+            return
+        value = "…" if reading.value is None else str(reading.value)
+        self._value.setText(f"value {value}" + ("" if reading.display is None else f"  shown {reading.display}"))
+        millimetres = reading.position_mm
+        pixels = f"row {reading.row}  column {reading.column}"
+        self._place.setText(f"{pixels}  ({millimetres[0]:.1f}, {millimetres[1]:.1f}) mm" if millimetres else pixels)
+
+    def _refresh(self) -> None:
+        state = self._active.state
+        self._slice.setText(slice_text(state) if state else "")
+        inverted = "  inverted" if state and state.inverted else ""
+        self._window.setText(f"window {voi_text(state.voi)}{inverted}" if state else "")
+        self._slice.setVisible(bool(self._slice.text()))
+        if not self._value.text():
+            self.show_reading(None)

@@ -1,0 +1,149 @@
+"""The slim bar on top: the study, its stages, the tools of the hand, the model."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFrame, QSizePolicy, QToolButton
+
+from mammoviewer.dicom.study import Study
+from mammoviewer.gui.active_view import ActiveView
+from mammoviewer.gui.bridge import bind
+from mammoviewer.gui.model_actions import run_model
+from mammoviewer.gui.panels.model_combo import ModelCombo
+from mammoviewer.gui.panels.parts import CalmCombo, button, divider, icon_button, label, row
+from mammoviewer.session.viewer_state import Tool
+from mammoviewer.session.workspace import Workspace
+
+_TOOLS = (
+    (Tool.WINDOW, "window", "Window: drag for width and centre (W)"),
+    (Tool.PAN, "pan", "Pan (middle drag, or Space + drag)"),
+    (Tool.ZOOM, "zoom", "Zoom into a region"),
+    (Tool.RECTANGLE, "rectangle", "Rectangle (R)"),
+    (Tool.ELLIPSE, "ellipse", "Ellipse (E)"),
+    (Tool.POLYGON, "polygon", "Polygon (P)"),
+    (Tool.FREEHAND, "freehand", "Freehand (D)"),
+    (Tool.POINT, "point", "Point (X)"),
+)
+
+
+def study_title(study: Study) -> str:
+    """Return a study in one line: who, when, how many images."""
+    count = len(study.images)
+    parts = [study.patient_label or "No name", study.date, f"{count} image{'' if count == 1 else 's'}"]
+    return "  ·  ".join(part for part in parts if part)
+
+
+def _let_shrink(choices: CalmCombo, characters: int) -> None:
+    """Give a list room for so many characters, and let it shrink where the window is narrow."""
+    choices.setMinimumContentsLength(characters)
+    choices.setMinimumWidth(110)
+    choices.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+
+class HeaderBar(QFrame):
+    """Study, stages, tools, model; what it cannot do itself it asks for by its signals."""
+
+    open_wanted = Signal()
+    export_wanted = Signal()
+    palette_wanted = Signal()
+    help_wanted = Signal()
+    panels_toggled = Signal()
+
+    def __init__(self, workspace: Workspace, active: ActiveView) -> None:
+        super().__init__()
+        self.setObjectName("headerBar")
+        self.setFixedHeight(44)
+        self._workspace = workspace
+        self._active = active
+        self._study = CalmCombo()
+        self._study.setAccessibleName("Study")
+        _let_shrink(self._study, 34)
+        self._study.setPlaceholderText("No study open")
+        self._study.activated.connect(self._choose_study)
+        self._stage = CalmCombo()
+        self._stage.setAccessibleName("Stage of the hanging protocol")
+        _let_shrink(self._stage, 24)
+        self._stage.activated.connect(workspace.show_stage)
+        self._back = icon_button("left", "Previous stage (Shift+Tab)", lambda: self._step(-1))
+        self._on = icon_button("right", "Next stage (Tab)", lambda: self._step(1))
+        self._count = label("", "dim")
+        self._tools = {tool: self._tool_button(tool, name, tip) for tool, name, tip in _TOOLS}
+        self._invert = icon_button("invert", "Invert (I)", self._toggle_invert, checkable=True)
+        self.model = ModelCombo(workspace)
+        _let_shrink(self.model, 26)
+        self._run = button(
+            "Run", lambda: run_model(workspace), kind="primary", tip="Run the model on this slice (Ctrl+R)"
+        )
+        tools = list(self._tools.values())
+        layout = row(
+            [
+                icon_button("open", "Open files (Ctrl+O)", self.open_wanted.emit),
+                self._study,
+                divider(upright=True),
+                self._back,
+                self._stage,
+                self._on,
+                self._count,
+                divider(upright=True),
+                *tools[:3],
+                divider(upright=True),
+                *tools[3:],
+                divider(upright=True),
+                self._invert,
+                None,
+                self.model,
+                self._run,
+                divider(upright=True),
+                icon_button("export", "Export (Ctrl+E)", self.export_wanted.emit),
+                icon_button("command", "Find a command (Ctrl+K)", self.palette_wanted.emit),
+                icon_button("keyboard", "Keys (?)", self.help_wanted.emit),
+                icon_button("panel", "Show or hide the panels (F9)", self.panels_toggled.emit),
+            ],
+            spacing=5,
+        )
+        layout.setContentsMargins(8, 0, 8, 0)
+        self.setLayout(layout)
+        for signal in (workspace.studies_changed, workspace.stage_changed, workspace.desk.events.tool):
+            bind(self, signal, self.refresh)
+        bind(self, workspace.desk.events.model, self.refresh)
+        active.switched.connect(self.refresh)
+        active.changed.connect(lambda name: self.refresh() if name == "inverted" else None)
+        self.refresh()
+
+    def _tool_button(self, tool: Tool, name: str, tip: str) -> QToolButton:
+        def choose() -> None:
+            self._workspace.desk.tool = tool
+            self.refresh()
+
+        return icon_button(name, tip, choose, checkable=True)
+
+    def _choose_study(self, index: int) -> None:
+        self._workspace.choose_study(self._workspace.studies[index])
+
+    def _step(self, step: int) -> None:
+        self._workspace.show_stage(self._workspace.stage_index + step)
+
+    def _toggle_invert(self) -> None:
+        state = self._active.state
+        if state is not None:
+            state.inverted = not state.inverted
+
+    def refresh(self) -> None:
+        """Read everything again."""
+        workspace = self._workspace
+        studies = workspace.studies
+        chosen = next((i for i, study in enumerate(studies) if study is workspace.study), None)
+        self._study.show_choices([(study_title(study), i) for i, study in enumerate(studies)], chosen)
+        self._study.setEnabled(bool(studies))
+        stages = workspace.stages
+        self._stage.show_choices([(stage.title, i) for i, stage in enumerate(stages)], workspace.stage_index)
+        self._count.setText(f"{workspace.stage_index + 1}/{len(stages)}" if stages else "")
+        for widget in (self._stage, self._back, self._on):
+            widget.setEnabled(len(stages) > 1)
+        for tool, widget in self._tools.items():
+            widget.setChecked(bool(studies) and workspace.desk.tool is tool)
+            widget.setEnabled(bool(studies))
+        state = self._active.state
+        self._invert.setEnabled(state is not None)
+        self._invert.setChecked(state is not None and state.inverted)
+        self._run.setEnabled(state is not None and bool(workspace.desk.model))

@@ -1,0 +1,102 @@
+"""Small pictures of images, made in the background and kept; also those of recent studies on the start page."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QImage, QPixmap
+
+from mammoviewer.base.arrays import ByteArray
+from mammoviewer.base.paths import cache_dir
+from mammoviewer.base.progress import Progress
+from mammoviewer.dicom.image import Image
+from mammoviewer.gui.bridge import bind_values
+from mammoviewer.imaging.resample import extract
+from mammoviewer.imaging.voi import apply_lut, auto_window
+from mammoviewer.jobs.job import Job, JobState
+from mammoviewer.session.pictures import plain_picture
+from mammoviewer.session.workspace import Workspace
+
+SIDE = 168
+"""Longest side of a thumbnail in pixels; it is shown smaller, so that it is sharp at twice the scale."""
+
+
+def thumbnail(image: Image, side: int = SIDE) -> ByteArray:
+    """Return the middle frame as it is first hung, small; greys 0 to 255, shape (rows, columns)."""
+    attributes = image.attributes
+    middle = attributes.frames // 2
+    stored = image.frame(middle)
+    rows, columns = stored.shape
+    factor = side / max(rows, columns)
+    size = (max(1, round(rows * factor)), max(1, round(columns * factor)))
+    small = extract(stored, (0.0, float(rows)), (0.0, float(columns)), size, interpolation="linear")
+    offered = attributes.vois_for_frame(middle)
+    voi = offered[0] if offered else auto_window(small, padding=attributes.padding, rescale=attributes.rescale)
+    picture = plain_picture(attributes, small)
+    grey = apply_lut(small, picture.lookup(voi, inverse=attributes.inverse), picture.first)
+    return np.ascontiguousarray(attributes.orientation.apply(grey), dtype=np.uint8)
+
+
+def to_pixmap(grey: ByteArray) -> QPixmap:
+    """Return an 8-bit picture as a pixmap that owns its pixels."""
+    rows, columns = grey.shape
+    return QPixmap.fromImage(QImage(grey.data, columns, rows, grey.strides[0], QImage.Format.Format_Grayscale8))
+
+
+def recent_picture_path(opened: Path) -> Path:
+    """Return where the start page's picture of an opened file or folder is kept."""
+    digest = hashlib.sha256(str(opened).encode()).hexdigest()[:24]
+    return cache_dir() / "thumbnails" / f"{digest}.png"
+
+
+class Thumbnails(QObject):
+    """Makes thumbnails when nothing more urgent is to be done. Signal: ``ready(identity)``."""
+
+    ready = Signal(str)
+
+    def __init__(self, workspace: Workspace, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._workspace = workspace
+        self._made: dict[str, QPixmap] = {}
+        self._asked: set[str] = set()
+
+    @property
+    def waiting(self) -> bool:
+        """Return whether thumbnails that were asked for are still being made."""
+        return not self._asked <= self._made.keys()
+
+    def pixmap(self, image: Image) -> QPixmap | None:
+        """Return the thumbnail of an image, or None and ask for it."""
+        identity = image.attributes.identity
+        if identity not in self._made and identity not in self._asked:
+            self._asked.add(identity)
+            self._ask(image)
+        return self._made.get(identity)
+
+    def keep_recent(self, opened: Path, image: Image) -> None:
+        """Keep a picture of what was opened for the start page."""
+
+        def work(progress: Progress) -> None:
+            target = recent_picture_path(opened)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(target), thumbnail(image))
+
+        self._workspace.decoding.submit("Thumbnail", work)
+
+    def _ask(self, image: Image) -> None:
+        def work(progress: Progress) -> ByteArray:
+            return thumbnail(image)
+
+        job = self._workspace.decoding.submit("Thumbnail", work, key=("thumbnail", image.attributes.identity))
+        bind_values(self, job.finished, lambda ended: self._take(image.attributes.identity, ended))
+
+    def _take(self, identity: str, job: Job) -> None:
+        if job.state is JobState.DONE:
+            self._made[identity] = to_pixmap(job.result)
+            self.ready.emit(identity)
+        else:
+            self._asked.discard(identity)

@@ -1,0 +1,258 @@
+"""A walk through the main job in the real window, with real key and mouse events and a picture of every step.
+
+It serves where no reader sits: ``mammoviewer demo --headless`` and the pictures of the documentation.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QObject, QPoint, QPointF, Qt, QTimer
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from mammoviewer.annotations.edits import AddFinding, CompositeEdit
+from mammoviewer.annotations.finding import Finding
+from mammoviewer.base.notices import Notice, Severity
+from mammoviewer.dicom.attributes import ImageKind
+from mammoviewer.gui.canvas.viewport import Viewport
+from mammoviewer.gui.dialogs.export_dialog import ExportDialog
+from mammoviewer.gui.exports import export_content
+from mammoviewer.gui.main_window import MainWindow
+from mammoviewer.gui.navigation import show_place
+from mammoviewer.imaging.filter_chain import parse_filter
+from mammoviewer.inference.detections import Detection
+from mammoviewer.session.demo import demo_truth
+from mammoviewer.session.demo_run import LABELS, NORMAL, truth_findings
+from mammoviewer.session.exporting import FORMATS
+from mammoviewer.session.viewer_state import Overlay
+
+SIZE = (1920, 1080)
+PATIENCE_S = 180.0
+_SETTLE_S = 0.3
+
+Condition = Callable[[], bool]
+
+
+class Tour(QObject):
+    """Goes from step to step; each waits until the window shows what it should.
+
+    Parameters
+    ----------
+    window
+        The window, with the exam being opened.
+    exam
+        The folder of a phantom exam, whose truth says where to draw.
+    folder
+        Where the pictures go.
+    """
+
+    def __init__(self, window: MainWindow, exam: Path, folder: Path) -> None:
+        super().__init__(window)
+        self._window = window
+        self._workspace = window.workspace
+        self._exam = exam
+        self._folder = folder
+        self.failures: list[str] = []
+        self._numbers = itertools.count(1)
+        self._steps = self._walk()
+        self._title = "open"
+        self._condition: Condition = self._opened
+        self._since = time.monotonic()
+        folder.mkdir(parents=True, exist_ok=True)
+        window.resize(*SIZE)
+        self._timer = QTimer(self, interval=30)
+        self._timer.timeout.connect(self._look)
+        self._timer.start()
+
+    def _look(self) -> None:
+        waited = time.monotonic() - self._since
+        if waited < _SETTLE_S or (waited < PATIENCE_S and not self._condition()):
+            return
+        if waited >= PATIENCE_S:
+            self.failures.append(self._title)
+        try:
+            self._title, self._condition = next(self._steps)
+            self._since = time.monotonic()
+        except StopIteration:
+            self._timer.stop()
+            self._window.close()
+            QApplication.exit(1 if self.failures else 0)
+
+    def _walk(self) -> Iterator[tuple[str, Condition]]:
+        self._shoot("four-views")
+        yield from self._browse()
+        yield from self._heat()
+        yield from self._explain()
+        yield from self._draw()
+        yield from self._filter()
+        yield from self._train()
+        yield from self._export()
+        yield from self._bad_file()
+
+    def _browse(self) -> Iterator[tuple[str, Condition]]:
+        self._press(Qt.Key.Key_Tab)
+        yield "tomosynthesis beside 2-D", self._all_painted
+        viewport = self._tomo()
+        for _ in range(6):
+            self._wheel(viewport, -1)
+        yield "scroll", self._all_painted
+        self._shoot("tomosynthesis")
+
+    def _heat(self) -> Iterator[tuple[str, Condition]]:
+        self._press(Qt.Key.Key_Backtab, Qt.KeyboardModifier.ShiftModifier)
+        yield "four views again", self._all_painted
+        cluster = next(f for f in self._truth() if f.label == LABELS["cluster"])
+        self._workspace.desk.active_identity = cluster.image_uid
+        self._window.show_panel("AI")
+        self._press(Qt.Key.Key_H)
+        yield "partial heatmap", lambda: self._active().output.scores is not None
+        self._shoot("heatmap-coming-in")
+        yield "heatmap", lambda: bool(self._marks())
+        self._press(Qt.Key.Key_Z)
+        yield "heatmap over the whole image", self._all_painted
+        self._shoot("heatmap")
+        self._press(Qt.Key.Key_A)
+        self._press(Qt.Key.Key_N)
+        yield "first mark", self._all_painted
+
+    def _explain(self) -> Iterator[tuple[str, Condition]]:
+        viewport = self._active()
+        mark = self._marks()[0]
+        self._click(viewport, (mark.row, mark.column), Qt.KeyboardModifier.AltModifier)
+        yield "Grad-CAM", lambda: viewport.shown.overlay is Overlay.CAM and viewport.output.scores is not None
+        self._shoot("grad-cam")
+        viewport.shown.overlay = Overlay.NONE
+        viewport.fit()
+        self._press(Qt.Key.Key_Escape)
+
+    def _draw(self) -> Iterator[tuple[str, Condition]]:
+        mass = next(finding for finding in self._truth() if finding.label == LABELS["mass"])
+        show_place(self._workspace, mass.image_uid, mass.frame, mass.roi.centre)
+        self._window.show_panel("Findings")
+        yield "the mass", self._all_painted
+        self._press(Qt.Key.Key_E)
+        viewport = self._active()
+        top, left, bottom, right = mass.roi.bounding_box()
+        before = len(self._workspace.annotations.findings)
+        self._drag(viewport, (top, left), (bottom, right))
+        yield "drawn", lambda: len(self._workspace.annotations.findings) == before + 1
+        self._press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+        yield "undone", lambda: len(self._workspace.annotations.findings) == before
+        self._press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+        yield "redone", lambda: len(self._workspace.annotations.findings) == before + 1
+        self._shoot("drawn")
+
+    def _filter(self) -> Iterator[tuple[str, Condition]]:
+        self._window.show_panel("Filters")
+        self._active().shown.filters = (parse_filter("clahe:tiles=8,clip=0.02"),)
+        yield "filtered", self._filtered
+        self._shoot("filtered")
+        self._active().shown.filters = ()
+
+    def _train(self) -> Iterator[tuple[str, Condition]]:
+        chosen = [finding for finding in self._truth() if finding.label in {NORMAL, LABELS["cluster"]}]
+        self._workspace.edit(CompositeEdit(tuple(AddFinding(finding) for finding in chosen), "Label the truth"))
+        self._window.show_panel("Train")
+        panel = self._window.train_panel
+        panel.start()
+        yield "training", lambda: self._has_epochs() or not panel.running
+        self._shoot("training")
+        yield "trained", lambda: not panel.running
+        self._shoot("trained")
+        panel.keep()
+
+    def _export(self) -> Iterator[tuple[str, Condition]]:
+        content = export_content(self._workspace, self._active().shown)
+        dialog = ExportDialog(
+            FORMATS, self._folder, "tour", has_heatmap=bool(content.heatmaps), has_findings=bool(content.findings)
+        )
+        dialog.choose("png8")
+        dialog.choose("json")
+        dialog.show()
+        yield "export dialog", dialog.isVisible
+        dialog.grab().save(str(self._folder / f"{next(self._numbers):02d}-export.png"))
+        dialog.close()
+
+    def _bad_file(self) -> Iterator[tuple[str, Condition]]:
+        broken = self._folder / "broken.dcm"
+        broken.write_bytes(b"\0" * 128 + b"DICM" + b"\xff" * 64)
+        told: list[Notice] = []
+        self._workspace.notice.connect(told.append)
+        self._window.open_paths([broken])
+        yield "the broken file is told", lambda: any(n.severity is not Severity.INFO for n in told)
+        self._workspace.notice.disconnect(told.append)
+        broken.unlink()
+        self._shoot("broken-file")
+
+    def _opened(self) -> bool:
+        """Return whether the exam is hung and the rail beside it has its pictures."""
+        return self._all_painted() and bool(self._window.rail.buttons) and not self._window.thumbnails.waiting
+
+    def _all_painted(self) -> bool:
+        viewports = self._window.grid.viewports
+        return bool(viewports) and all(not v.identity or not v.follower.waiting for v in viewports)
+
+    def _filtered(self) -> bool:
+        picture = self._workspace.pictures.picture(self._active().shown)
+        return picture is not None and picture.scale == 1.0
+
+    def _has_epochs(self) -> bool:
+        run = self._workspace.training.current
+        return run is not None and any(event.kind == "epoch" for event in run.events)
+
+    def _active(self) -> Viewport:
+        viewport = self._window.grid.active
+        assert viewport is not None
+        return viewport
+
+    def _tomo(self) -> Viewport:
+        return next(v for v in self._window.grid.viewports if v.shown.image.attributes.kind is ImageKind.TOMO)
+
+    def _marks(self) -> tuple[Detection, ...]:
+        state = self._active().shown
+        return self._workspace.heatmaps.detections(
+            state.image.attributes.identity, state.frame, self._workspace.desk.model
+        )
+
+    def _truth(self) -> tuple[Finding, ...]:
+        return truth_findings(demo_truth(self._exam), self._workspace.images)
+
+    def _press(self, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+        QTest.keyClick(self._active(), key, modifier)
+
+    def _place(self, viewport: Viewport, point: tuple[float, float]) -> QPoint:
+        x, y = viewport.view.to_widget(np.array([point]))[0]
+        return QPoint(round(x), round(y))
+
+    def _click(self, viewport: Viewport, point: tuple[float, float], modifier: Qt.KeyboardModifier) -> None:
+        QTest.mouseClick(viewport, Qt.MouseButton.LeftButton, modifier, self._place(viewport, point))
+
+    def _drag(self, viewport: Viewport, first: tuple[float, float], last: tuple[float, float]) -> None:
+        start, end = self._place(viewport, first), self._place(viewport, last)
+        QTest.mousePress(viewport, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start)
+        QTest.mouseMove(viewport, (start + end) / 2)
+        QTest.mouseMove(viewport, end)
+        QTest.mouseRelease(viewport, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, end)
+
+    def _wheel(self, viewport: Viewport, notches: int) -> None:
+        middle = QPointF(viewport.rect().center())
+        event = QWheelEvent(
+            middle,
+            viewport.mapToGlobal(middle),
+            QPoint(),
+            QPoint(0, 120 * notches),
+            Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        QApplication.sendEvent(viewport, event)
+
+    def _shoot(self, name: str) -> None:
+        self._window.grab().save(str(self._folder / f"{next(self._numbers):02d}-{name}.png"))

@@ -1,0 +1,176 @@
+"""The classifier's panel: overlay, marks, walking over them, facts."""
+
+import math
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from mammoviewer.base.errors import ModelError
+from mammoviewer.gui.active_view import ActiveView
+from mammoviewer.gui.exports import export_content
+from mammoviewer.gui.model_actions import MarkWalk, accept_mark, frames_from, marks, run_model
+from mammoviewer.gui.panels.ai_marks import AiMarks
+from mammoviewer.gui.panels.ai_overlay import AiOverlay
+from mammoviewer.gui.panels.ai_panel import AiPanel, model_facts
+from mammoviewer.gui.panels.model_combo import ModelCombo, choose_first_model
+from mammoviewer.imaging.colormaps import COLORMAPS
+from mammoviewer.inference.detections import Detection
+from mammoviewer.session.viewer_state import Overlay
+from mammoviewer.session.workspace import Workspace
+
+
+def mark(frame: int, score: float) -> Detection:
+    return Detection(10.0 + frame, 20.0, frame, score, (5.0, 15.0, 15.0, 25.0))
+
+
+@pytest.fixture
+def marked(volume: Workspace) -> Workspace:
+    """A volume with marks on slices 2, 5 and 7, the strongest on 5."""
+    choose_first_model(volume)
+    volume.desk.model = volume.desk.model or "none.1"
+    identity = volume.images[0].attributes.identity
+    for frame, score in ((2, 0.5), (5, 0.9), (7, 0.31)):
+        volume.heatmaps._detections[identity, frame, volume.desk.model] = (mark(frame, score),)
+    return volume
+
+
+def test_frames_come_from_the_present_one_outwards() -> None:
+    assert frames_from(2, 5) == (2, 1, 3, 0, 4)
+    assert sorted(frames_from(0, 3)) == [0, 1, 2]
+
+
+def test_marks_are_ordered_by_score_over_all_slices(marked: Workspace) -> None:
+    assert [found.frame for found in marks(marked)] == [5, 2, 7]
+
+
+def test_walking_goes_round_both_ways(marked: Workspace) -> None:
+    walk = MarkWalk(marked)
+    assert [walk.go(1).frame for _ in range(4)] == [5, 2, 7, 5]  # type: ignore[union-attr]
+    assert walk.go(-1).frame == 7  # type: ignore[union-attr]
+    assert marked.active is not None
+    assert marked.active.frame == 7
+    assert marked.active.overlay is Overlay.HEATMAP
+
+
+def test_an_accepted_mark_is_a_finding_with_its_score(marked: Workspace) -> None:
+    accept_mark(marked, marks(marked)[0])
+    (finding,) = marked.annotations.findings
+    assert (finding.frame, finding.score) == (5, 0.9)
+    assert marked.desk.selected_finding == finding.id
+    marked.edits.undo()
+    assert marked.annotations.findings == ()
+
+
+@pytest.mark.parametrize(
+    ("positive", "label"),
+    [("microcalcification", "Calcifications"), ("mass", "Mass"), ("my cysts", "my cysts"), (None, "Asymmetry")],
+)
+def test_an_accepted_mark_has_the_class_of_its_model(
+    marked: Workspace, monkeypatch: pytest.MonkeyPatch, positive: str | None, label: str
+) -> None:
+    def get(name: str) -> SimpleNamespace:
+        if positive is None:
+            raise ModelError("there is no such model")
+        return SimpleNamespace(outputs=SimpleNamespace(positive_class=positive))
+
+    monkeypatch.setattr(marked.registry, "get", get)
+    marked.desk.label = "Asymmetry"
+    accept_mark(marked, marks(marked)[0])
+    assert [finding.label for finding in marked.annotations.findings] == [label]
+
+
+def test_the_list_shows_every_mark_whatever_the_overlay_begins_with(marked: Workspace, qtbot: QtBot) -> None:
+    widget = AiMarks(marked, ActiveView(marked))
+    qtbot.addWidget(widget)
+    assert [found.frame for found in widget.shown] == [5, 2, 7]
+    marked.style.threshold = 0.95
+    assert widget._list.count() == 3
+    widget._list.setCurrentRow(1)
+    widget._accept.click()
+    assert [finding.frame for finding in marked.annotations.findings] == [2]
+
+
+def test_without_a_model_nothing_runs_and_a_notice_says_so(four_views: Workspace) -> None:
+    told = []
+    four_views.notice.connect(told.append)
+    four_views.desk.model = ""
+    assert run_model(four_views) is None
+    assert [notice.text for notice in told] == ["No model is chosen"]
+
+
+def test_the_overlay_controls_are_bound_both_ways(four_views: Workspace, qtbot: QtBot) -> None:
+    widget = AiOverlay(four_views, ActiveView(four_views))
+    qtbot.addWidget(widget)
+    state = four_views.active
+    assert state is not None
+    widget._which.chosen.emit(Overlay.CAM)
+    assert state.overlay is Overlay.CAM
+    widget._opacity._slider.setValue(80)
+    assert four_views.style.opacity == pytest.approx(0.8)
+    four_views.style.opacity = 0.25
+    assert widget._opacity.value == pytest.approx(0.25)
+    widget._colours.setCurrentIndex(COLORMAPS.index("viridis"))
+    widget._colours.activated.emit(0)
+    assert four_views.style.colormap == "viridis"
+    widget._contours.click()
+    assert four_views.style.contours
+
+
+def test_facts_of_the_bundled_model(four_views: Workspace) -> None:
+    choose_first_model(four_views)
+    models = four_views.registry.models
+    if not models:
+        pytest.skip("no bundled model in this checkout")
+    facts = dict(model_facts(models[0]))
+    assert facts["Name"] == models[0].identity
+    assert facts["Intended use"] != "not stated"
+    assert not math.isnan(models[0].outputs.operating_threshold)
+    bare = replace(models[0], intended_use="", training_data=(), metrics={})
+    assert dict(model_facts(bare))["Trained on"] == "not stated"
+
+
+def test_the_panel_offers_all_slices_for_a_volume_only(
+    volume: Workspace, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose_first_model(volume)
+    panel = AiPanel(volume, ActiveView(volume))
+    qtbot.addWidget(panel)
+    assert panel._run_all.isVisibleTo(panel)
+    assert panel._run.text() == "Run on this slice"
+
+
+def test_a_real_run_fills_the_list(workspace: Workspace, qtbot: QtBot) -> None:
+    from helpers.images import breast_like, make_image
+
+    from mammoviewer.dicom.reader import OpenResult
+
+    choose_first_model(workspace)
+    if not workspace.desk.model:
+        pytest.skip("no bundled model in this checkout")
+    workspace.add(OpenResult((make_image("RCC", pixels=breast_like()),), ()))
+    panel = AiPanel(workspace, ActiveView(workspace))
+    qtbot.addWidget(panel)
+    job = run_model(workspace)
+    assert job is not None
+    qtbot.waitUntil(lambda: job.state.final, timeout=60000)
+    state = workspace.active
+    assert state is not None
+    found = workspace.heatmaps.heatmap(state.image.attributes.identity, 0, workspace.desk.model)
+    assert found is not None, job.error
+    assert np.isfinite(found.values).any()
+    content = export_content(workspace, state)
+    assert content.view.heat is not None
+    assert content.view.heat.shape == state.image.attributes.shape
+    assert list(content.heatmaps) == [0]
+    qtbot.waitUntil(lambda: not panel._bar.isVisibleTo(panel))
+
+
+def test_the_model_list_shows_the_choice(four_views: Workspace, qtbot: QtBot) -> None:
+    choose_first_model(four_views)
+    combo = ModelCombo(four_views)
+    qtbot.addWidget(combo)
+    assert combo.count() == len(four_views.registry.models)
+    assert (combo.currentData() or "") == four_views.desk.model

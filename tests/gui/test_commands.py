@@ -1,0 +1,148 @@
+"""The table of commands, its shortcuts, the palette and the cheat sheet."""
+
+from collections import Counter
+from unittest.mock import Mock
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import QLabel, QWidget
+from pytestqt.qtbot import QtBot
+
+from mammoviewer.gui.actions.commands import COMMANDS, with_bindings
+from mammoviewer.gui.actions.desk import Desk
+from mammoviewer.gui.canvas.grid import ViewportGrid
+from mammoviewer.gui.dialogs.cheat_sheet import CheatSheet
+from mammoviewer.gui.dialogs.command_palette import CommandPalette, find_commands
+from mammoviewer.session.viewer_state import Tool
+from mammoviewer.session.workspace import Workspace
+
+BY_ID = {command.id: command for command in COMMANDS}
+
+
+def test_ids_titles_and_keys_are_unique() -> None:
+    for values in (
+        [command.id for command in COMMANDS],
+        [command.title for command in COMMANDS],
+        [key for command in COMMANDS for key in command.keys],
+    ):
+        assert [value for value, count in Counter(values).items() if count > 1] == []
+    assert all(command.title and command.group for command in COMMANDS)
+
+
+@pytest.mark.parametrize("key", [key for command in COMMANDS for key in command.keys])
+def test_every_key_is_one_that_qt_knows(key: str, qapp: object) -> None:
+    sequence = QKeySequence(key)
+    assert sequence.count() == 1
+    assert sequence[0].key() != Qt.Key.Key_unknown
+
+
+@pytest.mark.parametrize(
+    "key",
+    [*"1234567890", "Up", "Down", "PgUp", "PgDown", "Home", "End", "Space", "+", "-", "F", "A", "I", "H", "[", "]"]
+    + ["G", "N", "Shift+N", "J", "K", "R", "E", "P", "D", "X", "W", "Tab", "Shift+Tab", "Z", "Ctrl+Z"]
+    + ["Ctrl+Shift+Z", "C", "Ctrl+O", "Ctrl+E", "?", "Ctrl+K", "Return", ",", "."],
+)
+def test_the_hands_of_the_design_are_there(key: str) -> None:
+    assert sum(key in command.keys for command in COMMANDS) == 1
+
+
+def test_keys_of_the_reader_replace_the_defaults() -> None:
+    bound = {command.id: command for command in with_bindings(COMMANDS, {"view.fit": "Ctrl+F", "window.invert": ""})}
+    assert bound["view.fit"].keys == ("Ctrl+F",)
+    assert bound["window.invert"].keys == ()
+    assert bound["view.one_to_one"] == BY_ID["view.one_to_one"]
+
+
+@pytest.fixture
+def desk(four_views: Workspace, qtbot: QtBot) -> Desk:
+    grid = ViewportGrid(four_views)
+    qtbot.addWidget(grid)
+    return Desk(four_views, grid, Mock())
+
+
+def run(desk: Desk, command_id: str) -> None:
+    BY_ID[command_id].handler(desk)
+
+
+def test_tools_are_chosen(desk: Desk) -> None:
+    run(desk, "tool.ellipse")
+    assert desk.workspace.desk.tool is Tool.ELLIPSE
+
+
+def test_invert_flip_and_back(desk: Desk) -> None:
+    state = desk.workspace.active
+    assert state is not None
+    hung = state.orientation
+    run(desk, "window.invert")
+    run(desk, "view.flip")
+    assert state.inverted
+    assert state.orientation != hung
+    run(desk, "view.hang_again")
+    assert state.orientation == hung
+
+
+def test_zoom_and_fit(desk: Desk) -> None:
+    state = desk.workspace.active
+    assert state is not None
+    run(desk, "view.one_to_one")
+    assert state.zoom == pytest.approx(1.0)
+    run(desk, "view.zoom_in")
+    assert state.zoom == pytest.approx(1.25)
+    run(desk, "view.fit")
+    assert state.zoom == 0.0
+
+
+def test_opacity_stays_between_0_and_1(desk: Desk) -> None:
+    for _ in range(12):
+        run(desk, "ai.opacity_up")
+    assert desk.workspace.style.opacity == 1.0
+    for _ in range(15):
+        run(desk, "ai.opacity_down")
+    assert desk.workspace.style.opacity == 0.0
+
+
+def test_corner_text_goes_round(desk: Desk) -> None:
+    seen = []
+    for _ in range(3):
+        run(desk, "view.corner_text")
+        seen.append(desk.workspace.desk.corner_text)
+    assert seen == ["minimal", "off", "full"]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.id)
+def test_no_command_fails_when_nothing_is_open(command: object, workspace: Workspace, qtbot: QtBot) -> None:
+    grid = ViewportGrid(workspace)
+    qtbot.addWidget(grid)
+    BY_ID[command.id].handler(Desk(workspace, grid, Mock()))  # type: ignore[attr-defined]
+
+
+def test_the_palette_finds_by_words_in_any_order() -> None:
+    assert [c.id for c in find_commands(COMMANDS, "invert")] == ["window.invert"]
+    assert "ai.run_all" in [c.id for c in find_commands(COMMANDS, "slices run")]
+    assert find_commands(COMMANDS, "nothing like this") == []
+    assert find_commands(COMMANDS, "") == list(COMMANDS)
+    assert find_commands(COMMANDS, "fi")[0].title.casefold().startswith("fi")
+
+
+def test_enter_in_the_palette_runs_what_is_chosen(qtbot: QtBot) -> None:
+    palette = CommandPalette(COMMANDS)
+    qtbot.addWidget(palette)
+    palette.search("grad-cam")
+    first, second = palette.found[:2]
+    field = palette._field
+    with qtbot.waitSignal(palette.chosen) as chosen:
+        qtbot.keyClick(field, Qt.Key.Key_Down)
+        qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert chosen.args == [second]
+    assert first != second
+
+
+def test_the_cheat_sheet_shows_every_key(qtbot: QtBot) -> None:
+    sheet = CheatSheet(COMMANDS)
+    qtbot.addWidget(sheet)
+    texts = {part.text() for part in sheet.findChildren(QLabel)}
+    wanted = {command.key_text for command in COMMANDS if command.keys and not command.id.startswith("window.preset_")}
+    assert wanted <= texts
+    assert "1 … 9" in texts
+    assert isinstance(sheet, QWidget)

@@ -1,0 +1,126 @@
+"""The list of findings, its editor and the class field."""
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from mammoviewer.annotations.edits import AddFinding
+from mammoviewer.annotations.finding import Finding, new_finding
+from mammoviewer.annotations.roi import Roi, RoiKind
+from mammoviewer.gui.navigation import findings_of_study, neighbour, show_finding
+from mammoviewer.gui.panels.findings_panel import FindingsPanel
+from mammoviewer.session.viewer_state import Tool
+from mammoviewer.session.workspace import Workspace
+
+BOX = Roi(RoiKind.RECTANGLE, ((5.0, 5.0), (15.0, 25.0)))
+
+
+def add(workspace: Workspace, image: int, label: str = "Mass", frame: int = 0) -> Finding:
+    finding = new_finding(workspace.images[image].attributes.identity, frame, BOX, label)
+    workspace.edit(AddFinding(finding))
+    return finding
+
+
+@pytest.fixture
+def panel(four_views: Workspace, qtbot: QtBot) -> FindingsPanel:
+    made = FindingsPanel(four_views)
+    qtbot.addWidget(made)
+    return made
+
+
+def test_the_empty_list_says_what_to_do(panel: FindingsPanel) -> None:
+    assert panel.rows == []
+    assert panel._empty.isVisibleTo(panel)
+    assert "drag on the image" in panel._empty.text()
+
+
+def test_findings_are_listed_in_words_and_undo_takes_them_away(panel: FindingsPanel, four_views: Workspace) -> None:
+    add(four_views, 0, "Mass")
+    add(four_views, 3, "Calcifications")
+    views = [image.attributes.view.label for image in four_views.images]
+    assert panel.rows == [f"Mass  ·  {views[0]}", f"Calcifications  ·  {views[3]}"]
+    assert panel._undo.isEnabled()
+    panel._undo.click()
+    assert len(panel.rows) == 1
+    panel._redo.click()
+    assert len(panel.rows) == 2
+
+
+def test_a_slice_is_named_from_1(volume: Workspace, qtbot: QtBot) -> None:
+    panel = FindingsPanel(volume)
+    qtbot.addWidget(panel)
+    add(volume, 0, frame=4)
+    assert panel.rows == ["Mass  ·  RMLO  ·  slice 5"]
+
+
+def test_choosing_an_entry_goes_there(volume: Workspace, qtbot: QtBot) -> None:
+    panel = FindingsPanel(volume)
+    qtbot.addWidget(panel)
+    finding = add(volume, 0, frame=9)
+    volume.state(finding.image_uid).zoom = 1.0
+    panel._list.itemClicked.emit(panel._list.item(0))
+    assert volume.desk.selected_finding == finding.id
+    assert volume.state(finding.image_uid).frame == 9
+    assert volume.state(finding.image_uid).centre == finding.roi.centre
+
+
+def test_a_finding_on_an_image_of_another_stage_hangs_it(four_views: Workspace) -> None:
+    finding = add(four_views, 0)
+    other = four_views.images[1].attributes.identity
+    four_views.show_single(other)
+    show_finding(four_views, finding)
+    assert four_views.stage is not None
+    assert finding.image_uid in four_views.stage.cells
+    assert four_views.desk.active_identity == finding.image_uid
+
+
+def test_the_editor_changes_class_and_assessment_as_edits(panel: FindingsPanel, four_views: Workspace) -> None:
+    finding = add(four_views, 0)
+    four_views.desk.selected_finding = finding.id
+    editor = panel._editor
+    assert editor.isVisibleTo(panel)
+    editor._label.setCurrentText("My own class")
+    editor._label.activated.emit(0)
+    editor._assessment.setCurrentIndex(editor._assessment.findData("4A"))
+    editor._assessment.activated.emit(0)
+    changed = four_views.annotations.get(finding.id)
+    assert (changed.label, changed.assessment) == ("My own class", "4A")
+    four_views.edits.undo()
+    assert four_views.annotations.get(finding.id).assessment == ""
+    assert "My own class" in [panel._label.itemText(i) for i in range(panel._label.count())]
+
+
+def test_a_note_is_kept_when_the_field_is_left(panel: FindingsPanel, four_views: Workspace, qtbot: QtBot) -> None:
+    finding = add(four_views, 0)
+    four_views.desk.selected_finding = finding.id
+    panel._editor._note.setPlainText("seen before")
+    panel._editor._note.finished.emit()
+    assert four_views.annotations.get(finding.id).note == "seen before"
+
+
+def test_delete_removes_the_chosen_one_only(panel: FindingsPanel, four_views: Workspace) -> None:
+    first, second = add(four_views, 0), add(four_views, 1)
+    assert not panel._delete.isEnabled()
+    four_views.desk.selected_finding = first.id
+    panel._delete.click()
+    assert [finding.id for finding in four_views.annotations.findings] == [second.id]
+
+
+def test_shapes_and_class_of_the_next_region(panel: FindingsPanel, four_views: Workspace) -> None:
+    panel._shapes[Tool.ELLIPSE].click()
+    assert four_views.desk.tool is Tool.ELLIPSE
+    panel._shapes[Tool.ELLIPSE].click()
+    assert four_views.desk.tool is Tool.WINDOW
+    panel._label.setCurrentText("Normal")
+    panel._label.activated.emit(0)
+    assert four_views.desk.label == "Normal"
+
+
+def test_going_round() -> None:
+    assert [neighbour(["a", "b", "c"], current, 1) for current in ("a", "c", "")] == ["b", "a", "a"]
+    assert [neighbour(["a", "b", "c"], current, -1) for current in ("a", "c", "")] == ["c", "b", "c"]
+    assert neighbour([], "a", 1) == ""
+
+
+def test_findings_follow_the_order_of_the_study(four_views: Workspace) -> None:
+    last, first = add(four_views, 3), add(four_views, 0)
+    assert [finding.id for finding in findings_of_study(four_views)] == [first.id, last.id]

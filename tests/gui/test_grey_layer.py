@@ -1,0 +1,127 @@
+from itertools import product
+
+import numpy as np
+import pytest
+from helpers.images import make_image
+from PySide6.QtGui import QImage
+
+from mammoviewer.gui.canvas import grey_layer
+from mammoviewer.gui.canvas.grey_layer import GreyLayer
+from mammoviewer.gui.canvas.view_transform import ViewTransform, view_transform
+from mammoviewer.imaging.geometry import Orientation
+from mammoviewer.imaging.voi import Window
+from mammoviewer.session.pictures import Picture, plain_picture
+
+ORIENTATIONS = [Orientation(*flags) for flags in product((False, True), repeat=3)]
+VOI = Window(2048.0, 4096.0)
+
+
+def picture(pixels: np.ndarray) -> Picture:
+    return plain_picture(make_image(pixels=pixels).attributes, pixels)
+
+
+def greys(image: QImage) -> np.ndarray:
+    assert image.format() == QImage.Format.Format_Grayscale8
+    flat = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    return flat[:, : image.width()].copy()
+
+
+def seen(shown: Picture, view: ViewTransform) -> np.ndarray:
+    found = GreyLayer().image(shown, view, VOI, inverse=False)
+    assert found is not None
+    return greys(found[0])
+
+
+def random_pixels(shape: tuple[int, int]) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 4096, shape, dtype=np.uint16)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_one_to_one_shows_every_pixel_as_it_is(orientation: Orientation) -> None:
+    shown = picture(random_pixels((61, 43)))
+    rows, columns = orientation.display_shape((61, 43))
+    view = view_transform((61, 43), orientation, size=(columns, rows), dpr=1.0, zoom=1.0, centre=(30.0, 21.0))
+    expected = shown.lookup(VOI, inverse=False)[orientation.apply(shown.pixels)]
+    np.testing.assert_array_equal(seen(shown, view), expected)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_a_fitted_picture_is_averaged_and_turned(orientation: Orientation) -> None:
+    pixels = np.kron(random_pixels((30, 20)), np.ones((2, 2), np.uint16))
+    rows, columns = orientation.display_shape((30, 20))
+    view = view_transform((60, 40), orientation, size=(columns, rows), dpr=1.0)
+    shown = picture(pixels)
+    expected = shown.lookup(VOI, inverse=False)[orientation.apply(pixels[::2, ::2])]
+    np.testing.assert_array_equal(seen(shown, view), expected)
+
+
+def test_specks_survive_shrinking() -> None:
+    pixels = np.zeros((200, 200), np.uint16)
+    pixels[5::10, 5::10] = 4000
+    view = view_transform((200, 200), Orientation(), size=(80, 80), dpr=1.0)
+    block = seen(picture(pixels), view).reshape(20, 4, 20, 4).max(axis=(1, 3))
+    assert block.min() > 20
+
+
+def test_a_pan_at_reduced_size_moves_whole_pixels_only() -> None:
+    shown = picture(random_pixels((300, 300)))
+    layer = GreyLayer()
+    cuts = []
+    for column in (150.0, 160.0):
+        view = view_transform((300, 300), Orientation(), size=(60, 60), dpr=1.0, zoom=0.5, centre=(150.0, column))
+        found = layer.image(shown, view, VOI, inverse=False)
+        assert found is not None
+        cuts.append(greys(found[0]))
+    np.testing.assert_array_equal(cuts[0][:, 5:], cuts[1][:, :-5])
+
+
+def test_a_window_drag_resamples_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    original = grey_layer.extract
+    monkeypatch.setattr(grey_layer, "extract", lambda *a, **k: calls.append(1) or original(*a, **k))
+    shown, layer = picture(random_pixels((120, 100))), GreyLayer()
+    view = view_transform((120, 100), Orientation(), size=(50, 60), dpr=1.0)
+    first = layer.image(shown, view, VOI, inverse=False)
+    before = greys(first[0]) if first else None
+    second = layer.image(shown, view, Window(1000.0, 500.0), inverse=False)
+    assert len(calls) == 1
+    assert second is not None
+    assert before is not None
+    assert (greys(second[0]) != before).any()
+
+
+def test_inverse_keeps_air_black() -> None:
+    image = make_image(pixels=random_pixels((20, 20)), inverse=False)
+    pixels = image.frame(0).copy()
+    pixels[:, :10] = 0
+    from mammoviewer.imaging.voi import Padding
+
+    attributes = make_image(pixels=pixels, padding=Padding(0, 0)).attributes
+    view = view_transform((20, 20), Orientation(), size=(20, 20), dpr=1.0, zoom=1.0, centre=(9.5, 9.5))
+    found = GreyLayer().image(plain_picture(attributes, pixels), view, VOI, inverse=True)
+    assert found is not None
+    assert (greys(found[0])[:, :10] == 0).all()
+
+
+def test_single_pixels_are_squares_when_near() -> None:
+    pixels = np.array([[0, 4095], [4095, 0]], np.uint16)
+    view = view_transform((2, 2), Orientation(), size=(20, 20), dpr=1.0, zoom=10.0, centre=(0.5, 0.5))
+    expected = np.kron(np.array([[0, 255], [255, 0]]), np.ones((10, 10)))
+    np.testing.assert_array_equal(seen(picture(pixels), view), expected)
+
+
+def test_a_coarse_preview_fills_the_same_place() -> None:
+    full = picture(np.kron(random_pixels((20, 20)), np.ones((4, 4), np.uint16)))
+    coarse = Picture(full.pixels[::4, ::4].copy(), 0.25, full.first, full.count, full.rescale, None)
+    view = view_transform((80, 80), Orientation(), size=(20, 20), dpr=1.0)
+    np.testing.assert_array_equal(seen(full, view), seen(coarse, view))
+
+
+def test_the_value_on_screen_is_told() -> None:
+    shown, layer = picture(random_pixels((20, 20))), GreyLayer()
+    assert layer.grey_at(3.0, 3.0) is None
+    view = view_transform((20, 20), Orientation(), size=(40, 20), dpr=1.0)
+    found = layer.image(shown, view, VOI, inverse=False)
+    assert found is not None
+    assert layer.grey_at(15.5, 7.5) == greys(found[0])[7, 5]
+    assert layer.grey_at(2.0, 7.0) is None

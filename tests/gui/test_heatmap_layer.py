@@ -1,0 +1,117 @@
+from itertools import product
+
+import numpy as np
+import pytest
+from helpers.heatmaps import make_heatmap
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QFont, QImage, QPainter
+from pytestqt.qtbot import QtBot
+
+from mammoviewer.gui.canvas.heatmap_layer import (
+    HeatmapLayer,
+    coloured,
+    contours,
+    paint_colour_bar,
+    scores_on_screen,
+)
+from mammoviewer.gui.canvas.view_transform import view_transform
+from mammoviewer.imaging.geometry import Orientation
+from mammoviewer.inference.heatmap import Heatmap
+from mammoviewer.session.viewer_state import OverlayStyle
+
+ORIENTATIONS = [Orientation(*flags) for flags in product((False, True), repeat=3)]
+SHAPE = (120, 80)
+
+
+def ramp() -> Heatmap:
+    values = np.add.outer(np.linspace(0, 0.6, 12), np.linspace(0, 0.4, 8)).astype(np.float32)
+    values[:2, :3] = np.nan
+    mask = np.ones(SHAPE, bool)
+    mask[:, :20] = False
+    return make_heatmap(values, shape=SHAPE, origin=(4.5, 4.5), step=(10.0, 10.0), mask=mask)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_scores_on_screen_are_those_of_the_stored_place(orientation: Orientation) -> None:
+    heatmap = ramp()
+    rows, columns = orientation.display_shape(SHAPE)
+    view = view_transform(SHAPE, orientation, size=(columns * 4, rows * 4), dpr=1.0)
+    region = view.visible()
+    assert region is not None
+    scores = scores_on_screen(heatmap, view, region)
+    compared = 0
+    for y, x in product(range(5, scores.shape[0], 23), range(5, scores.shape[1], 17)):
+        row, column = view.to_stored((x + 0.5) * 2, (y + 0.5) * 2)
+        expected = heatmap.at(row, column)
+        if abs(column - 19.5) < 1.5 or np.isnan(heatmap.values[:3, :4]).any() and row < 30 and column < 40:
+            continue
+        np.testing.assert_allclose(scores[y, x], expected, atol=0.02)
+        compared += 1
+    assert compared > 50
+
+
+def test_outside_the_breast_there_is_no_colour() -> None:
+    view = view_transform(SHAPE, Orientation(), size=(80, 120), dpr=1.0)
+    region = view.visible()
+    assert region is not None
+    pixels = coloured(scores_on_screen(ramp(), view, region), OverlayStyle(threshold=0.0, opacity=1.0))
+    assert (pixels[:, :9] == 0).all()
+    assert (pixels[20:, 15:, 3] > 0).all()
+
+
+def test_alpha_is_zero_below_the_threshold_and_grows_with_the_score() -> None:
+    scores = np.array([[0.0, 0.29, 0.31, 0.6, 1.0, np.nan]], np.float32)
+    alpha = coloured(scores, OverlayStyle(threshold=0.3, opacity=0.8))[0, :, 3].astype(int)
+    assert alpha[0] == alpha[1] == alpha[5] == 0
+    assert 0 < alpha[2] < alpha[3] < alpha[4] == round(0.8 * 255)
+
+
+def test_contours_run_round_what_is_above_their_level() -> None:
+    view = view_transform(SHAPE, Orientation(), size=(80, 120), dpr=1.0)
+    region = view.visible()
+    assert region is not None
+    scores = np.full((60, 40), np.nan, np.float32)
+    scores[20:40, 10:30] = 0.5
+    lines = contours(scores, region, 1.0, 0.4)
+    assert [round(line.level, 2) for line in lines] == [0.4]
+    box = lines[0].line.boundingRect()
+    assert (box.left(), box.right()) == pytest.approx((21.0, 59.0), abs=1.0)
+    assert (box.top(), box.bottom()) == pytest.approx((41.0, 79.0), abs=1.0)
+
+
+@pytest.mark.parametrize("as_lines", [False, True])
+def test_painting_colours_the_hot_end_and_not_the_cold_one(qtbot: QtBot, as_lines: bool) -> None:
+    image = QImage(80, 120, QImage.Format.Format_RGB32)
+    image.fill(0)
+    painter = QPainter(image)
+    view = view_transform(SHAPE, Orientation(), size=(80, 120), dpr=1.0)
+    HeatmapLayer().paint(painter, ramp(), view, OverlayStyle(threshold=0.5, opacity=1.0, contours=as_lines))
+    painter.end()
+    lit = np.array([[image.pixelColor(x, y).red() for x in range(80)] for y in range(120)]) > 0
+    assert lit[60:].any()
+    assert not lit[:30, :40].any()
+    assert lit.mean() < 0.1 if as_lines else lit[110:, 70:].all()
+
+
+def test_the_image_is_kept_until_something_changes(qtbot: QtBot) -> None:
+    image = QImage(80, 120, QImage.Format.Format_RGB32)
+    layer, heatmap = HeatmapLayer(), ramp()
+    painter = QPainter(image)
+    kept = []
+    for opacity in (0.5, 0.5, 0.6):
+        view = view_transform(SHAPE, Orientation(), size=(80, 120), dpr=1.0)
+        layer.paint(painter, heatmap, view, OverlayStyle(opacity=opacity))
+        kept.append(layer._pixels)
+    painter.end()
+    assert kept[0] is kept[1]
+    assert kept[1] is not kept[2]
+
+
+def test_the_colour_bar_is_dark_below_the_threshold(qtbot: QtBot) -> None:
+    image = QImage(120, 200, QImage.Format.Format_RGB32)
+    image.fill(0)
+    painter = QPainter(image)
+    paint_colour_bar(painter, QRectF(10, 60, 10, 100), OverlayStyle(threshold=0.5), "model.1\nspeck", QFont())
+    painter.end()
+    assert image.pixelColor(15, 70).lightness() > 100
+    assert image.pixelColor(15, 120).lightness() < 60

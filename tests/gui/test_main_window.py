@@ -1,0 +1,187 @@
+"""The whole window, small and offscreen."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from helpers.images import breast_like
+from PySide6.QtCore import QSettings, Qt
+from PySide6.QtWidgets import QApplication, QLabel
+from pytestqt.qtbot import QtBot
+
+from mammoviewer.dicom.phantom_exam import write_exam
+from mammoviewer.gui.dialogs.cheat_sheet import CheatSheet
+from mammoviewer.gui.dialogs.command_palette import CommandPalette
+from mammoviewer.gui.exports import export_content
+from mammoviewer.gui.main_window import MainWindow
+from mammoviewer.jobs.job import JobState
+from mammoviewer.session.settings import SettingsFile
+from mammoviewer.session.workspace import Workspace
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAMMOVIEWER_HOME", str(tmp_path / "home"))
+    QSettings.setPath(QSettings.Format.NativeFormat, QSettings.Scope.UserScope, str(tmp_path / "qt"))
+
+
+def make_window(workspace: Workspace, qtbot: QtBot, folder: Path) -> MainWindow:
+    window = MainWindow(workspace, SettingsFile(folder / "settings.json"))
+    qtbot.addWidget(window)
+    window.resize(1280, 800)
+    window.show()
+    return window
+
+
+@pytest.fixture
+def empty(workspace: Workspace, qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
+    window = make_window(workspace, qtbot, tmp_path)
+    yield window
+    window.close()
+
+
+@pytest.fixture
+def window(four_views: Workspace, qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
+    made = make_window(four_views, qtbot, tmp_path)
+    yield made
+    made.close()
+
+
+def test_it_starts_with_the_start_page(empty: MainWindow) -> None:
+    assert empty.start_page.isVisible()
+    assert not empty.grid.isVisible()
+    assert not empty.panels.isVisible()
+
+
+def test_a_picture_opens_hung_and_is_remembered(empty: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    path = tmp_path / "L-CC.png"
+    cv2.imwrite(str(path), (breast_like() >> 4).astype(np.uint8))
+    empty.open_paths([path], 0.1)
+    qtbot.waitUntil(empty.grid.isVisible)
+    assert not empty.start_page.isVisible()
+    qtbot.waitUntil(lambda: empty.opening.recent == [path])
+
+
+def test_the_demo_exam_is_made_and_opened(
+    empty: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(progress: object) -> Path:
+        return write_exam(tmp_path / "exam", scale=0.125).directory
+
+    monkeypatch.setattr("mammoviewer.gui.opening.demo_exam", make)
+    empty.open_demo()
+    qtbot.waitUntil(lambda: bool(empty.workspace.studies), timeout=60000)
+    assert empty.workspace.stage is not None
+    assert len(empty.workspace.stage.cells) == 4
+    qtbot.waitUntil(lambda: len(empty.rail.buttons) == 6)
+
+
+def test_a_broken_file_becomes_a_notice(empty: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    path = tmp_path / "broken.dcm"
+    path.write_bytes(b"not an image")
+    empty.open_paths([path])
+    qtbot.waitUntil(lambda: bool(empty.notices.notices))
+    assert "broken.dcm" in empty.notices.notices[0].text
+    assert empty.start_page.isVisible()
+
+
+@pytest.mark.parametrize("width", [1100, 1280, 1920])
+def test_images_have_at_least_60_percent_of_the_width(window: MainWindow, width: int, qtbot: QtBot) -> None:
+    window.resize(width, 800)
+    qtbot.wait(20)
+    assert window.width() == width
+    assert window.grid.width() >= 0.6 * width
+
+
+def test_the_disclaimer_is_always_there(window: MainWindow) -> None:
+    texts = [part.text() for part in window.findChildren(QLabel) if part.isVisible()]
+    assert "Research use only - not for primary diagnosis" in texts
+
+
+def test_panels_fold_away_and_come_back(window: MainWindow) -> None:
+    for title in window.panels.titles:
+        window.show_panel(title)
+        assert window.panels.current == title
+    window.toggle_panels()
+    assert not window.panels.isVisible()
+    window.show_panel("AI")
+    assert window.panels.isVisible()
+
+
+def test_keys_reach_their_commands(window: MainWindow, qtbot: QtBot) -> None:
+    workspace = window.workspace
+    viewport = window.grid.active
+    assert viewport is not None
+    window.activateWindow()
+    viewport.setFocus()
+    qtbot.waitUntil(viewport.hasFocus)
+    qtbot.keyClick(viewport, Qt.Key.Key_I)
+    assert viewport.shown.inverted
+    qtbot.keyClick(viewport, Qt.Key.Key_Tab)
+    assert workspace.stage_index == 1
+    qtbot.keyClick(window.grid.active, Qt.Key.Key_Backtab, Qt.KeyboardModifier.ShiftModifier)
+    assert workspace.stage_index == 0
+    qtbot.keyClick(window.grid.active, Qt.Key.Key_Question)
+    sheet = window.findChild(CheatSheet)
+    assert sheet is not None
+    sheet.close()
+
+
+def test_the_original_shows_while_o_is_held(window: MainWindow, qtbot: QtBot) -> None:
+    viewport = window.grid.active
+    assert viewport is not None
+    viewport.setFocus()
+    qtbot.keyPress(viewport, Qt.Key.Key_O)
+    assert viewport.shown.bypass_filters
+    qtbot.keyRelease(viewport, Qt.Key.Key_O)
+    assert not viewport.shown.bypass_filters
+
+
+def test_export_writes_in_the_background_and_offers_the_folder(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    state = window.workspace.active
+    assert state is not None
+    folder = tmp_path / "out"
+    folder.mkdir()
+    job = window.exports.write(export_content(window.workspace, state), ("png8",), folder, "view")
+    qtbot.waitUntil(lambda: job.state is JobState.DONE)
+    qtbot.waitUntil(lambda: bool(window.notices.notices))
+    assert [path.name for path in folder.iterdir()] == ["view-png8.png"]
+    assert window.notices._remedy.text() == "Open folder"
+
+
+def test_six_thousand_rounds_with_the_whole_window(window: MainWindow, qapp: object) -> None:
+    for _ in range(6000):
+        QApplication.processEvents()
+    assert window.isVisible()
+
+
+def test_the_palette_types_and_runs_without_touching_shortcuts(window: MainWindow, qtbot: QtBot) -> None:
+    viewport = window.grid.active
+    assert viewport is not None
+    window.activateWindow()
+    viewport.setFocus()
+    qtbot.waitUntil(viewport.hasFocus)
+    window.show_palette()
+    palette = window.findChild(CommandPalette)
+    assert palette is not None
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is palette._field)
+    qtbot.keyClicks(palette._field, "corner text")
+    assert not viewport.shown.inverted
+    assert palette._field.text() == "corner text"
+    qtbot.keyClick(palette._field, Qt.Key.Key_Return)
+    assert window.workspace.desk.corner_text == "minimal"
+    qtbot.waitUntil(viewport.hasFocus)
+
+
+def test_escape_closes_the_palette(window: MainWindow, qtbot: QtBot) -> None:
+    window.activateWindow()
+    window.show_palette()
+    palette = window.findChild(CommandPalette)
+    assert palette is not None
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is palette._field)
+    qtbot.keyClick(palette._field, Qt.Key.Key_Escape)
+    assert not window.findChildren(CommandPalette) or not palette.isVisible()

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+from PySide6.QtCore import QPointF
+
+from mammoviewer.annotations.finding import Finding, new_finding
+from mammoviewer.annotations.roi import Roi, RoiKind
+from mammoviewer.gui.canvas.roi_layer import (
+    detection_at,
+    finding_at,
+    handle_at,
+    handles,
+    label_colour,
+    outline,
+    reshaped,
+)
+from mammoviewer.gui.canvas.view_transform import ViewTransform, view_transform
+from mammoviewer.imaging.geometry import Orientation
+from mammoviewer.inference.detections import Detection
+
+BOX = Roi(RoiKind.RECTANGLE, ((20.0, 30.0), (60.0, 90.0)))
+
+
+@pytest.fixture
+def view() -> ViewTransform:
+    return view_transform((200, 200), Orientation(flip_columns=True), size=(400, 400), dpr=1.0)
+
+
+def place(view: ViewTransform, row: float, column: float) -> QPointF:
+    return QPointF(*view.to_widget(np.array([(row, column)]))[0])
+
+
+def finding(roi: Roi, label: str = "mass") -> Finding:
+    return new_finding("1.2", 0, roi, label)
+
+
+def test_a_line_is_hit_and_the_inside_only_when_asked(view: ViewTransform) -> None:
+    found = finding(BOX)
+    assert finding_at([found], view, place(view, 20.0, 50.0)) is found
+    assert finding_at([found], view, place(view, 40.0, 60.0)) is None
+    assert finding_at([found], view, place(view, 40.0, 60.0), inside=True) is found
+    assert finding_at([found], view, place(view, 100.0, 60.0), inside=True) is None
+
+
+def test_the_smaller_of_two_regions_is_meant(view: ViewTransform) -> None:
+    small = finding(Roi(RoiKind.ELLIPSE, ((35.0, 50.0), (45.0, 60.0))))
+    assert finding_at([finding(BOX), small], view, place(view, 40.0, 55.0), inside=True) is small
+
+
+def test_a_point_is_hit_within_its_mark(view: ViewTransform) -> None:
+    point = finding(Roi(RoiKind.POINT, ((40.0, 60.0),)))
+    assert finding_at([point], view, place(view, 40.0, 60.0) + QPointF(4, 0)) is point
+    assert finding_at([point], view, place(view, 40.0, 60.0) + QPointF(12, 0)) is None
+
+
+def test_marks_smaller_than_the_grasp_can_be_hit(view: ViewTransform) -> None:
+    tiny = finding(Roi(RoiKind.RECTANGLE, ((40.0, 60.0), (41.0, 61.0))))
+    assert finding_at([tiny], view, place(view, 40.5, 60.5), inside=True) is tiny
+
+
+@pytest.mark.parametrize("corner", range(4))
+def test_a_corner_of_a_box_moves_alone(corner: int) -> None:
+    before = handles(BOX)
+    after = handles(reshaped(BOX, corner, (before[corner][0] + 3.0, before[corner][1] - 5.0)))
+    assert after[corner] == (before[corner][0] + 3.0, before[corner][1] - 5.0)
+    assert after[(corner + 2) % 4] == before[(corner + 2) % 4]
+
+
+def test_a_polygon_is_reshaped_by_its_points(view: ViewTransform) -> None:
+    triangle = Roi(RoiKind.POLYGON, ((0.0, 0.0), (0.0, 50.0), (50.0, 0.0)))
+    assert handle_at(triangle, view, place(view, 0.0, 50.0)) == 1
+    assert handle_at(triangle, view, place(view, 25.0, 25.0)) is None
+    assert reshaped(triangle, 1, (5.0, 60.0)).points[1] == (5.0, 60.0)
+
+
+def test_a_long_freehand_line_and_a_point_have_no_handles(view: ViewTransform) -> None:
+    angle = np.linspace(0, 6, 200)
+    circle = np.stack([50 + 20 * np.sin(angle), 50 + 20 * np.cos(angle)], axis=1)
+    line = Roi(RoiKind.FREEHAND, tuple((row, column) for row, column in circle.tolist()))
+    assert handles(line) == ()
+    assert handle_at(Roi(RoiKind.POINT, ((1.0, 1.0),)), view, place(view, 1.0, 1.0)) is None
+
+
+def test_an_outline_lies_where_the_pixels_lie(view: ViewTransform) -> None:
+    box = outline(BOX, view).boundingRect()
+    corners = view.to_widget(np.array(BOX.points))
+    assert (box.left(), box.right()) == pytest.approx(sorted(corners[:, 0]))
+    assert (box.top(), box.bottom()) == pytest.approx(sorted(corners[:, 1]))
+
+
+def test_an_ai_mark_is_found_by_its_box(view: ViewTransform) -> None:
+    weak = Detection(40.0, 60.0, 0, 0.4, (30.0, 50.0, 50.0, 70.0))
+    strong = Detection(45.0, 65.0, 0, 0.9, (35.0, 55.0, 55.0, 75.0))
+    assert detection_at([weak, strong], view, place(view, 45.0, 60.0)) is strong
+    assert detection_at([weak, strong], view, place(view, 32.0, 52.0)) is weak
+    assert detection_at([weak, strong], view, place(view, 90.0, 90.0)) is None
+
+
+def test_a_class_keeps_its_colour() -> None:
+    assert label_colour("mass") == label_colour(" Mass ")
+    assert label_colour("mass") != label_colour("calcification")
+    assert label_colour("my own class") == label_colour("my own class")

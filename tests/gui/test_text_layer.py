@@ -1,0 +1,84 @@
+import cv2
+import numpy as np
+import pytest
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QColor, QFont, QImage, QPainter
+from pytestqt.qtbot import QtBot
+
+from mammoviewer.gui.canvas.corner_text import Badge, CornerText, ScaleBar
+from mammoviewer.gui.canvas.text_layer import TextLayer, paint_haloed
+from mammoviewer.gui.theme import color
+
+SIZE = (60, 260)
+GROUNDS = (0, 90, 200, 255)
+
+
+def canvas(grey: int) -> QImage:
+    image = QImage(SIZE[1], SIZE[0], QImage.Format.Format_Grayscale8)
+    image.fill(QColor(grey, grey, grey))
+    return image
+
+
+def greys(image: QImage) -> np.ndarray:
+    bits = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    return bits[:, : image.width()].astype(np.float64)
+
+
+def font() -> QFont:
+    made = QFont()
+    made.setPixelSize(12)
+    return made
+
+
+def luminance(grey: np.ndarray) -> float:
+    """Return the mean relative luminance (WCAG 2)."""
+    share = grey / 255.0
+    return float(np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4).mean())
+
+
+def glyphs() -> np.ndarray:
+    image = canvas(0)
+    painter = QPainter(image)
+    painter.setFont(font())
+    painter.setPen(QColor(255, 255, 255))
+    painter.drawText(QPointF(20.0, 35.0), "DOE JANE 1960-01-02")
+    painter.end()
+    return greys(image)
+
+
+@pytest.mark.parametrize("ground", GROUNDS)
+@pytest.mark.parametrize("name", ["bright", "text", "dim", "amber", "companion"])
+def test_text_stands_out_on_dark_and_on_inverted_images(qtbot: QtBot, name: str, ground: int) -> None:
+    image = canvas(ground)
+    painter = QPainter(image)
+    paint_haloed(painter, QPointF(20.0, 35.0), "DOE JANE 1960-01-02", font(), color(name))
+    painter.end()
+    drawn = glyphs()
+    inside = drawn > 200
+    near = cv2.dilate((drawn > 0).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & (drawn == 0)
+    assert inside.sum() > 100
+    light, dark = luminance(greys(image)[inside]), luminance(greys(image)[near])
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def test_the_halo_fades_and_leaves_the_rest_alone(qtbot: QtBot) -> None:
+    image = canvas(255)
+    painter = QPainter(image)
+    paint_haloed(painter, QPointF(20.0, 35.0), "DOE JANE 1960-01-02", font(), color("text"))
+    painter.end()
+    touched = cv2.dilate((glyphs() > 0).astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
+    assert (greys(image)[~touched] == 255).all()
+
+
+def test_badges_and_scale_bar_stand_on_dark_ground(qtbot: QtBot) -> None:
+    image = QImage(500, 500, QImage.Format.Format_Grayscale8)
+    image.fill(QColor(255, 255, 255))
+    painter = QPainter(image)
+    layer = TextLayer(painter, QRectF(0.0, 0.0, 500.0, 500.0), on_left=True, font=font())
+    layer.paint(CornerText("", (), (), (), (Badge("INVERTED"),)), ScaleBar(100.0, "", ""))
+    painter.end()
+    shown = greys(image)
+    badge = shown[11:22, 12:40]
+    assert np.median(badge) < 60
+    rows = np.nonzero((shown[400:, 20:100] < 80).all(axis=1))[0]
+    assert rows.size >= 2

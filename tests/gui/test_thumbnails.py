@@ -1,0 +1,23 @@
+from helpers.images import breast_like, make_image
+from pytestqt.qtbot import QtBot
+
+from mammoviewer.gui.thumbnails import SIDE, Thumbnails
+from mammoviewer.session.workspace import Workspace
+
+
+def test_thumbnails_are_waited_for_until_all_are_made(qtbot: QtBot, workspace: Workspace) -> None:
+    thumbnails = Thumbnails(workspace)
+    assert not thumbnails.waiting
+    images = [make_image(label, pixels=breast_like()) for label in ("RCC", "LCC")]
+    assert [thumbnails.pixmap(image) for image in images] == [None, None]
+    assert thumbnails.waiting
+    qtbot.waitUntil(lambda: not thumbnails.waiting)
+    made = [thumbnails.pixmap(image) for image in images]
+    assert all(pixmap is not None and pixmap.height() == SIDE for pixmap in made)
+
+
+def test_a_thumbnail_that_cannot_be_made_is_not_waited_for(qtbot: QtBot, workspace: Workspace) -> None:
+    thumbnails = Thumbnails(workspace)
+    image = make_image("RCC", bad=(0,))
+    assert thumbnails.pixmap(image) is None
+    qtbot.waitUntil(lambda: not thumbnails.waiting)
