@@ -94,6 +94,9 @@ class ViewerState:
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
+    def __post_init__(self) -> None:
+        self.events.frame.connect(self._keep_choice_of_window)
+
     @property
     def frames(self) -> int:
         """Return the number of frames of the image."""
@@ -107,6 +110,18 @@ class ViewerState:
     def scroll(self, steps: int) -> None:
         """Move by ``steps`` frames and stop at the ends."""
         self.frame = min(max(self.frame + steps, 0), self.frames - 1)
+
+    def _keep_choice_of_window(self, frame: int, before: int) -> None:
+        """Take the new frame's own values of the window that was chosen by name; one set by hand stays as it is.
+
+        FrameVOILUTSequence may differ from frame to frame (PS3.3 C.7.6.16.2.10).
+        """
+        offered = self.image.attributes.vois_for_frame(frame)
+        place = next((i for i, voi in enumerate(self.image.attributes.vois_for_frame(before)) if voi == self.voi), None)
+        if place is None or self.presentation or place >= len(offered):
+            return
+        named = (voi for voi in offered if voi.explanation and voi.explanation == self.voi.explanation)
+        self.voi = next(named, offered[place])
 
 
 @dataclass

@@ -68,7 +68,7 @@ class HeaderModel(QAbstractItemModel):
         """Return the text of a cell; the whole value as its tool tip."""
         tag, keyword, vr, value = self._rows[self._id(index) - 1]
         if role == Qt.ItemDataRole.DisplayRole:
-            return (tag.lstrip(), keyword, value)[index.column()]
+            return (tag.strip(" ()"), keyword, value)[index.column()]
         return f"{tag.lstrip()} {keyword} ({vr})\n{value}" if role == Qt.ItemDataRole.ToolTipRole else None
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: N802
@@ -134,5 +134,5 @@ class HeaderTree(QTreeView):
         heads.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
         heads.setSectionResizeMode(1, QHeaderView.ResizeMode.Interactive)
         heads.setStretchLastSection(True)
-        self.setColumnWidth(0, 90)
-        self.setColumnWidth(1, 104)
+        self.setColumnWidth(0, self.fontMetrics().horizontalAdvance("0000,0000") + 24)
+        self.setColumnWidth(1, self.fontMetrics().horizontalAdvance("M" * 9))
