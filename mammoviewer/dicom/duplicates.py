@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from mammoviewer.base.notices import Notice, Severity
@@ -18,31 +19,71 @@ _WARNING = Notice(
 )
 
 
-def tell_apart(images: Iterable[Image]) -> tuple[Image, ...]:
-    """Return the images without copies of one another.
+@dataclass(frozen=True)
+class Arrivals:
+    """Images that come to open ones: new ones, and (open, newer) where a file has changed since it was opened."""
 
-    The first of several that share an identity keeps it; the identity of the others gets a digest of their file.
+    new: tuple[Image, ...]
+    renewed: tuple[tuple[Image, Image], ...]
+
+
+def arrivals(known: Sequence[Image], coming: Iterable[Image]) -> Arrivals:
+    """Return what there is to be taken in beside open images; copies are closed and left out."""
+    at = {_place(image): image for image in known}
+    pixels = {image.attributes.identity for image in known}
+    fresh: list[Image] = []
+    renewed: list[tuple[Image, Image]] = []
+    for image in coming:
+        standing = at.get(_place(image))
+        if not image.attributes.SOPInstanceUID:
+            fresh += [image] if image.attributes.identity not in pixels else []
+            pixels.add(image.attributes.identity)
+        elif standing is None or standing.attributes.SOPInstanceUID != image.attributes.SOPInstanceUID:
+            fresh.append(image)
+        elif standing.stamp != image.stamp:
+            image.attributes = dataclasses.replace(image.attributes, pixel_digest=standing.attributes.pixel_digest)
+            renewed.append((standing, image))
+        else:
+            image.close()
+    return Arrivals(tell_apart(fresh, known), tuple(renewed))
+
+
+def tell_apart(images: Iterable[Image], known: Iterable[Image] = ()) -> tuple[Image, ...]:
+    """Return the images without copies of one another and of those that are known already.
+
+    The first of several that share a SOPInstanceUID keeps it as its identity; that of the others gets a digest of
+    their file. Images without one have their pixels for an identity: several with the same pixels share it.
     """
     kept: list[Image] = []
     first: dict[str, Image] = {}
     digests: dict[str, set[str]] = {}
+    for image in known:
+        key = _key(image)
+        if first.setdefault(key, image) is not image:
+            digests.setdefault(key, {_digest(first[key].attributes.path)}).add(image.attributes.pixel_digest)
     for image in images:
-        identity = image.attributes.identity
-        known = first.get(identity)
-        if known is None:
-            first[identity] = image
-        elif image.attributes.SOPInstanceUID:
-            seen = digests.setdefault(identity, {_digest(known.attributes.path)})
+        key = _key(image)
+        standing = first.setdefault(key, image)
+        if standing is not image and image.attributes.SOPInstanceUID:
+            seen = digests.setdefault(key, {_digest(standing.attributes.path)})
             digest = _digest(image.attributes.path)
             if digest in seen:
                 image.close()
                 continue
             seen.add(digest)
-            _warn(known)
-            image.attributes = dataclasses.replace(image.attributes, pixel_digest=f"sha256:{digest}")
+            _warn(standing)
+            image.attributes = dataclasses.replace(image.attributes, pixel_digest=digest)
             _warn(image)
         kept.append(image)
     return tuple(kept)
+
+
+def _key(image: Image) -> str:
+    return image.attributes.SOPInstanceUID or image.attributes.identity
+
+
+def _place(image: Image) -> Path:
+    return image.attributes.path.resolve()
 
 
 def _warn(image: Image) -> None:
@@ -52,7 +93,7 @@ def _warn(image: Image) -> None:
 
 
 def _digest(path: Path) -> str:
-    """Return the SHA-256 of a file; of one that cannot be read, of its name, so that it is told apart."""
+    """Return the digest of a file; of one that cannot be read, of its name, so that it is told apart."""
     digest = hashlib.sha256()
     try:
         with path.open("rb") as handle:
@@ -60,4 +101,4 @@ def _digest(path: Path) -> str:
                 digest.update(block)
     except OSError:
         digest.update(str(path).encode())
-    return digest.hexdigest()
+    return f"sha256:{digest.hexdigest()}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from pathlib import Path
 
 from mammoviewer.base.arrays import StoredArray
 from mammoviewer.base.errors import DecodeError
@@ -12,6 +13,14 @@ from mammoviewer.dicom.companions.records import Companion, ImageLinks
 from mammoviewer.dicom.frames import FrameCache, FrameSource
 
 _serials = itertools.count()
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
 
 
 class Image:
@@ -30,6 +39,8 @@ class Image:
         self._header_lines = header_lines
         self._serial = next(_serials)  # two files may carry one UID with different pixels: both are kept
         self._decoder = ""
+        self.stamp = _stamp(attributes.path)
+        """Size and time of the file when it was opened, None without a file: tells whether it has changed since."""
         self.links = ImageLinks()
         self.companions: tuple[Companion, ...] = ()
         """The overlays and display shutters in the image's own header."""

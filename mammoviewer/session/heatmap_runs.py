@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from typing import Any
 
 from psygnal import Signal
 
@@ -154,6 +155,15 @@ class HeatmapRuns:
             self.changed.emit(identity, frame)
 
         return self._runner.submit("Grad-CAM of the image", work, key="cam", priority=2, on_done=self._tell)
+
+    def forget(self, identity: str) -> None:
+        """Drop what was found on an image, whose pixels have changed, and stop what is under way on it."""
+        if identity in self._started:
+            self._started.pop(identity)[1].cancel()
+        found: dict[_Key, Any]
+        for found in (self._heatmaps, self._detections, self._cams):
+            for key in [key for key in list(found) if key[0] == identity]:
+                del found[key]
 
     def forget_models(self) -> None:
         """Drop loaded models, after the models folder changed."""

@@ -246,6 +246,15 @@ class PictureSource:
         for identity, frame in forgotten:
             self.ready.emit(identity, frame)
 
+    def forget(self, identity: str) -> None:
+        """Drop the pictures of an image whose file has changed."""
+        with self._lock:
+            self._bad = {key for key in self._bad if key[0] != identity}
+            for filtered in [key for key in self._filtered if key[0] == identity]:
+                del self._filtered[filtered]
+            for halved_key in [key for key in self._halves if key[0] == identity]:
+                del self._halves[halved_key]
+
     def is_bad(self, state: ViewerState) -> bool:
         """Return whether the frame of a view could not be decoded or filtered."""
         return (state.image.attributes.identity, state.frame) in self._bad

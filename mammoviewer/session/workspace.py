@@ -5,8 +5,9 @@ One workspace serves a window, a notebook or the command line. It starts backgro
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from psygnal import Signal
@@ -19,6 +20,7 @@ from mammoviewer.base.paths import bundled_models_dir, library_path, user_models
 from mammoviewer.base.progress import Progress, subprogress
 from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.dicom.companions.records import Companion
+from mammoviewer.dicom.duplicates import arrivals
 from mammoviewer.dicom.frames import FrameCache
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.reader import OpenResult, open_paths
@@ -93,6 +95,7 @@ class Workspace:
         self.stages: tuple[Stage, ...] = ()
         self.stage_index = 0
         self._states: dict[str, ViewerState] = {}
+        self._adding = threading.RLock()
         self.heatmaps.notice.connect(self.notice.emit)
         self.shelf.notice.connect(self.notice.emit)
         self.pictures.failed.connect(lambda identity, frame, notice: self.notice.emit(notice))
@@ -153,25 +156,42 @@ class Workspace:
 
     def add(self, result: OpenResult) -> None:
         """Take opened images in, hang the first new study, and say what was left out."""
-        known = set(self._states)
-        fresh = [image for image in result.images if image.attributes.identity not in known]
-        for image in fresh:
-            self._states[image.attributes.identity] = first_view(image)
-        self.shelf.add(result.companions)
-        for notice in (*_notices(result), *_left_alone(result.companions, (*self.images, *fresh))):
-            self.notice.emit(notice)
-        if not result.images:
+        # Several openings may end at once, each on a worker's thread.
+        with self._adding:
+            wanted = [image.attributes.identity for image in result.images]
+            came = arrivals(self.images, result.images)
+            fresh = came.new
+            for image in fresh:
+                self._states[image.attributes.identity] = first_view(image)
+            self._renew(came.renewed)
+            self.shelf.add(result.companions)
+            for notice in (*_notices(result), *_left_alone(result.companions, (*self.images, *fresh))):
+                self.notice.emit(notice)
+            if not result.images:
+                return
+            self.pictures.forget_failures([image.attributes.identity for image in self.images])
+            self.annotations.load(self.store.load([image.attributes.identity for image in fresh]))
+            self.studies = group_studies((*self.images, *fresh))
+            shown = fresh[0].attributes.identity if fresh else wanted[0]
+            self.choose_study(
+                next(s for s in self.studies if any(image.attributes.identity == shown for image in s.images))
+            )
+            for image in fresh:
+                if can_be_checked(image):
+                    self._check_side(image)
+
+    def _renew(self, pairs: Sequence[tuple[Image, Image]]) -> None:
+        """Put images in the place of those whose file has changed since it was opened, in the view they were in."""
+        if not pairs:
             return
-        self.pictures.forget_failures([image.attributes.identity for image in result.images])
-        self.annotations.load(self.store.load([image.attributes.identity for image in fresh]))
-        self.studies = group_studies((*self.images, *fresh))
-        wanted = (fresh or list(result.images))[0].attributes.identity
-        self.choose_study(
-            next(s for s in self.studies if any(image.attributes.identity == wanted for image in s.images))
-        )
-        for image in fresh:
-            if can_be_checked(image):
-                self._check_side(image)
+        for before, image in pairs:
+            identity = image.attributes.identity
+            self._states[identity] = renewed_view(self._states[identity], image)
+            self.heatmaps.forget(identity)
+            self.pictures.forget(identity)
+            before.close()
+        newer = dict(pairs)
+        self.studies = group_studies([newer.get(image, image) for image in self.images])
 
     def _check_side(self, image: Image) -> None:
         """Look at the pixels in the background, after all that somebody waits for."""
@@ -251,6 +271,13 @@ def first_view(image: Image) -> ViewerState:
         orientation=attributes.orientation,
         window_pending=lacks_window(image, middle),
     )
+
+
+def renewed_view(state: ViewerState, image: Image) -> ViewerState:
+    """Return the view of an image in the state in which another reading of the same file was looked at."""
+    frame = min(state.frame, image.attributes.frames - 1)
+    values = {field.name: getattr(state, field.name) for field in fields(state)}
+    return ViewerState(**{**values, "image": image, "frame": frame, "playing": False})
 
 
 def lacks_window(image: Image, frame: int) -> bool:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import dicom_makers
 from helpers.images import breast_like, make_image
 
 from mammoviewer.annotations.edits import AddFinding
@@ -12,6 +14,7 @@ from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.dicom.reader import OpenResult, Rejected
 from mammoviewer.imaging.voi import Window
+from mammoviewer.session import workspace as workspace_module
 from mammoviewer.session.settings import Settings
 from mammoviewer.session.workspace import Workspace, first_view, set_auto_window
 
@@ -133,3 +136,73 @@ def test_one_image_can_be_hung_alone_and_the_protocol_stays(make_workspace):
     assert len(workspace.stages) == count + 1
     workspace.show_stage(0)
     assert workspace.stage.title == "Four views"
+
+
+def saved(path, seed, frames=None, **changes):
+    """Write a mammogram, or a volume of some frames, of one UID."""
+    if frames is None:
+        pixels = dicom_makers.texture(seed=seed)
+        dicom_makers.save(path, dicom_makers.mammogram(pixels, SOPInstanceUID="1.2.3.77", **changes), pixels)
+    else:
+        pixels = np.stack([dicom_makers.texture(seed=seed + frame) for frame in range(frames)])
+        dicom_makers.save(path, dicom_makers.tomo(pixels, SOPInstanceUID="1.2.3.77", **changes), pixels)
+    return pixels
+
+
+def test_another_file_with_an_open_uid_is_shown_too_and_told(make_workspace, tmp_path):
+    one, two = saved(tmp_path / "a" / "1.dcm", 1), saved(tmp_path / "b" / "2.dcm", 2)
+    workspace = make_workspace()
+    told = []
+    workspace.notice.connect(lambda notice: told.append(notice.text))
+    for folder in ("a", "b", "b"):
+        assert workspace.open([tmp_path / folder]).wait(20)
+    first, second = workspace.images
+    np.testing.assert_array_equal(first.frame(), one)
+    np.testing.assert_array_equal(second.frame(), two)
+    assert first.attributes.identity != second.attributes.identity
+    assert workspace.state(second.attributes.identity).image is second
+    assert any("differ" in text for text in told)
+
+
+def test_a_copy_of_an_open_file_is_not_shown_twice(make_workspace, tmp_path):
+    saved(tmp_path / "a" / "1.dcm", 1)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "copy.dcm").write_bytes((tmp_path / "a" / "1.dcm").read_bytes())
+    workspace = make_workspace()
+    for folder in ("a", "b", "a"):
+        assert workspace.open([tmp_path / folder]).wait(20)
+    assert len(workspace.images) == 1
+
+
+def test_a_file_that_was_completed_is_read_anew_in_the_same_view(make_workspace, tmp_path):
+    path = tmp_path / "a" / "1.dcm"
+    pixels = saved(path, 1, frames=5)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: -2 * pixels[0].nbytes - 10])
+    workspace = make_workspace()
+    workspace.open([path]).wait(20)
+    (cut,) = workspace.images
+    assert cut.attributes.frames == 2
+    state = workspace.state(cut.attributes.identity)
+    state.zoom, state.frame = 2.0, 1
+    path.write_bytes(whole)
+    workspace.open([path]).wait(20)
+    (complete,) = workspace.images
+    renewed = workspace.state(complete.attributes.identity)
+    assert (renewed.image, renewed.zoom, renewed.frame, renewed.frames) == (complete, 2.0, 1, 5)
+    assert workspace.study.images == (complete,)
+    np.testing.assert_array_equal(complete.frame(4), pixels[4])
+
+
+def test_openings_that_end_together_lose_nothing(make_workspace, tmp_path, monkeypatch):
+    for study in range(2):
+        for number in range(3):
+            pixels = dicom_makers.texture(seed=number)
+            made = dicom_makers.mammogram(pixels, StudyInstanceUID=f"1.2.{study}")
+            dicom_makers.save(tmp_path / str(study) / f"{number}.dcm", made, pixels)
+    grouping = workspace_module.group_studies
+    monkeypatch.setattr(workspace_module, "group_studies", lambda images: (time.sleep(0.05), grouping(images))[1])
+    workspace = make_workspace()
+    jobs = [workspace.open([tmp_path / folder]) for folder in ("0", "1", "0")]
+    assert all(job.wait(20) and job.error is None for job in jobs)
+    assert len({image.attributes.identity for image in workspace.images}) == len(workspace.images) == 6
