@@ -7,15 +7,16 @@ import math
 from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.roi import RoiKind
 from mammoviewer.dicom.attributes import ImageAttributes
+from mammoviewer.dicom.spacing import UNCALIBRATED
 from mammoviewer.imaging.statistics import region_statistics
 from mammoviewer.session.workspace import Workspace
 
 
 def region_figures(workspace: Workspace, finding: Finding) -> str:
-    """Return size and stored values of a finding's region in one line, such as ``12.0 x 9.5 mm, 88 mm², ...``.
+    """Return size and stored values of a finding's region in one line, such as ``12.0 x 9.5 mm at detector, 88.1 mm², ...``.
 
     Empty for a point, for an image that is not open, and while its frame is not decoded. Sizes are in pixels where the
-    pixel size is not known.
+    pixel size is not known; else the unit says how far to trust them.
     """
     if finding.roi.kind is RoiKind.POINT or not workspace.is_open(finding.image_uid):
         return ""
@@ -43,6 +44,6 @@ def region_figures(workspace: Workspace, finding: Finding) -> str:
 def _size(attributes: ImageAttributes, rows: float, columns: float, area: float) -> str:
     spacing = attributes.pixel_spacing
     if spacing is None:
-        return f"{columns:.0f} x {rows:.0f} px, {area:.0f} px\u00b2"
+        return f"{columns:.0f} x {rows:.0f} {UNCALIBRATED}, {area:.0f} px\u00b2"
     width, height = columns * spacing.column_mm, rows * spacing.row_mm
-    return f"{width:.1f} x {height:.1f} mm, {area * spacing.row_mm * spacing.column_mm:.1f} mm\u00b2"
+    return f"{width:.1f} x {height:.1f} {spacing.source}, {area * spacing.row_mm * spacing.column_mm:.1f} mm\u00b2"

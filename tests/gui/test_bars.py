@@ -90,7 +90,7 @@ def test_the_cursor_line_follows(volume: Workspace, qtbot: QtBot) -> None:
     qtbot.addWidget(line)
     line.show_reading(CursorReading(3, 4, 1200, 80, (0.3, 0.4), volume.images[0]))
     assert line._value.text() == "value 1200  shown 80"
-    assert line._place.text() == "row 3  column 4  (0.3, 0.4) mm"
+    assert line._place.text() == "row 3  column 4  (0.3, 0.4) mm at detector"
     line.show_reading(CursorReading(3, 4, None, None, None, volume.images[0]))
     assert line._value.text() == "value …"
     line.show_reading(None)

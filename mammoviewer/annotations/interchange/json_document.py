@@ -98,6 +98,7 @@ def _image_record(image: ImageAttributes) -> dict[str, Any]:
         **({"frame_order": list(image.frame_order)} if image.frame_order else {}),
         "view": image.view.label,
         "pixel_spacing_mm": [spacing.row_mm, spacing.column_mm] if spacing is not None else None,
+        "pixel_spacing_source": spacing.source if spacing is not None else None,
     }
 
 

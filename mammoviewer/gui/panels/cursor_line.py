@@ -43,7 +43,7 @@ class CursorLine(QWidget):
         self._slice = label("", "dim")
         self._window = label("", "dim")
         self._value.setMinimumWidth(160)
-        self._place.setMinimumWidth(250)
+        self._place.setMinimumWidth(310)
         self.setLayout(row([self._value, self._place, self._slice, self._window], spacing=18))
         active.switched.connect(self._refresh)
         active.changed.connect(lambda name: self._refresh() if name in ("frame", "voi", "inverted") else None)
@@ -60,7 +60,10 @@ class CursorLine(QWidget):
         self._value.setText(f"value {value}" + ("" if reading.display is None else f"  shown {reading.display}"))
         millimetres = reading.position_mm
         pixels = f"row {reading.row}  column {reading.column}"
-        self._place.setText(f"{pixels}  ({millimetres[0]:.1f}, {millimetres[1]:.1f}) mm" if millimetres else pixels)
+        spacing = reading.image.attributes.pixel_spacing
+        if millimetres is not None and spacing is not None:
+            pixels += f"  ({millimetres[0]:.1f}, {millimetres[1]:.1f}) {spacing.source}"
+        self._place.setText(pixels)
 
     def _refresh(self) -> None:
         state = self._active.state

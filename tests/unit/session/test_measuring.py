@@ -37,12 +37,12 @@ def test_size_and_grey_values_of_a_region(workspace):
     finding = rectangle(20, 10, 30, 20)
     assert region_figures(workspace, finding) == "", "nothing may be decoded here"
     image.frame(0)
-    assert region_figures(workspace, finding) == "1.0 x 1.0 mm, 1.0 mm\u00b2, mean 2000, sd 0, 2000 to 2000"
+    assert region_figures(workspace, finding) == "1.0 x 1.0 mm at detector, 1.0 mm\u00b2, mean 2000, sd 0, 2000 to 2000"
 
 
 def test_without_a_pixel_size_pixels_are_told(workspace):
     opened(workspace, pixel_spacing=None).frame(0)
-    assert region_figures(workspace, rectangle(20, 10, 30, 20)).startswith("10 x 10 px, 100 px\u00b2")
+    assert region_figures(workspace, rectangle(20, 10, 30, 20)).startswith("10 x 10 px, uncalibrated, 100 px\u00b2")
 
 
 @pytest.mark.parametrize("place", [(-50, -50, -10, -10), (200, 200, 300, 300)])
