@@ -16,7 +16,7 @@ from mammoviewer.base.errors import ArgumentError, ExportError, InputError, Mamm
 from mammoviewer.base.progress import Progress, no_progress, subprogress
 from mammoviewer.dicom import elements
 from mammoviewer.dicom.deidentify_dataset import Change, DatasetPass
-from mammoviewer.dicom.deidentify_files import burned_in_doubt, read_original, write_copy
+from mammoviewer.dicom.deidentify_files import burned_in_doubt, overlay_bits, read_original, write_copy
 from mammoviewer.dicom.deidentify_known import KnownValues
 from mammoviewer.dicom.deidentify_options import Options, Pseudonyms
 from mammoviewer.dicom.elements import Dataset
@@ -160,7 +160,7 @@ def preview_batch(plan: Plan, progress: Progress = no_progress) -> tuple[Preview
     for number, path in enumerate(plan.files):
         progress(number / len(plan.files), f"Reading {number + 1} of {len(plan.files)}")
         with quiet_parsing():
-            _, changes = _deidentified(path, plan)
+            changes = _deidentify(read_original(path), plan)
         for change in dict.fromkeys(changes):
             counted[change] = counted.get(change, 0) + 1
     lines = [PreviewLine(change, files) for change, files in counted.items()]
@@ -200,23 +200,32 @@ def write_batch(plan: Plan, out: Path, progress: Progress = no_progress) -> Resu
 
 def _write(path: Path, plan: Plan, out: Path, progress: Progress) -> Copy:
     with quiet_parsing():
-        header, _ = _deidentified(path, plan)
+        header = read_original(path)
+        bits = overlay_bits(header)
+        _deidentify(header, plan)
         dataset = header.dataset
         uid = str(dataset.SOPInstanceUID)
         target = out / str(dataset.StudyInstanceUID) / str(dataset.SeriesInstanceUID) / f"{uid}.dcm"
         sop_class = str(dataset.SOPClassUID)
-    write_copy(header, target, options=plan.options, pseudonyms=plan.pseudonyms, known=plan.known, progress=progress)
+    write_copy(
+        header,
+        target,
+        options=plan.options,
+        pseudonyms=plan.pseudonyms,
+        known=plan.known,
+        clear_bits=bits,
+        progress=progress,
+    )
     return Copy(target, uid, sop_class)
 
 
-def _deidentified(path: Path, plan: Plan) -> tuple[Header, tuple[Change, ...]]:
-    """Return a header whose data set was de-identified, and what changed. Call within ``quiet_parsing``."""
-    header = read_original(path)
+def _deidentify(header: Header, plan: Plan) -> tuple[Change, ...]:
+    """De-identify the data set of a header and return what changed. Call within ``quiet_parsing``."""
     patient = plan.pseudonyms.patient(_patient(header.dataset), plan.options.name)
     work = DatasetPass(plan.options, plan.pseudonyms, plan.known)
     work.run(header.dataset)
     work.name(header.dataset, patient)
-    return header, tuple(work.changes)
+    return tuple(work.changes)
 
 
 def _patient(dataset: Dataset) -> str:

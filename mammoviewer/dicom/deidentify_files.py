@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple, TypeAlias
 
+import numpy as np
 import pydicom
 from pydicom.dataset import FileMetaDataset
 
@@ -15,6 +16,7 @@ from mammoviewer.base.errors import ExportError, InputError, MammoViewerError, U
 from mammoviewer.base.paths import atomic_path
 from mammoviewer.base.progress import Progress
 from mammoviewer.dicom import elements
+from mammoviewer.dicom.codestream import NATIVE_SYNTAXES
 from mammoviewer.dicom.deidentify_dataset import residue
 from mammoviewer.dicom.deidentify_known import KnownValues
 from mammoviewer.dicom.deidentify_options import Options, Pseudonyms
@@ -32,6 +34,7 @@ _SEGMENTATION: Final = "1.2.840.10008.5.1.4.1.1.66.4"
 _DIRECTORY: Final = "1.2.840.10008.1.3.10"
 _HOLOGIC_FRAMES: Final = 0x7E011010
 _CAPTURES: Final = frozenset({"OT", "SC", "DOC", "SD"})
+_Cleaner: TypeAlias = Callable[[bytes, int], bytes]
 _LONG_VRS: Final = (b"OB", b"OW", b"OD", b"OF", b"OL", b"OV", b"UN")
 
 
@@ -71,7 +74,28 @@ def burned_in_doubt(header: Header) -> str:
         return "a secondary capture or scan may have text in its pixels"
     if elements.text(dataset, "BurnedInAnnotation") != "NO":
         return "the header does not rule out text in the pixels"
+    if overlay_bits(header) and not _is_native(header):
+        return "an overlay in spare bits of compressed pixels cannot be removed"
     return ""
+
+
+def overlay_bits(header: Header) -> int:
+    """Return the bits of a pixel word in which overlays lie, 0 without any (PS3.3 C.9.2.1, retired but in use)."""
+    bits = 0
+    for group in range(0x6000, 0x6020, 2):
+        position = header.dataset.get((group, 0x0102))
+        if (group, 0x3000) not in header.dataset and position is not None and str(position.value).isdecimal():
+            bits |= 1 << int(position.value)
+    allocated = elements.integer(header.dataset, "BitsAllocated") or 16
+    stored = elements.integer(header.dataset, "BitsStored") or allocated
+    high = elements.integer(header.dataset, "HighBit")
+    top = stored if high is None else high + 1
+    sample = ((1 << stored) - 1) << max(top - stored, 0)
+    return bits & ((1 << allocated) - 1) & ~sample
+
+
+def _is_native(header: Header) -> bool:
+    return header.transfer_syntax in ("", DEFLATED, *NATIVE_SYNTAXES)
 
 
 def write_copy(
@@ -81,6 +105,7 @@ def write_copy(
     options: Options,
     pseudonyms: Pseudonyms,
     known: KnownValues,
+    clear_bits: int = 0,
     progress: Progress,
 ) -> None:
     """Write a de-identified data set with the pixel data of its original, and search what was written.
@@ -93,6 +118,8 @@ def write_copy(
         The new file; there is none until it is complete and was searched.
     options, pseudonyms, known
         What was done, and what to search for.
+    clear_bits
+        Bits that are set to 0 in every word of uncompressed pixels: those of overlays.
     progress
         Reported to for every block of pixel data.
 
@@ -110,10 +137,11 @@ def write_copy(
             with quiet_parsing():
                 _write_header(header, temporary)
             with header.open() as source, temporary.open("ab") as target:
-                start, end = _pixel_range(source, header)
-                if start == end and "Rows" in header.dataset:
+                extent = _pixel_range(source, header)
+                if extent.start == extent.end and "Rows" in header.dataset:
                     raise InputError("the pixel data cannot be found")
-                _copy(source, target, (start, end), known, progress)
+                clear = _cleaner(header, extent, clear_bits)
+                _copy(_blocks(source, extent, clear), target, known, progress)
             _search(temporary, options, pseudonyms, known)
     except MammoViewerError as error:
         if error.path is None:
@@ -151,10 +179,18 @@ def _native_syntax(header: Header) -> str:
     return _BIG_ENDIAN if header.big_endian else _EXPLICIT
 
 
-def _pixel_range(handle: BinaryIO, header: Header) -> tuple[int, int]:
-    """Return where group 7FE0 begins and ends in the original; what comes after it is left out."""
+class _Extent(NamedTuple):
+    """Where group 7FE0 begins, where the value of its last element does, and where it ends."""
+
+    start: int
+    body: int
+    end: int
+
+
+def _pixel_range(handle: BinaryIO, header: Header) -> _Extent:
+    """Return where the pixel data lie in the original; what comes after them is left out."""
     order = ">" if header.big_endian else "<"
-    position = header.pixel_start
+    position = body = header.pixel_start
     while position + 8 <= header.size:
         handle.seek(position)
         head = handle.read(12).ljust(12, b"\0")
@@ -173,7 +209,7 @@ def _pixel_range(handle: BinaryIO, header: Header) -> tuple[int, int]:
         position = _end_of_items(handle, body, header.size) if length == _UNDEFINED else body + length
         if position > header.size:
             raise InputError("the pixel data are cut short")
-    return header.pixel_start, max(position, header.pixel_start)
+    return _Extent(header.pixel_start, body, max(position, header.pixel_start))
 
 
 def _end_of_items(handle: BinaryIO, position: int, size: int) -> int:
@@ -190,12 +226,30 @@ def _end_of_items(handle: BinaryIO, position: int, size: int) -> int:
     raise InputError("the pixel data are cut short")
 
 
-def _copy(source: BinaryIO, target: BinaryIO, extent: tuple[int, int], known: KnownValues, progress: Progress) -> None:
-    """Copy bytes as they are; codestreams may carry comments, so that they are searched on the way."""
+def _cleaner(header: Header, extent: _Extent, bits: int) -> _Cleaner:
+    """Return the function that clears bits in the pixels of a block that stands at a place of the file."""
+    allocated = elements.integer(header.dataset, "BitsAllocated")
+    if not bits or allocated not in (8, 16) or not _is_native(header):
+        return lambda block, position: block
+    dtype = np.dtype(f"{'>' if header.big_endian else '<'}u{allocated // 8}")
+    kept = np.array(~bits & ((1 << allocated) - 1), dtype)
+
+    def clear(block: bytes, position: int) -> bytes:
+        first = min(max(0, extent.body - position), len(block))
+        count = (len(block) - first) // dtype.itemsize
+        words = np.frombuffer(block, dtype, count, first) & kept
+        cleared: bytes = words.astype(dtype).tobytes()
+        return block[:first] + cleared + block[first + len(cleared) :]
+
+    return clear
+
+
+def _copy(blocks: Iterator[tuple[float, bytes]], target: BinaryIO, known: KnownValues, progress: Progress) -> None:
+    """Copy bytes; codestreams may carry comments, so that they are searched on the way."""
     sought = known.byte_strings
     overlap = max((len(value) for value in sought), default=1) - 1
     tail = b""
-    for fraction, block in _blocks(source, *extent):
+    for fraction, block in blocks:
         progress(fraction, "Copying pixel data")
         joined = tail + block
         if any(value in joined for value in sought):
@@ -205,14 +259,15 @@ def _copy(source: BinaryIO, target: BinaryIO, extent: tuple[int, int], known: Kn
         tail = block[-overlap:] if overlap else b""
 
 
-def _blocks(source: BinaryIO, start: int, end: int) -> Iterator[tuple[float, bytes]]:
+def _blocks(source: BinaryIO, extent: _Extent, clear: _Cleaner) -> Iterator[tuple[float, bytes]]:
+    start, _, end = extent
     position = start
     source.seek(start)
     while position < end:
         block = source.read(min(_BLOCK, end - position))
         if not block:
             raise InputError("the pixel data are cut short")
-        yield (position - start) / (end - start), block
+        yield (position - start) / (end - start), clear(block, position)
         position += len(block)
 
 

@@ -21,12 +21,14 @@ from mammoviewer.session.workspace import Workspace
 
 
 def study_paths(workspace: Workspace) -> tuple[Path, ...]:
-    """Return the DICOM files of the study of the active view."""
+    """Return the DICOM files of the study of the active view, with the open reports and the like of its images."""
     active = workspace.active
     if active is None:
         return ()
     study = next(study for study in workspace.studies if active.image in study.images)
-    files = [image.attributes.path for image in study.images if image.attributes.kind is not ImageKind.RASTER]
+    images = [image for image in study.images if image.attributes.kind is not ImageKind.RASTER]
+    files = [image.attributes.path for image in images]
+    files += [companion.path for image in images for companion in workspace.shelf.of(image)]
     return tuple(dict.fromkeys(files))
 
 

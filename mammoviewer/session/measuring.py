@@ -13,7 +13,7 @@ from mammoviewer.session.workspace import Workspace
 
 
 def region_figures(workspace: Workspace, finding: Finding) -> str:
-    """Return size and stored values of a finding's region in one line, such as ``12.0 x 9.5 mm at detector, 88.1 mm², ...``.
+    """Return size and stored values of a finding's region in one line, such as ``12.0 x 9.5 mm at detector, 88.1 mm²``.
 
     Empty for a point, for an image that is not open, and while its frame is not decoded. Sizes are in pixels where the
     pixel size is not known; else the unit says how far to trust them.

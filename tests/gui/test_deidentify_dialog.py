@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from helpers.planted import NUMBER, PLANTED, write_image, write_study
+from helpers.planted import NUMBER, PLANTED, write_image, write_report, write_study
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialogButtonBox
 from pytestqt.qtbot import QtBot
@@ -140,3 +140,12 @@ def test_without_a_study_it_says_so(workspace: Workspace, qtbot: QtBot) -> None:
 def test_there_is_a_command(qtbot: QtBot) -> None:
     titles = [command.title for command in FILE_COMMANDS["File"]]
     assert "Export de-identified copy of this study…" in titles
+
+
+def test_open_reports_of_other_folders_belong_to_the_study(workspace: Workspace, tmp_path: Path) -> None:
+    for folder in ("IM", "SR"):
+        (tmp_path / folder).mkdir()
+    write_image(tmp_path / "IM" / "image.dcm")
+    write_report(tmp_path / "SR" / "report.dcm")
+    assert workspace.open([tmp_path]).wait(20)
+    assert {path.name for path in study_paths(workspace)} == {"image.dcm", "report.dcm"}

@@ -449,3 +449,33 @@ def test_numbers_and_codes_that_swallowed_other_elements_are_removed(tmp_path):
     assert image.Laterality == "REMOVED"
     assert "ExposureTimeInms" not in image
     assert "ContentSequence" not in image
+
+
+def with_overlay_in_bit(path: Path, bit: int, syntax: str = NATIVE) -> np.ndarray:
+    """Write an image whose pixels carry an overlay in a spare bit; return the pixels without it."""
+    pixels = texture(16, 24)
+    made = mammogram(pixels, BurnedInAnnotation="NO", SeriesInstanceUID="1.2.3.4.5")
+    for element, vr, value in (
+        (0x10, "US", 16), (0x11, "US", 24), (0x40, "CS", "G"),
+        (0x50, "SS", [1, 1]), (0x100, "US", 16), (0x102, "US", bit),
+    ):  # fmt: skip
+        made.add_new((0x6000, element), vr, value)
+    save(path, made, pixels | np.uint16(1 << bit), syntax=syntax)
+    return pixels
+
+
+@pytest.mark.parametrize("syntax", [NATIVE, IMPLICIT, BIG_ENDIAN])
+def test_an_overlay_in_spare_bits_goes_with_its_elements(tmp_path, syntax):
+    pixels = with_overlay_in_bit(tmp_path / "in.dcm", 13, syntax)
+    (written,) = copy([tmp_path / "in.dcm"], tmp_path / "out").copies
+    found = pydicom.dcmread(written.path)
+    assert (0x6000, 0x0102) not in found
+    order = ">" if syntax == BIG_ENDIAN else "<"
+    np.testing.assert_array_equal(np.frombuffer(found.PixelData, f"{order}u2").reshape(16, 24), pixels)
+
+
+def test_an_overlay_in_compressed_pixels_waits_for_a_persons_word(tmp_path):
+    with_overlay_in_bit(tmp_path / "in.dcm", 13, JPEG_LS)
+    result = copy([tmp_path / "in.dcm"], tmp_path / "out")
+    assert result.copies == ()
+    assert "overlay" in result.refused[0].reason
