@@ -1,14 +1,17 @@
-"""``mammoviewer info``: what files are, for people and for programs, without decoding a frame."""
+"""``mammoviewer info``: what files are and what is wrong with them, for people and for programs."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mammoviewer.base.errors import DecodeError
+from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.dicom.attributes import ImageAttributes
 from mammoviewer.dicom.companions.records import Companion
 from mammoviewer.dicom.image import Image
@@ -33,12 +36,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(NAME, help="tell what files are", description=__doc__)
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a file, or a folder with all below it")
     parser.add_argument("--json", action="store_true", help="write JSON instead of text")
+    parser.add_argument("--check", action="store_true", help="decode every frame and tell which are damaged")
     parser.add_argument("--pixel-size", type=float, metavar="MM", help="pixel size of pictures that state none")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what was opened; 1 with one line on stderr when nothing could be."""
+    """Print what was opened; 1 with one line on stderr when nothing could be, or a checked frame is damaged."""
     result = open_paths(args.paths, pixel_spacing_mm=args.pixel_size)
+    damaged = [_check(image) for image in result.images] if args.check else []
     if args.json:
         print(json.dumps(document(result), indent=2, ensure_ascii=False))
     elif result.images or result.companions:
@@ -46,10 +51,45 @@ def run(args: argparse.Namespace) -> int:
         print("\n\n".join((*texts, *(_companion_text(item, result.images) for item in result.companions))))
         for line in (_rejected_text(item) for item in result.rejected):
             print(f"\nnot opened: {line}")
+        print(f"\n{_totals(result)}")
     if result.images or result.companions:
-        return 0
+        return _verdict(damaged)
     print(f"mammoviewer: {_failure(result)}", file=sys.stderr)
     return 1
+
+
+def _check(image: Image) -> int:
+    """Decode every frame, add a warning for each that is damaged, and return how many are."""
+    attributes, damaged = image.attributes, []
+    for index in range(attributes.frames):
+        try:
+            image.frame(index)
+        except DecodeError as error:
+            damaged.append(Notice(Severity.CAUTION, error.reason, error.hint))
+    image.attributes = dataclasses.replace(attributes, warnings=(*attributes.warnings, *damaged))
+    return len(damaged)
+
+
+def _verdict(damaged: Sequence[int]) -> int:
+    if not any(damaged):
+        return 0
+    images = sum(1 for count in damaged if count)
+    text = f"{sum(damaged)} damaged frame{_s(sum(damaged))} in {images} image{_s(images)}"
+    print(f"mammoviewer: {text} (ask for the files again)", file=sys.stderr)
+    return 1
+
+
+def _totals(result: OpenResult) -> str:
+    images, companions, rejected = len(result.images), len(result.companions), len(result.rejected)
+    warned = sum(1 for image in result.images if image.attributes.warnings)
+    return (
+        f"{images} image{_s(images)}, {warned} of them with warnings; "
+        f"{companions} companion{_s(companions)}; {rejected} file{_s(rejected)} not opened"
+    )
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
 
 
 def document(result: OpenResult) -> dict[str, Any]:
@@ -83,6 +123,7 @@ def _image(image: Image) -> dict[str, Any]:
         "signed": attributes.signed,
         "samples": attributes.samples,
         "lossy": attributes.lossy,
+        "decoder": image.decoder or None,
         "inverse": attributes.inverse,
         "orientation": {
             "transpose": attributes.orientation.transpose,
@@ -172,6 +213,7 @@ def _text(image: Image) -> str:
         ("Intent", attributes.PresentationIntentType),
         ("Pixels", _pixels(attributes)),
         ("Transfer syntax", attributes.TransferSyntaxUID),
+        ("Decoder", image.decoder),
         ("Orientation", "\\".join(attributes.PatientOrientation)),
         ("Spacing", _spacing(attributes)),
         ("Padding", f"{attributes.padding.low} to {attributes.padding.high}" if attributes.padding else ""),

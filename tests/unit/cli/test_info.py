@@ -120,3 +120,29 @@ def test_what_an_image_carries_in_its_header_is_told(tmp_path: Path, capsys: pyt
     assert run(str(path), "--json") == 0
     (image,) = json.loads(capsys.readouterr().out)["images"]
     assert image["companions"] == [{"kind": "overlay", "tells": ["Marker", "1 mask"]}]
+
+
+def test_a_folder_of_good_and_bad_files_is_summed_up(mammogram: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (mammogram.parent / "notes.bin").write_text("nothing")
+    assert run(str(mammogram.parent)) == 0
+    assert capsys.readouterr().out.endswith("\n1 image, 1 of them with warnings; 0 companions; 1 file not opened\n")
+
+
+def test_a_check_names_damaged_frames_and_the_decoder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    volume = makers.np.stack([makers.texture(seed=seed) for seed in range(3)])
+    path = makers.save(
+        tmp_path / "a.dcm",
+        makers.tomo(volume),
+        volume,
+        syntax=makers.JPEG_LS,
+        edit=lambda streams: [streams[0], streams[1][:300], streams[2]],
+    )
+    assert run(str(path)) == 0
+    assert "frame 2" not in capsys.readouterr().out
+    assert run(str(path), "--check") == 1
+    captured = capsys.readouterr()
+    assert "frame 2" in captured.out
+    assert "imagecodecs jpegls" in captured.out
+    assert captured.err == "mammoviewer: 1 damaged frame in 1 image (ask for the files again)\n"
+    assert run(str(path), "--check", "--json") == 1
+    assert "frame 2" in str(json.loads(capsys.readouterr().out)["images"][0]["warnings"])
