@@ -20,10 +20,9 @@ from mammoviewer.cli.values import choose_voi
 from mammoviewer.dicom.duke import follow_duke_convention
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.reader import open_paths
-from mammoviewer.dicom.sco_export import write_tomosynthesis
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.inference.onnx_session import OnnxModel
-from mammoviewer.session.exporting import ExportContent, export
+from mammoviewer.session.exporting import TOMOSYNTHESIS, ExportContent, export
 from mammoviewer.session.rendering import Rendering
 from mammoviewer.session.workspace import first_view
 
@@ -31,7 +30,6 @@ NAME = "export"
 _OF_ALL_IMAGES = ("json", "coco")
 _OF_HEATMAPS = ("seg", "tiff")
 _OF_VIEWS = ("png8", "png16")
-_TOMOSYNTHESIS = "bto"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -42,7 +40,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--format",
         action="append",
         required=True,
-        choices=(*_OF_ALL_IMAGES, *_OF_HEATMAPS, *_OF_VIEWS, _TOMOSYNTHESIS),
+        choices=(*_OF_ALL_IMAGES, *_OF_HEATMAPS, *_OF_VIEWS, TOMOSYNTHESIS),
         dest="formats",
         help="may be given more than once; bto: a Hologic SCO as a tomosynthesis object",
     )
@@ -68,9 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     for key in formats:
         if key in _OF_ALL_IMAGES:
             _write_findings(key, arguments.out, findings, images)
-    if _TOMOSYNTHESIS in formats:
-        complete = _write_tomosynthesis(arguments.out, images) and complete
-    single = tuple(key for key in formats if key not in (*_OF_ALL_IMAGES, _TOMOSYNTHESIS))
+    single = tuple(key for key in formats if key not in _OF_ALL_IMAGES)
     if single:
         job = _Job(single, arguments.out, arguments.frame, load_model(arguments.model) if arguments.model else None)
         for image, stem in zip(images, unique_stems([image.attributes.path for image in images]), strict=True):
@@ -129,19 +125,6 @@ def _write_findings(key: str, folder: Path, findings: tuple[Finding, ...], image
     path = folder / ("findings.json" if key == "json" else "findings.coco.json")
     (write_json if key == "json" else write_coco)(path, findings, attributes)
     print(path)
-
-
-def _write_tomosynthesis(folder: Path, images: Sequence[Image]) -> bool:
-    """Write the volumes that can be; say why others cannot and return False for them."""
-    complete = True
-    for image, stem in zip(images, unique_stems([image.attributes.path for image in images]), strict=True):
-        try:
-            write_tomosynthesis(folder / f"{stem}.bto.dcm", image.attributes)
-            print(folder / f"{stem}.bto.dcm")
-        except MammoViewerError as error:
-            print(f"mammoviewer: {error}", file=sys.stderr)
-            complete = False
-    return complete
 
 
 def _try(job: _Job, image: Image, stem: str, findings: tuple[Finding, ...]) -> bool:

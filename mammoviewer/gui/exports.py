@@ -14,7 +14,7 @@ from mammoviewer.gui.canvas.model_output import shown_output
 from mammoviewer.gui.dialogs.export_dialog import ExportDialog
 from mammoviewer.gui.panels.notice_line import NoticeLine
 from mammoviewer.jobs.job import Job, JobState
-from mammoviewer.session.exporting import FORMATS, ExportContent, export
+from mammoviewer.session.exporting import ExportContent, export, offered_formats
 from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.rendering import Rendering
 from mammoviewer.session.viewer_state import ViewerState
@@ -67,7 +67,7 @@ class Exports(QObject):
         if state.frames > 1:
             stem = f"{stem}-slice{state.frame + 1}"
         dialog = ExportDialog(
-            FORMATS,
+            offered_formats(content),
             self._folder,
             stem,
             has_heatmap=bool(content.heatmaps),

@@ -29,7 +29,7 @@ from mammoviewer.imaging.filter_chain import parse_filter
 from mammoviewer.inference.detections import Detection
 from mammoviewer.session.demo import demo_truth
 from mammoviewer.session.demo_run import LABELS, NORMAL, truth_findings
-from mammoviewer.session.exporting import FORMATS
+from mammoviewer.session.exporting import offered_formats
 from mammoviewer.session.viewer_state import Overlay
 
 SIZE = (1920, 1080)
@@ -170,7 +170,11 @@ class Tour(QObject):
     def _export(self) -> Iterator[tuple[str, Condition]]:
         content = export_content(self._workspace, self._active().shown)
         dialog = ExportDialog(
-            FORMATS, self._folder, "tour", has_heatmap=bool(content.heatmaps), has_findings=bool(content.findings)
+            offered_formats(content),
+            self._folder,
+            "tour",
+            has_heatmap=bool(content.heatmaps),
+            has_findings=bool(content.findings),
         )
         dialog.choose("png8")
         dialog.choose("json")

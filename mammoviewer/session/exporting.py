@@ -13,9 +13,14 @@ from mammoviewer.annotations.interchange.seg import write_heatmap_seg
 from mammoviewer.base.arrays import FloatArray
 from mammoviewer.base.errors import ExportError
 from mammoviewer.base.progress import Progress, no_progress
+from mammoviewer.dicom.attributes import ImageKind
+from mammoviewer.dicom.sco_export import write_tomosynthesis
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.inference.predict import heatmap_tiff
 from mammoviewer.session.rendering import Rendering, render, write_picture
+
+TOMOSYNTHESIS = "bto"
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +98,10 @@ def _write_coco(content: ExportContent, path: Path) -> None:
     write_coco(path, content.findings, [content.view.image.attributes])
 
 
+def _write_tomosynthesis(content: ExportContent, path: Path) -> None:
+    write_tomosynthesis(path, content.view.image.attributes)
+
+
 def _heatmap_of_view(content: ExportContent) -> Heatmap:
     heatmap = content.heatmaps.get(content.view.frame)
     if heatmap is None:
@@ -107,8 +116,16 @@ FORMATS: tuple[ExportFormat, ...] = (
     ExportFormat("seg", "Heatmap, DICOM SEG (fractional)", ".dcm", _write_seg),
     ExportFormat("json", "Regions, JSON", ".json", _write_json),
     ExportFormat("coco", "Regions, COCO", ".coco.json", _write_coco),
+    ExportFormat(TOMOSYNTHESIS, "Volume of the Hologic SCO as tomosynthesis, DICOM", ".dcm", _write_tomosynthesis),
 )
 """Every export there is, in the order in which a dialog offers them."""
+
+
+def offered_formats(content: ExportContent) -> tuple[ExportFormat, ...]:
+    """Return the formats that make sense for an image, whether or not there is something to export in them yet."""
+    attributes = content.view.image.attributes
+    is_sco = attributes.kind is ImageKind.TOMO and attributes.SOPClassUID.startswith(_SECONDARY_CAPTURE)
+    return tuple(form for form in FORMATS if is_sco or form.key != TOMOSYNTHESIS)
 
 
 def export(

@@ -26,7 +26,7 @@ def test_only_what_is_there_can_be_exported(qtbot: QtBot) -> None:
     dialog = make_export(qtbot, heat=False, regions=True)
     for form in FORMATS:
         dialog.choose(form.key)
-    assert dialog.keys == ("png8", "png16", "json", "coco")
+    assert dialog.keys == ("png8", "png16", "json", "coco", "bto")
     assert "run a model" in dialog._boxes["seg"].text()
 
 

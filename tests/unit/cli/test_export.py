@@ -164,7 +164,7 @@ def test_a_private_volume_is_written_as_a_tomosynthesis_object(tmp_path, capsys)
     code = _run(tmp_path / "in", "--format", "bto", "--out", tmp_path / "out")
     written, told = capsys.readouterr()
     assert code == 1  # the mammogram beside it is none
-    assert written.strip() == str(tmp_path / "out" / "a.bto.dcm")
+    assert written.strip() == str(tmp_path / "out" / "a-bto.dcm")
     assert "only a Hologic SCO" in told
 
 

@@ -7,8 +7,10 @@ import numpy as np
 import pydicom
 import pytest
 import tifffile
+from helpers.dicom_makers import texture
 from helpers.images import make_image
 from helpers.model_makers import brightest_bundle
+from helpers.sco_maker import save_sco
 
 from mammoviewer.annotations.finding import new_finding
 from mammoviewer.annotations.interchange.json_document import read_json
@@ -19,11 +21,11 @@ from mammoviewer.dicom.reader import open_paths
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.predict import predict_image
 from mammoviewer.session.demo_run import LABELS, NORMAL, REGIONS_PER_CLASS, truth_findings
-from mammoviewer.session.exporting import FORMATS, ExportContent, export
+from mammoviewer.session.exporting import FORMATS, TOMOSYNTHESIS, ExportContent, export, offered_formats
 from mammoviewer.session.rendering import Rendering
 from mammoviewer.session.workspace import first_view
 
-EVERY = tuple(form.key for form in FORMATS)
+EVERY = tuple(form.key for form in FORMATS if form.key != TOMOSYNTHESIS)
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +98,13 @@ def test_truth_becomes_regions_on_the_lesions_and_as_many_normal_ones(exam):
         pixels = by_uid[finding.image_uid].frame(finding.frame)
         assert pixels[round(row), round(column)] > 0, "normal regions lie inside the breast"
     assert truth_findings(truth, images)[-1].roi == findings[-1].roi, "the same places at every call"
+
+
+def test_only_a_private_volume_is_offered_as_tomosynthesis(content, tmp_path):
+    assert TOMOSYNTHESIS not in [form.key for form in offered_formats(content)]
+    volume = np.stack([texture(10, 14, bits=10, seed=seed) for seed in range(3)])
+    (image,) = open_paths([save_sco(tmp_path / "sco.dcm", volume)]).images
+    of_sco = ExportContent(Rendering(image, 0, first_view(image).voi), {}, ())
+    assert TOMOSYNTHESIS in [form.key for form in offered_formats(of_sco)]
+    (written,) = export(of_sco, (TOMOSYNTHESIS,), tmp_path, "LCC")
+    assert pydicom.dcmread(written).SOPClassUID == "1.2.840.10008.5.1.4.1.1.13.1.3"
