@@ -98,6 +98,7 @@ class ImageAttributes:
     view: View = View()
     PatientOrientation: tuple[str, ...] = ()
     orientation: Orientation = Orientation()
+    unoriented: bool = False
     pixel_spacing: PixelSpacing | None = None
     slice_spacing_mm: float | None = None
     slice_positions_mm: tuple[float, ...] = ()

@@ -23,13 +23,6 @@ _COSINE_SEEN = 0.2
 _BAND = 0.08
 
 
-def hanging_orientation(
-    view: View, patient_orientation: Sequence[str], image_orientation: Sequence[float] | None = None
-) -> Orientation:
-    """Return how stored pixels are turned to hang; as stored when the file does not tell enough."""
-    return find_hanging(view, patient_orientation, image_orientation) or Orientation()
-
-
 def find_hanging(
     view: View, patient_orientation: Sequence[str], image_orientation: Sequence[float] | None = None
 ) -> Orientation | None:

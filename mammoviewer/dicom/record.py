@@ -59,6 +59,7 @@ def read_record(
     positions = spacing.slice_positions(groups) if frames > 1 else ()
     texts: dict[str, Any] = {keyword: elements.text(dataset, keyword) for keyword in _TEXTS}
     patient_orientation = tuple(part.upper() for part in elements.texts(dataset, "PatientOrientation"))
+    hanging = _hanging(kind, view, patient_orientation, groups[0], notices)
     return ImageAttributes(
         **texts,
         path=header.path,
@@ -77,7 +78,8 @@ def read_record(
         lossy=elements.text(dataset, "LossyImageCompression") == "01" or header.transfer_syntax in LOSSY_SYNTAXES,
         view=view,
         PatientOrientation=patient_orientation,
-        orientation=_orientation(kind, view, patient_orientation, groups[0], notices),
+        orientation=hanging or Orientation(),
+        unoriented=hanging is None and kind is not ImageKind.SECONDARY,
         pixel_spacing=_spacing(kind, groups[0], dataset, notices),
         slice_spacing_mm=spacing.slice_spacing(positions, groups[0][:-1], dataset) if frames > 1 else None,
         slice_positions_mm=positions,
@@ -189,15 +191,15 @@ def _inverse(dataset: Dataset, form: PixelForm) -> bool:
     return form.photometric == "MONOCHROME1" or (form.samples == 1 and shape == "INVERSE")
 
 
-def _orientation(
+def _hanging(
     kind: ImageKind, view: View, directions: Sequence[str], places: Sequence[Dataset], notices: list[Notice]
-) -> Orientation:
+) -> Orientation | None:
     found = find_hanging(view, directions, spacing.plane_orientation(places))
     if found is None and kind is not ImageKind.SECONDARY:
         notices.append(
             Notice(Severity.CAUTION, "unoriented: shown as stored", "the file does not tell side and directions")
         )
-    return found or Orientation()
+    return found
 
 
 def _calibration(dataset: Dataset) -> tuple[tuple[str, str], ...]:

@@ -27,15 +27,16 @@ def can_be_checked(image: Image) -> bool:
     )
 
 
-def side_disagrees(image: Image, progress: Progress = no_progress) -> bool:
-    """Return whether the pixels speak clearly for the other side; decodes a frame, of a volume three.
+def side_doubt(image: Image, progress: Progress = no_progress) -> float:
+    """Return how surely the pixels speak for the other side, 0 to 1; decodes a frame, of a volume three.
 
-    A volume disagrees when no frame speaks for its header and most speak against it.
+    It is 0 while they do not speak clearly. A volume is doubted when no frame speaks for its header and most speak
+    against it.
     """
     attributes = image.attributes
     count = attributes.frames
     bright_air = attributes.inverse or attributes.kind is ImageKind.MAMMOGRAM_RAW
-    votes = []
+    votes: list[tuple[str, float]] = []
     for index in sorted({count // 4, count // 2, 3 * count // 4}) if count > 1 else (0,):
         progress(0.0, "")
         try:
@@ -44,16 +45,21 @@ def side_disagrees(image: Image, progress: Progress = no_progress) -> bool:
             continue  # told where the frame is shown
         mask = breast_mask(stored, padding=attributes.padding, bright_air=bright_air)
         found = laterality_from_pixels(mask, attributes.orientation)
-        votes.append(found.laterality if found.confidence >= _LEAST_CONFIDENCE else "")
-    other = "L" if attributes.view.laterality == "R" else "R"
-    return votes.count(other) * 2 > len(votes) and attributes.view.laterality not in votes
+        clear = found.confidence >= _LEAST_CONFIDENCE
+        votes.append((found.laterality if clear else "", found.confidence))
+    side = attributes.view.laterality
+    against = [confidence for found_side, confidence in votes if found_side not in ("", side)]
+    if len(against) * 2 <= len(votes) or any(found_side == side for found_side, _ in votes):
+        return 0.0
+    return sum(against) / len(against)
 
 
-def doubt(image: Image) -> Notice:
+def doubt(image: Image, confidence: float) -> Notice:
     """Return what is told of an image that disagrees with its header."""
     told = {"R": "right", "L": "left"}[image.attributes.view.laterality]
+    looks = f"the picture looks like the other side ({confidence:.0%} sure)"
     return Notice(
         Severity.CAUTION,
-        f"{image.attributes.path.name}: the header says {told}, the picture looks like the other side",
+        f"{image.attributes.path.name}: the header says {told}, {looks}",
         "click LATERALITY? on the picture to flip it; the file is not changed",
     )

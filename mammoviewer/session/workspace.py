@@ -36,7 +36,7 @@ from mammoviewer.session.heatmap_runs import HeatmapRuns
 from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.pictures import PictureSource
 from mammoviewer.session.settings import Settings
-from mammoviewer.session.side_check import can_be_checked, doubt, side_disagrees
+from mammoviewer.session.side_check import can_be_checked, doubt, side_doubt
 from mammoviewer.session.training_runs import TrainingRuns
 from mammoviewer.session.viewer_state import DeskState, OverlayStyle, ViewerState
 
@@ -197,9 +197,10 @@ class Workspace:
         """Look at the pixels in the background, after all that somebody waits for."""
 
         def work(progress: Progress) -> None:
-            if side_disagrees(image, progress):
+            confidence = side_doubt(image, progress)
+            if confidence:
                 self._states[image.attributes.identity].side_doubted = True
-                self.notice.emit(doubt(image))
+                self.notice.emit(doubt(image, confidence))
 
         self.decoding.submit("Check the side", work, key=("side", image.attributes.identity), priority=-9)
 

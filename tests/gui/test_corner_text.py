@@ -17,7 +17,7 @@ from mammoviewer.gui.canvas.view_transform import view_transform
 from mammoviewer.imaging.filter_chain import FilterStep
 from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.imaging.voi import VoiFunction, VoiLut, Window
-from mammoviewer.session.workspace import first_view
+from mammoviewer.session.workspace import first_view, set_auto_window
 
 
 def texts(**changes: object) -> list[str]:
@@ -34,6 +34,7 @@ def test_a_plain_mammogram_has_no_badge() -> None:
         ({"kind": ImageKind.MAMMOGRAM_RAW}, "RAW"),
         ({"lossy": True}, "LOSSY"),
         ({"pixel_spacing": None}, "UNCALIBRATED"),
+        ({"unoriented": True}, "UNORIENTED"),
     ],
 )
 def test_what_the_file_is_gives_a_badge(changes: dict[str, object], badge: str) -> None:
@@ -108,3 +109,14 @@ def test_without_a_spacing_the_bar_counts_pixels() -> None:
     bar = scale_bar(attributes, view, 200.0)
     assert bar is not None
     assert (bar.label, bar.source, bar.length) == ("100 px", "uncalibrated", 200.0)
+
+
+def test_a_window_that_the_file_does_not_bring_is_told() -> None:
+    state = first_view(make_image(vois=()))
+    state.image.frame(0)
+    set_auto_window(state)
+    assert [badge.text for badge in badges(state)] == ["AUTO WINDOW"]
+    offered = first_view(make_image())
+    offered.image.frame(0)
+    set_auto_window(offered)
+    assert badges(offered) == ()

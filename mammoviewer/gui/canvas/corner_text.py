@@ -8,8 +8,9 @@ from typing import Final
 
 from mammoviewer.dicom.attributes import ImageAttributes, ImageKind
 from mammoviewer.gui.canvas.view_transform import ViewTransform
-from mammoviewer.imaging.voi import Voi, Window
+from mammoviewer.imaging.voi import AUTO, Voi, Window
 from mammoviewer.session.viewer_state import ViewerState
+from mammoviewer.session.workspace import lacks_window
 
 FULL: Final = "full"
 MINIMAL: Final = "minimal"
@@ -164,6 +165,8 @@ def badges(state: ViewerState, *, bad: bool = False) -> tuple[Badge, ...]:
         (attributes.kind is ImageKind.MAMMOGRAM_RAW, Badge("RAW")),
         (attributes.lossy, Badge("LOSSY")),
         (attributes.pixel_spacing is None, Badge("UNCALIBRATED")),
+        (attributes.unoriented, Badge("UNORIENTED")),
+        (state.voi.explanation == AUTO and lacks_window(state.image, state.frame), Badge("AUTO WINDOW")),
         (state.orientation != attributes.orientation, Badge("FLIPPED")),
         (state.inverted, Badge("INVERTED")),
         (bool(state.active_filters), Badge("FILTERED")),

@@ -11,7 +11,7 @@ from mammoviewer.dicom.reader import OpenResult
 from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.imaging.voi import Padding
 from mammoviewer.session.settings import Settings
-from mammoviewer.session.side_check import can_be_checked, side_disagrees
+from mammoviewer.session.side_check import can_be_checked, side_doubt
 from mammoviewer.session.workspace import Workspace
 
 SHAPE = (520, 420)
@@ -35,34 +35,34 @@ def breast(side: str, *, depth: float = 0.6, muscle: bool = False, fills: bool =
 @pytest.mark.parametrize("options", [{}, {"muscle": True}, {"depth": 0.3}])
 def test_a_clear_picture_speaks_for_its_side(label: str, options: dict) -> None:
     other = "L" if label[0] == "R" else "R"
-    assert not side_disagrees(make_image(label, pixels=breast(label[0], **options)))
-    assert side_disagrees(make_image(label, pixels=breast(other, **options)))
+    assert not side_doubt(make_image(label, pixels=breast(label[0], **options)))
+    assert side_doubt(make_image(label, pixels=breast(other, **options)))
 
 
 def test_the_orientation_to_hang_is_taken_into_account() -> None:
     turned = Orientation(flip_columns=True)
-    assert not side_disagrees(make_image("RCC", pixels=breast("L"), orientation=turned))
-    assert side_disagrees(make_image("RCC", pixels=breast("R"), orientation=turned))
+    assert not side_doubt(make_image("RCC", pixels=breast("L"), orientation=turned))
+    assert side_doubt(make_image("RCC", pixels=breast("R"), orientation=turned))
 
 
 def test_polarity_and_padding_come_first() -> None:
     inverted = (4095 - breast("R")).astype(np.uint16)
-    assert not side_disagrees(make_image("RCC", pixels=inverted, inverse=True))
+    assert not side_doubt(make_image("RCC", pixels=inverted, inverse=True))
     padded = breast("R")
     padded[:, :90] = 4000
-    assert not side_disagrees(make_image("RCC", pixels=padded, padding=Padding(4000, 4000)))
+    assert not side_doubt(make_image("RCC", pixels=padded, padding=Padding(4000, 4000)))
 
 
 def test_a_breast_that_fills_the_field_says_nothing() -> None:
-    assert not side_disagrees(make_image("LCC", pixels=breast("R", fills=True)))
+    assert not side_doubt(make_image("LCC", pixels=breast("R", fills=True)))
 
 
 def test_a_volume_is_judged_by_several_frames() -> None:
     volume = np.stack([breast("L")] * 4)
-    assert side_disagrees(make_image("RCC", kind=ImageKind.TOMO, pixels=volume))
+    assert side_doubt(make_image("RCC", kind=ImageKind.TOMO, pixels=volume))
     volume[1] = breast("R")
-    assert not side_disagrees(make_image("RCC", kind=ImageKind.TOMO, pixels=volume, uid="1.5"))
-    assert not side_disagrees(make_image("RCC", kind=ImageKind.TOMO, pixels=np.stack([breast("L")] * 4), bad=(1, 2, 3)))
+    assert not side_doubt(make_image("RCC", kind=ImageKind.TOMO, pixels=volume, uid="1.5"))
+    assert not side_doubt(make_image("RCC", kind=ImageKind.TOMO, pixels=np.stack([breast("L")] * 4), bad=(1, 2, 3)))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_opening_tells_of_a_doubtful_side_once(tmp_path, monkeypatch) -> None:
         for job in workspace.decoding.jobs:
             job.wait(30)
         assert [text for text in told if "other side" in text] == [
-            "RCC.dcm: the header says right, the picture looks like the other side"
+            "RCC.dcm: the header says right, the picture looks like the other side (100% sure)"
         ]
         assert (workspace.state("1.1").side_doubted, workspace.state("1.2").side_doubted) == (True, False)
         assert workspace.state("1.1").image.attributes.view.laterality == "R"
