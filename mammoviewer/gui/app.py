@@ -45,7 +45,10 @@ def show_window(request: WindowRequest) -> int:
     for notice in (settings.notice, workspace.library_notice):
         if notice is not None:
             window.notices.add(notice)
-    window.show()
+    if window.has_place or request.tour is not None:
+        window.show()
+    else:
+        window.showMaximized()
     # A tour is nobody's session.
     keeper = SessionKeeper(workspace) if request.tour is None else None
     if request.paths:

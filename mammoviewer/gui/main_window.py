@@ -151,7 +151,7 @@ class MainWindow(QMainWindow):
 
     def open_demo(self) -> None:
         """Open the demo exam."""
-        self.opening.open_demo()
+        self.start_page.follow_demo(self.opening.open_demo())
 
     def show_export(self) -> None:
         """Ask what to export and do it."""
@@ -236,7 +236,8 @@ class MainWindow(QMainWindow):
 
     def _restore_geometry(self) -> None:
         saved = _geometry_settings().value("geometry")
-        if saved is None or not self.restoreGeometry(saved):
+        self.has_place = saved is not None and self.restoreGeometry(saved)
+        if not self.has_place:
             self.resize(1600, 960)
 
 

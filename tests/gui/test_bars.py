@@ -17,7 +17,7 @@ from mammoviewer.gui.panels.start_page import StartPage
 from mammoviewer.gui.panels.thumbnail_rail import ThumbnailButton, ThumbnailRail
 from mammoviewer.gui.thumbnails import Thumbnails, recent_picture_path, thumbnail
 from mammoviewer.imaging.voi import VoiFunction, Window
-from mammoviewer.jobs.job import JobState
+from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.session.viewer_state import Tool
 from mammoviewer.session.workspace import Workspace
 
@@ -159,3 +159,23 @@ def test_the_start_page_lists_what_is_still_there(
         page._recent.itemClicked.emit(page._recent.item(0))
     assert chosen.args == [[tmp_path]]
     assert recent_picture_path(tmp_path) != recent_picture_path(tmp_path / "gone")
+
+
+def test_the_start_page_tells_how_far_the_demo_exam_is(qtbot: QtBot) -> None:
+    page = StartPage()
+    qtbot.addWidget(page)
+    told = []
+
+    def make(progress: Progress) -> None:
+        for fraction in (0.0, 0.42):
+            progress(fraction, "")
+            page._tell_making(job)
+            told.append((page._making.text(), page._demo.isEnabled()))
+
+    job = Job("Demo exam")
+    page.follow_demo(job)
+    job.run(make)
+    qtbot.waitUntil(page._demo.isEnabled)
+    assert told[0] == ("", False)
+    assert told[1][0].startswith("Making the exam, this once: 42%")
+    assert page._making.text() == ""

@@ -9,10 +9,12 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QIcon, QPixmap
 from PySide6.QtWidgets import QFrame, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
+from mammoviewer.gui.bridge import bind_values
 from mammoviewer.gui.icons import icon
 from mammoviewer.gui.panels.parts import button, column, label, row
 from mammoviewer.gui.theme import set_role
 from mammoviewer.gui.thumbnails import recent_picture_path
+from mammoviewer.jobs.job import Job
 
 
 class DropTarget(QFrame):
@@ -81,8 +83,9 @@ class StartPage(QWidget):
             "Open folder…", self.folder_wanted.emit, icon_name="folder", tip="Open a folder of images"
         )
         folder_button.setMinimumHeight(36)
-        demo_button = button("Demo exam", self.demo_wanted.emit, kind="primary", tip="Open the built-in phantom exam")
-        demo_button.setMinimumHeight(36)
+        self._demo = button("Demo exam", self.demo_wanted.emit, kind="primary", tip="Open the built-in phantom exam")
+        self._demo.setMinimumHeight(36)
+        self._making = label("", "dim")
         head = column(
             [
                 label("MammoViewer", "title"),
@@ -95,7 +98,7 @@ class StartPage(QWidget):
         content = column(
             [
                 head,
-                row([open_button, folder_button, demo_button, None], spacing=10),
+                row([open_button, folder_button, self._demo, self._making, None], spacing=10),
                 drop,
                 label("RECENT", "section"),
                 self._empty,
@@ -121,6 +124,20 @@ class StartPage(QWidget):
             entry.setIcon(icon("exam", "dim") if picture.isNull() else QIcon(picture))
             entry.setData(Qt.ItemDataRole.UserRole, str(path))
             self._recent.addItem(entry)
+
+    def follow_demo(self, job: Job) -> None:
+        """Tell how far the making of the demo exam is, which the reader waits for the first time."""
+        bind_values(self, job.changed, self._tell_making)
+
+    def _tell_making(self, job: Job) -> None:
+        self._demo.setEnabled(job.state.final)
+        left = job.seconds_left
+        waits = not job.state.final and job.fraction > 0
+        self._making.setText(
+            f"Making the exam, this once: {job.fraction:.0%}" + (f", {left:.0f} s left" if left else "")
+            if waits
+            else ""
+        )
 
     def _open_recent(self, entry: QListWidgetItem) -> None:
         self.paths_chosen.emit([Path(entry.data(Qt.ItemDataRole.UserRole))])
