@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,8 +36,45 @@ class RunRequest:
     override: bool = False
 
 
+class _Run:
+    """A run that has been started: which frames still wait, and the job that works them off."""
+
+    def __init__(self, request: RunRequest) -> None:
+        self.request = request
+        self.job: Job | None = None
+        self._lock = threading.Lock()
+        self._waiting = deque(request.frames)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more comes of it."""
+        return self.job is None or self.job.state.final or self.job.cancel_requested
+
+    def take(self, request: RunRequest) -> bool:
+        """Bring the frames of a request forward; return False where this run does not do what it asks for."""
+        mine = self.request
+        fits = (request.image, request.model, request.override) == (mine.image, mine.model, mine.override)
+        if self.over or not fits or not set(request.frames) <= set(mine.frames):
+            return False
+        with self._lock:
+            first = [frame for frame in request.frames if frame in self._waiting]
+            self._waiting = deque([*first, *(frame for frame in self._waiting if frame not in first)])
+        return True
+
+    def frames(self) -> Iterator[int]:
+        """Yield the frames as they are wanted."""
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    return
+                frame = self._waiting.popleft()
+            yield frame
+
+
 class HeatmapRuns:
     """Starts runs and keeps what they found, by image, frame and model.
+
+    Runs and explanations have runners of their own, so that a patch is explained while a volume is being looked at.
 
     Signals (emitted on a worker's thread): ``changed(identity, frame)`` when there is a new or more complete heatmap,
     CAM or list of detections; ``notice(Notice)`` when something should be said.
@@ -44,15 +83,18 @@ class HeatmapRuns:
     changed = Signal(str, int)
     notice = Signal(Notice)
 
-    def __init__(self, runner: ThreadRunner, registry: ModelRegistry, *, threads: int = 0) -> None:
+    def __init__(
+        self, runner: ThreadRunner, explaining: ThreadRunner, registry: ModelRegistry, *, threads: int = 0
+    ) -> None:
         self._runner = runner
+        self._explaining = explaining
         self._threads = threads or None
         self._registry = registry
         self._models: dict[str, OnnxModel] = {}
         self._heatmaps: dict[_Key, Heatmap] = {}
         self._detections: dict[_Key, tuple[Detection, ...]] = {}
         self._cams: dict[_Key, Cam | Heatmap] = {}
-        self._started: dict[str, tuple[RunRequest, Job]] = {}
+        self._started: dict[str, _Run] = {}
         self._lock = threading.Lock()
 
     def model(self, name: str) -> OnnxModel:
@@ -89,32 +131,37 @@ class HeatmapRuns:
         return tuple(found.maximum if found is not None else None for found in maps)
 
     def start(self, request: RunRequest) -> Job:
-        """Run a model over the frames of an image; a newer run on the same image replaces this one."""
+        """Run a model over the frames of an image.
+
+        Where a run that is under way will come to these frames, they are brought forward in it; else a newer run on
+        the same image replaces this one.
+        """
         identity = request.image.attributes.identity
+        going = self._started.get(identity)
+        if going is not None and going.job is not None and going.take(request):
+            return going.job
+        run = self._started[identity] = _Run(request)
 
         def work(progress: Progress) -> None:
             model = self.model(request.model)
-            for number, frame in enumerate(request.frames):
+            for number, frame in enumerate(run.frames()):
                 part = subprogress(progress, number / len(request.frames), (number + 1) / len(request.frames))
                 self._run_frame(request, model, frame, part)
 
         name = f"Heatmap {request.image.attributes.view.label}".strip()
-        job = self._runner.submit(name, work, key=("heatmap", identity), priority=1, on_done=self._tell)
-        self._started[identity] = (request, job)
-        return job
+        run.job = self._runner.submit(name, work, key=("heatmap", identity), priority=1, on_done=self._tell)
+        return run.job
 
     def is_coming(self, identity: str, frame: int, model: str) -> bool:
         """Return whether a run that is not over will bring (the rest of) this heatmap."""
-        if identity not in self._started:
-            return False
-        request, job = self._started[identity]
-        return request.model == model and frame in request.frames and not job.state.final
+        run = self._started.get(identity)
+        return run is not None and not run.over and run.request.model == model and frame in run.request.frames
 
     def stop(self, model: str) -> None:
         """Cancel the runs of a model; call before it is removed."""
-        for request, job in self._started.values():
-            if request.model == model:
-                job.cancel()
+        for run in list(self._started.values()):
+            if run.request.model == model and run.job is not None:
+                run.job.cancel()
 
     def _run_frame(self, request: RunRequest, model: OnnxModel, frame: int, progress: Progress) -> None:
         identity = request.image.attributes.identity
@@ -142,7 +189,7 @@ class HeatmapRuns:
             self._cams[identity, frame, model] = cam_for_patch(prepared, loaded, row, column)
             self.changed.emit(identity, frame)
 
-        return self._runner.submit("Grad-CAM of a patch", work, key="cam", priority=3, on_done=self._tell)
+        return self._explaining.submit("Grad-CAM of a patch", work, key="cam", priority=3, on_done=self._tell)
 
     def explain_image(self, image: Image, frame: int, model: str) -> Job:
         """Make the Grad-CAM of the whole image, blended from its patches."""
@@ -154,21 +201,26 @@ class HeatmapRuns:
             self._cams[identity, frame, model] = cam_for_image(prepared, loaded, progress=progress)
             self.changed.emit(identity, frame)
 
-        return self._runner.submit("Grad-CAM of the image", work, key="cam", priority=2, on_done=self._tell)
+        return self._explaining.submit("Grad-CAM of the image", work, key="cam", priority=2, on_done=self._tell)
 
     def forget(self, identity: str) -> None:
         """Drop what was found on an image, whose pixels have changed, and stop what is under way on it."""
-        if identity in self._started:
-            self._started.pop(identity)[1].cancel()
+        run = self._started.pop(identity, None)
+        if run is not None and run.job is not None:
+            run.job.cancel()
+        self._drop(lambda key: key[0] == identity)
+
+    def forget_model(self, model: str) -> None:
+        """Drop a model that was removed, and all that it found."""
+        with self._lock:
+            self._models.pop(model, None)
+        self._drop(lambda key: key[2] == model)
+
+    def _drop(self, unwanted: Callable[[_Key], bool]) -> None:
         found: dict[_Key, Any]
         for found in (self._heatmaps, self._detections, self._cams):
-            for key in [key for key in list(found) if key[0] == identity]:
+            for key in [key for key in list(found) if unwanted(key)]:
                 del found[key]
-
-    def forget_models(self) -> None:
-        """Drop loaded models, after the models folder changed."""
-        with self._lock:
-            self._models.clear()
 
     def _tell(self, job: Job) -> None:
         notice = notice_of(job)

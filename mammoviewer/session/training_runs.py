@@ -278,10 +278,11 @@ def _model_box(finding: Finding, image: Image, prepared: PreparedImage) -> Box:
 
 
 def _free_name(title: str) -> tuple[str, str]:
-    """Return a model name made from a title, and a tag that no model of that name has yet."""
+    """Return a model name made from a title, and a tag that no model of that name has or had, also a removed one."""
     name = re.sub(r"[^a-z0-9]+", "-", title.casefold()).strip("-")[:40] or "my-model"
-    stamp = time.strftime("%Y%m%d")
+    stamp = tag = time.strftime("%Y%m%d-%H%M%S")
     number = 1
-    while (user_models_dir() / f"{name}.{stamp}-{number}").exists():
+    while (user_models_dir() / f"{name}.{tag}").exists():
         number += 1
-    return name, f"{stamp}-{number}"
+        tag = f"{stamp}-{number}"
+    return name, tag

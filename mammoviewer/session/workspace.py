@@ -81,9 +81,12 @@ class Workspace:
         self.cache = FrameCache(settings.performance.cache_budget_mib << 20)
         self.decoding = ThreadRunner(2, "decode")
         self.computing = ThreadRunner(1, "compute")
+        self.explaining = ThreadRunner(1, "explain")
         self.pictures = PictureSource(self.decoding)
         self.shelf = CompanionShelf(self.decoding)
-        self.heatmaps = HeatmapRuns(self.computing, self.registry, threads=settings.performance.threads)
+        self.heatmaps = HeatmapRuns(
+            self.computing, self.explaining, self.registry, threads=settings.performance.threads
+        )
         self.annotations = AnnotationSet()
         self.edits = EditStack(self.annotations)
         self.store, self.library_notice = open_store(library or library_path())
@@ -237,6 +240,7 @@ class Workspace:
         """Stop background work and close files; call once."""
         self.training.close()
         self.computing.shutdown()
+        self.explaining.shutdown()
         self.decoding.shutdown()
         self.store.close()
         for image in self.images:

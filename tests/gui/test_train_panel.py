@@ -325,3 +325,14 @@ def test_figures_of_the_result() -> None:
         ("Patients", "not known"),
         ("Groups", "4"),
     ]
+
+
+def test_a_new_model_is_judged_before_the_next_is_made(panel: TrainPanel, four_views: Workspace, qtbot: QtBot) -> None:
+    trained(panel, four_views, qtbot)
+    assert not panel._train.isEnabled()
+    assert "Keep or revert" in panel._missing.text()
+    first = panel._thread
+    panel.start()
+    assert panel._thread is first
+    panel.keep()
+    assert panel._train.isEnabled()

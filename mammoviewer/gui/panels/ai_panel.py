@@ -45,7 +45,7 @@ class AiPanel(QWidget):
         super().__init__()
         self._workspace = workspace
         self._active = active
-        self._job: Job | None = None
+        self._jobs: list[Job] = []
         self._run = button("Run", lambda: self._start(all_slices=False), kind="primary", icon_name="")
         self._run.setToolTip("Run the model on this image or slice (Ctrl+R)")
         self._run_all = button(
@@ -70,7 +70,8 @@ class AiPanel(QWidget):
         parts = [model, divider(), self._overlay, divider(), self._marks, divider(), why, divider(), about, None]
         outer.addWidget(scrolling(parts))
         bind(self, workspace.desk.events.model, self._refresh)
-        bind_values(self, workspace.computing.job_added, self._follow)
+        for runner in (workspace.computing, workspace.explaining):
+            bind_values(self, runner.job_added, self._follow)
         active.switched.connect(self._refresh)
         self._refresh()
 
@@ -78,22 +79,24 @@ class AiPanel(QWidget):
         run_model(self._workspace, all_slices=all_slices)
 
     def _stop(self) -> None:
-        if self._job is not None:
-            self._job.cancel()
+        for job in self._jobs:
+            job.cancel()
 
     def _follow(self, job: Job) -> None:
-        self._job = job
+        self._jobs.append(job)
         bind(self, job.changed, self._show_progress)
         self._show_progress()
 
     def _show_progress(self) -> None:
-        job = self._job
-        busy = job is not None and job.state in (JobState.PENDING, JobState.RUNNING)
+        self._jobs = [job for job in self._jobs if not job.state.final]
         for widget in (self._bar, self._progress, self._cancel):
-            widget.setVisible(busy)
-        if job is not None and busy:
+            widget.setVisible(bool(self._jobs))
+        if self._jobs:
+            running = [job for job in self._jobs if job.state is JobState.RUNNING]
+            job = (running or self._jobs)[-1]
+            others = f" (+{len(self._jobs) - 1})" if len(self._jobs) > 1 else ""
             self._bar.setValue(round(job.fraction * 1000))
-            self._progress.setText(f"{job.name}: {job.fraction * 100:.0f} %  {job.message}")
+            self._progress.setText(f"{job.name}{others}: {job.fraction * 100:.0f} %  {job.message}")
 
     def _refresh(self) -> None:
         state = self._active.state

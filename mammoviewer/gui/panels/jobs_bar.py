@@ -38,7 +38,7 @@ class JobsBar(QWidget):
         self._patience.setSingleShot(True)
         self._patience.setInterval(round(_PATIENCE_S * 1000))
         self._patience.timeout.connect(self._show)
-        for runner in (workspace.decoding, workspace.computing):
+        for runner in (workspace.decoding, workspace.computing, workspace.explaining):
             bind_values(self, runner.job_added, self.follow)
         self._show()
 

@@ -78,13 +78,13 @@ class TrainPanel(QWidget):
             row([_field_name("Time"), self._seconds, None]),
         ]
         self._progress = section("Curves", self._curves)
-        self._outcome = section("Result", self._result, self._choice)
+        self._outcome = section("Result", self._choice, self._result)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         run = column([row([self._train, self._cancel, None]), self._bar, self._state])
         regions = section("Your regions", self._counts, self._missing)
         new = section("New model", *fields, run)
-        outer.addWidget(scrolling([regions, divider(), new, self._progress, self._outcome, None]))
+        outer.addWidget(scrolling([regions, divider(), new, self._outcome, self._progress, None]))
 
     @property
     def running(self) -> bool:
@@ -107,7 +107,7 @@ class TrainPanel(QWidget):
 
     def start(self) -> None:
         """Train on the regions of the open images."""
-        if self.running or self.missing:
+        if self.running or self.missing or self._made:
             return
         findings = self._findings()
         wanted = {finding.image_uid for finding in findings}
@@ -159,7 +159,7 @@ class TrainPanel(QWidget):
         except MammoViewerError as error:
             self._workspace.notice.emit(Notice.from_error(error))
             return
-        self._workspace.heatmaps.forget_models()
+        self._workspace.heatmaps.forget_model(self._made)
         self._workspace.desk.model = self._before
         self._made = ""
         self._state.setText("The new model was removed.")
@@ -212,7 +212,7 @@ class TrainPanel(QWidget):
     def _refresh(self) -> None:
         counts = Counter(f.label or "unnamed" for f in self._findings() if f.origin == READER)
         self._counts.show_facts([(name, f"{n} region{'s' if n != 1 else ''}") for name, n in counts.most_common()])
-        missing = self.missing
+        missing = "Keep or revert the model just made first." if self._made else self.missing
         self._missing.setText(missing)
         self._missing.setVisible(bool(missing))
         running = self.running

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import shutil
 import threading
 
 import pytest
 from helpers.images import breast_like, make_image
+from helpers.model_makers import brightest_bundle
 
 from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.jobs.job import JobState
@@ -17,7 +19,7 @@ def runs(tmp_path):
     gate = threading.Event()
     with ThreadRunner(1, "test") as runner:
         runner.submit("other work", lambda progress: gate.wait(20), priority=9)
-        yield HeatmapRuns(runner, ModelRegistry([tmp_path]))
+        yield HeatmapRuns(runner, runner, ModelRegistry([tmp_path]))
         gate.set()
 
 
@@ -38,3 +40,40 @@ def test_the_runs_of_a_model_can_be_stopped(runs):
     assert old.state is JobState.PENDING
     assert new.state is JobState.CANCELLED
     assert not runs.is_coming("1.3", 0, "calc.2")
+
+
+def test_a_slice_of_a_run_under_way_is_brought_forward_in_it(tmp_path):
+    brightest_bundle(tmp_path / "spots")
+    registry = ModelRegistry([tmp_path])
+    (model,) = [manifest.identity for manifest in registry.models]
+    image = make_image("RCC", pixels=breast_like(frames=6), uid="1.2")
+    gate, came = threading.Event(), []
+    with ThreadRunner(1, "runs") as runner, ThreadRunner(1, "explain") as explaining:
+        runner.submit("other work", lambda progress: gate.wait(20), priority=9)
+        runs = HeatmapRuns(runner, explaining, registry)
+        everything = runs.start(RunRequest(image, tuple(range(6)), model, override=True))
+        assert runs.start(RunRequest(image, (4,), model, override=True)) is everything
+        other = runs.start(RunRequest(make_image("LCC", uid="1.3"), (0,), model, override=True))
+        explained = runs.explain_patch(image, 0, model, 80.0, 90.0)
+        assert explained.wait(20), "an explanation does not wait for the runs"
+        runs.changed.connect(lambda identity, frame: came.append(frame) if identity == "1.2" else None)
+        gate.set()
+        assert everything.wait(60)
+        assert other.wait(60)
+        assert everything.state is JobState.DONE, everything.error
+    assert list(dict.fromkeys(came)) == [4, 0, 1, 2, 3, 5]
+
+
+def test_what_a_removed_model_found_is_forgotten(tmp_path):
+    bundle = brightest_bundle(tmp_path / "spots")
+    registry = ModelRegistry([tmp_path])
+    image = make_image("RCC", uid="1.2")
+    with ThreadRunner(1, "runs") as runner:
+        runs = HeatmapRuns(runner, runner, registry)
+        assert runs.start(RunRequest(image, (0,), bundle.identity, override=True)).wait(60)
+        assert runs.heatmap("1.2", 0, bundle.identity) is not None
+        shutil.rmtree(tmp_path / "spots")
+        registry.refresh()
+        runs.forget_model(bundle.identity)
+    assert runs.heatmap("1.2", 0, bundle.identity) is None
+    assert runs.detections("1.2", 0, bundle.identity) == ()
