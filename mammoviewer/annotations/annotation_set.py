@@ -1,12 +1,14 @@
 """The findings of what is open, in order, with one signal for what changed.
 
 Only edits (:mod:`mammoviewer.annotations.edits`) change a set, and always inside a :meth:`AnnotationSet.transaction`:
-what is changed is first given to the recorders (the store), and shown and told only when they have taken it.
+what is changed is first given to the recorders (the store), and shown and told only when they have taken it. Findings
+of images being opened are loaded on a worker's thread while the reader edits: every change holds the set's lock.
 """
 
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
@@ -37,11 +39,12 @@ class AnnotationSet:
         If two of them have the same id.
     """
 
-    changed = Signal(str)
-    """Emitted with the id of a finding after it was added, changed or removed."""
+    changed = Signal(tuple)
+    """Emitted with the ids of the findings that were added, changed or removed together."""
 
     def __init__(self, findings: Iterable[Finding] = ()) -> None:
         self._findings: dict[str, Finding] = {}
+        self._lock = threading.RLock()
         self._recorders: list[Recorder] = []
         self._before: dict[str, Finding] | None = None
         for finding in findings:
@@ -50,7 +53,8 @@ class AnnotationSet:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """All findings in order."""
-        return tuple(self._findings.values())
+        with self._lock:
+            return tuple(self._findings.values())
 
     def __len__(self) -> int:
         return len(self._findings)
@@ -77,11 +81,11 @@ class AnnotationSet:
 
     def load(self, findings: Iterable[Finding]) -> None:
         """Show findings that are kept already, for example of an image just opened; known ids are left alone."""
-        new = [finding for finding in findings if finding.id not in self._findings]
-        for finding in new:
-            self._insert(finding)
-        for finding in new:
-            self.changed.emit(finding.id)
+        with self._lock:
+            new = [finding for finding in findings if finding.id not in self._findings]
+            self._findings.update({finding.id: finding for finding in new})
+        if new:
+            self.changed.emit(tuple(finding.id for finding in new))
 
     def record_with(self, recorder: Recorder) -> Callable[[], None]:
         """Give every later edit to ``recorder`` before it takes effect; return a function that ends this."""
@@ -91,21 +95,22 @@ class AnnotationSet:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Make all changes inside the block one: recorded together, told at its end, or undone if it fails."""
-        if self._before is not None:
-            yield
-            return
-        self._before = dict(self._findings)
-        try:
-            yield
-            touched = self._touched(self._before)
-            self._record(touched)
-        except BaseException:
-            self._findings = self._before
-            raise
-        finally:
-            self._before = None
-        for finding_id in touched:
-            self.changed.emit(finding_id)
+        with self._lock:
+            if self._before is not None:
+                yield
+                return
+            self._before = dict(self._findings)
+            try:
+                yield
+                touched = self._touched(self._before)
+                self._record(touched)
+            except BaseException:
+                self._findings = self._before
+                raise
+            finally:
+                self._before = None
+        if touched:
+            self.changed.emit(touched)
 
     def _touched(self, before: dict[str, Finding]) -> tuple[str, ...]:
         ids = dict.fromkeys((*before, *self._findings))

@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 
 from mammoviewer.annotations.annotation_set import AnnotationSet
@@ -43,7 +45,7 @@ def test_two_findings_with_one_id_are_refused():
         AnnotationSet([finding, finding])
 
 
-def test_every_changed_id_is_told_once(annotations, told):
+def test_what_changes_together_is_told_at_once(annotations, told):
     first, second, _ = annotations.findings
     added = _finding()
     edits = (
@@ -53,7 +55,8 @@ def test_every_changed_id_is_told_once(annotations, told):
         RemoveFinding(second.id),
     )
     CompositeEdit(edits).apply(annotations)
-    assert sorted(told) == sorted([first.id, second.id, added.id])
+    (ids,) = told
+    assert sorted(ids) == sorted([first.id, second.id, added.id])
 
 
 def test_recorders_take_one_edit_at_a_time_before_it_is_told(annotations, told):
@@ -95,5 +98,21 @@ def test_loaded_findings_are_told_but_not_recorded(annotations, told):
     annotations.load([known.edited(label="other"), new])
     assert annotations.get(known.id) is known
     assert annotations.findings[-1] is new
-    assert told == [new.id]
+    assert told == [(new.id,)]
     assert taken == []
+
+
+def test_what_a_worker_loads_survives_an_edit_that_fails_meanwhile(annotations):
+    loaded = _finding("5.6")
+    worker = threading.Thread(target=lambda: annotations.load([loaded]))
+
+    def refuse(saved, deleted):
+        worker.start()
+        worker.join(0.2)
+        raise AnnotationError("the disk is full")
+
+    annotations.record_with(refuse)
+    with pytest.raises(AnnotationError, match="disk is full"):
+        AddFinding(_finding()).apply(annotations)
+    worker.join()
+    assert loaded.id in annotations
