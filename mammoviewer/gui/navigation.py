@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from mammoviewer.annotations.edits import RemoveFinding
 from mammoviewer.annotations.finding import Finding
+from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.session.viewer_state import FIT, ViewerState
 from mammoviewer.session.workspace import Workspace
 
@@ -36,6 +38,49 @@ def show_finding(workspace: Workspace, finding: Finding) -> None:
     """Go to a finding and select it."""
     if show_place(workspace, finding.image_uid, finding.frame, finding.roi.centre) is not None:
         workspace.desk.selected_finding = finding.id
+
+
+def in_sight(workspace: Workspace, finding: Finding) -> bool:
+    """Return whether the slice that a finding lies on is hung and findings are shown."""
+    stage = workspace.stage
+    if stage is None or finding.image_uid not in stage.cells or not workspace.desk.show_findings:
+        return False
+    return workspace.state(finding.image_uid).frame == finding.frame
+
+
+def delete_chosen(workspace: Workspace) -> None:
+    """Delete the chosen finding; one that is out of sight is only gone to, so that nothing vanishes unseen."""
+    chosen = workspace.desk.selected_finding
+    if chosen not in workspace.annotations:
+        return
+    finding = workspace.annotations.get(chosen)
+    if in_sight(workspace, finding):
+        workspace.edit(RemoveFinding(chosen))
+        return
+    workspace.desk.show_findings = True
+    show_finding(workspace, finding)
+    workspace.notice.emit(
+        Notice(Severity.INFO, "The chosen finding was out of sight", "press Delete again to delete it")
+    )
+
+
+def undo(workspace: Workspace) -> None:
+    """Take the newest edit back and go where that is seen."""
+    _go_where_it_changes(workspace, workspace.edits.undo)
+
+
+def redo(workspace: Workspace) -> None:
+    """Make the edit that was undone last again and go where that is seen."""
+    _go_where_it_changes(workspace, workspace.edits.redo)
+
+
+def _go_where_it_changes(workspace: Workspace, change: Callable[[], None]) -> None:
+    before = {finding.id: finding for finding in workspace.annotations.findings}
+    change()
+    after = {finding.id: finding for finding in workspace.annotations.findings}
+    touched = [after.get(i) or before[i] for i in (*after, *before) if before.get(i) is not after.get(i)]
+    if touched and not any(in_sight(workspace, finding) for finding in touched):
+        show_place(workspace, touched[0].image_uid, touched[0].frame, touched[0].roi.centre)
 
 
 def findings_of_study(workspace: Workspace) -> tuple[Finding, ...]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import functools
 
-from mammoviewer.annotations.edits import RemoveFinding
 from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.actions.desk import Desk
-from mammoviewer.gui.navigation import findings_of_study, neighbour, show_finding
+from mammoviewer.gui.navigation import delete_chosen, findings_of_study, neighbour, redo, show_finding, undo
 from mammoviewer.session.viewer_state import Tool
 
 
@@ -23,9 +22,7 @@ def _walk(step: int, desk: Desk) -> None:
 
 
 def _delete(desk: Desk) -> None:
-    chosen = desk.workspace.desk.selected_finding
-    if chosen in desk.workspace.annotations:
-        desk.workspace.edit(RemoveFinding(chosen))
+    delete_chosen(desk.workspace)
 
 
 def _show_findings(desk: Desk) -> None:
@@ -48,9 +45,15 @@ _TOOLS = tuple(
 _FINDINGS = (
     Command("finding.next", "Next finding", ("J",), functools.partial(_walk, 1)),
     Command("finding.back", "Previous finding", ("K",), functools.partial(_walk, -1)),
-    Command("finding.delete", "Delete the chosen finding", ("Del",), _delete, images_only=True),
+    Command(
+        "finding.delete",
+        "Delete the chosen finding",
+        ("Del",),
+        lambda desk: delete_chosen(desk.workspace),
+        images_only=True,
+    ),
     Command("finding.show", "Show or hide findings", ("V",), _show_findings),
-    Command("edit.undo", "Undo", ("Ctrl+Z",), lambda desk: desk.workspace.edits.undo()),
-    Command("edit.redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), lambda desk: desk.workspace.edits.redo()),
+    Command("edit.undo", "Undo", ("Ctrl+Z",), lambda desk: undo(desk.workspace)),
+    Command("edit.redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), lambda desk: redo(desk.workspace)),
 )
 FINDING_COMMANDS = {"Tools": _TOOLS, "Findings": _FINDINGS}

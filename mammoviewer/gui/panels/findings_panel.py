@@ -6,11 +6,10 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QIcon, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QListWidget, QListWidgetItem, QToolButton, QVBoxLayout, QWidget
 
-from mammoviewer.annotations.edits import RemoveFinding
 from mammoviewer.annotations.finding import ALGORITHM, Finding
 from mammoviewer.gui.bridge import bind
 from mammoviewer.gui.canvas.roi_layer import label_colour
-from mammoviewer.gui.navigation import findings_of_study, show_finding
+from mammoviewer.gui.navigation import delete_chosen, findings_of_study, redo, show_finding, undo
 from mammoviewer.gui.panels.class_combo import ClassCombo
 from mammoviewer.gui.panels.finding_editor import FindingEditor
 from mammoviewer.gui.panels.parts import column, divider, icon_button, label, row, scrolling, section
@@ -45,9 +44,9 @@ class FindingsPanel(QWidget):
         self._empty = label(
             "No findings yet. Choose a class and a shape above, then drag on the image.", "dim", wrap=True
         )
-        self._undo = icon_button("undo", "Undo (Ctrl+Z)", workspace.edits.undo)
-        self._redo = icon_button("redo", "Redo (Ctrl+Shift+Z)", workspace.edits.redo)
-        self._delete = icon_button("trash", "Delete the chosen finding (Delete)", self._remove)
+        self._undo = icon_button("undo", "Undo (Ctrl+Z)", lambda: undo(workspace))
+        self._redo = icon_button("redo", "Redo (Ctrl+Shift+Z)", lambda: redo(workspace))
+        self._delete = icon_button("trash", "Delete the chosen finding (Delete)", lambda: delete_chosen(workspace))
         shapes = row([*self._shapes.values(), None], spacing=4)
         tools = row([self._count, None, self._undo, self._redo, self._delete], spacing=2)
         self._editor = FindingEditor(workspace)
@@ -93,11 +92,6 @@ class FindingsPanel(QWidget):
         finding_id = entry.data(Qt.ItemDataRole.UserRole)
         if finding_id in self._workspace.annotations:
             show_finding(self._workspace, self._workspace.annotations.get(finding_id))
-
-    def _remove(self) -> None:
-        finding = self._selected()
-        if finding is not None:
-            self._workspace.edit(RemoveFinding(finding.id))
 
     def _refresh_tools(self) -> None:
         edits = self._workspace.edits
