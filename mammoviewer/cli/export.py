@@ -155,7 +155,8 @@ def _content(job: _Job, image: Image, findings: tuple[Finding, ...]) -> ExportCo
         frame=frame,
         voi=choose_voi(image, frame, window=None, lut=None),
         orientation=attributes.orientation,
-        heat=shown.resampled(attributes.shape) if shown is not None else None,
+        heat=shown,
+        legend=f"{shown.model}\n{shown.class_name}\nscore" if shown is not None else "",
         findings=tuple(f for f in own if f.frame == frame),
     )
     return ExportContent(view, heatmaps, own)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QUrl
@@ -10,19 +11,21 @@ from PySide6.QtGui import QDesktopServices
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.base.progress import Progress
 from mammoviewer.gui.bridge import bind_values
+from mammoviewer.gui.canvas.grid import ViewportGrid
 from mammoviewer.gui.canvas.model_output import shown_output
+from mammoviewer.gui.canvas.viewport import Viewport
 from mammoviewer.gui.dialogs.export_dialog import ExportDialog
 from mammoviewer.gui.panels.notice_line import NoticeLine
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.session.exporting import ExportContent, export, offered_formats
 from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.rendering import Rendering
-from mammoviewer.session.viewer_state import ViewerState
+from mammoviewer.session.viewer_state import FIT, ViewerState
 from mammoviewer.session.workspace import Workspace
 
 
-def export_content(workspace: Workspace, state: ViewerState) -> ExportContent:
-    """Return what there is to export of a view, captured now."""
+def export_content(workspace: Workspace, state: ViewerState, viewport: Viewport | None = None) -> ExportContent:
+    """Return what there is to export of a view, captured now; the picture is of what the viewport shows of it."""
     attributes = state.image.attributes
     identity = attributes.identity
     output = shown_output(workspace, state, state.frame)
@@ -40,19 +43,30 @@ def export_content(workspace: Workspace, state: ViewerState) -> ExportContent:
         inverted=state.inverted,
         filters=state.active_filters,
         orientation=state.orientation,
-        heat=output.scores.resampled(attributes.shape) if output.scores is not None else None,
+        heat=output.scores,
+        style=replace(workspace.style),
+        legend=output.title,
         findings=shown,
-        style=workspace.style,
+        marks=output.detections,
+        patch=output.cam.box if output.cam is not None else None,
+        region=visible_region(viewport) if viewport is not None and viewport.state is state else None,
     )
     return ExportContent(view, maps, everything)
+
+
+def visible_region(viewport: Viewport) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """Return the stored (rows, columns) on screen as ranges of edges; None while the whole image is fitted."""
+    seen = viewport.view.visible() if viewport.shown.zoom != FIT else None
+    return (seen.rows, seen.columns) if seen is not None else None
 
 
 class Exports(QObject):
     """Runs the export dialog and the exports."""
 
-    def __init__(self, workspace: Workspace, notices: NoticeLine, parent: QObject) -> None:
+    def __init__(self, workspace: Workspace, grid: ViewportGrid, notices: NoticeLine, parent: QObject) -> None:
         super().__init__(parent)
         self._workspace = workspace
+        self._grid = grid
         self._notices = notices
         self._folder = Path.home()
 
@@ -62,7 +76,7 @@ class Exports(QObject):
         if state is None:
             self._workspace.notice.emit(Notice(Severity.INFO, "No image is open", "open one first"))
             return
-        content = export_content(self._workspace, state)
+        content = export_content(self._workspace, state, self._grid.active)
         stem = state.image.attributes.view.label or state.image.attributes.path.stem
         if state.frames > 1:
             stem = f"{stem}-slice{state.frame + 1}"
@@ -81,7 +95,7 @@ class Exports(QObject):
         """Export in the background and tell how it went."""
 
         def work(progress: Progress) -> tuple[Path, ...]:
-            return export(content, keys, folder, stem, progress)
+            return export(content, keys, folder, stem, progress, replace_files=False)
 
         job = self._workspace.decoding.submit("Export", work, priority=3)
         bind_values(self, job.finished, self._tell)

@@ -64,11 +64,11 @@ class MainWindow(QMainWindow):
         self.active = ActiveView(workspace, self)
         self.thumbnails = Thumbnails(workspace, self)
         self.notices = NoticeLine(workspace)
-        self.opening = Opening(workspace, settings, self.thumbnails, self)
+        self.opening = Opening(workspace, settings, self.thumbnails, self.notices, self)
         self.kept_settings = KeptSettings(workspace, settings, self)
-        self.exports = Exports(workspace, self.notices, self)
         self.deidentification = Deidentification(workspace, self.notices, self)
         self.grid = ViewportGrid(workspace)
+        self.exports = Exports(workspace, self.grid, self.notices, self)
         self.start_page = StartPage()
         self.header = HeaderBar(workspace, self.active)
         self.rail = ThumbnailRail(workspace, self.active, self.thumbnails)
@@ -160,6 +160,10 @@ class MainWindow(QMainWindow):
     def show_deidentify(self) -> None:
         """Ask how to write a de-identified copy of the study and do it."""
         self.deidentification.show()
+
+    def ask_pixel_size(self) -> None:
+        """Ask for the pixel size of images that bring none."""
+        self.opening.ask_pixel_size()
 
     def show_palette(self) -> None:
         """Show the command palette at the top of the window."""

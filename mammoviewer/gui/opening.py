@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +10,13 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from mammoviewer.base.errors import SettingsError
-from mammoviewer.base.notices import Notice
+from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.base.progress import Progress
+from mammoviewer.dicom.image import Image
+from mammoviewer.dicom.spacing import STATED
 from mammoviewer.gui.bridge import bind_values
 from mammoviewer.gui.dialogs.open_raster_dialog import OpenRasterDialog, rasters
+from mammoviewer.gui.panels.notice_line import NoticeLine
 from mammoviewer.gui.thumbnails import Thumbnails
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.session.demo import demo_exam
@@ -22,12 +25,26 @@ from mammoviewer.session.settings import SettingsFile
 from mammoviewer.session.workspace import Workspace
 
 
+def unsized(images: Iterable[Image]) -> list[Image]:
+    """Return the images whose pixel size the reader may state: those that bring none."""
+    spacings = [(image, image.attributes.pixel_spacing) for image in images]
+    return [image for image, spacing in spacings if spacing is None or spacing.source == STATED]
+
+
 class Opening(QObject):
     """Asks, opens in the background, and remembers."""
 
-    def __init__(self, workspace: Workspace, settings: SettingsFile, thumbnails: Thumbnails, window: QWidget) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        settings: SettingsFile,
+        thumbnails: Thumbnails,
+        notices: NoticeLine,
+        window: QWidget,
+    ) -> None:
         super().__init__(window)
         self._workspace = workspace
+        self._notices = notices
         self._settings = settings
         self._thumbnails = thumbnails
         self._window = window
@@ -62,7 +79,30 @@ class Opening(QObject):
         job = self._workspace.open(list(paths), pixel_spacing_mm=pixel_spacing_mm)
         remembered = paths[0] if len(paths) == 1 else paths[0].parent
         bind_values(self, job.finished, lambda ended: self._remember(remembered, ended))
+        if not pictures:
+            bind_values(self, job.finished, self._offer_pixel_size)
         return job
+
+    def ask_pixel_size(self) -> None:
+        """Ask for the pixel size of the study's images that bring none, and give it to them."""
+        images = unsized(self._workspace.study.images if self._workspace.study is not None else ())
+        if not images:
+            text = "Every image of this study brings its pixel size"
+            self._workspace.notice.emit(Notice(Severity.INFO, text, "a size in the file is not changed"))
+            return
+        question = OpenRasterDialog(len(images), self._window)
+        if question.exec() and question.pixel_spacing_mm is not None:
+            identities = [image.attributes.identity for image in images]
+            self._workspace.state_pixel_size(identities, question.pixel_spacing_mm)
+
+    def _offer_pixel_size(self, job: Job) -> None:
+        if job.state is not JobState.DONE:
+            return
+        count = sum(image.attributes.pixel_spacing is None for image in unsized(job.result.images))
+        if count:
+            text = f"{count} picture{'' if count == 1 else 's'} without a pixel size"
+            notice = Notice(Severity.INFO, text, "models and measurements need it")
+            self._notices.add(notice, ("State it…", self.ask_pixel_size))
 
     def open_demo(self) -> Job:
         """Make the demo exam if it is not there yet, and open it."""

@@ -15,6 +15,17 @@ COLORMAPS: Final = ("inferno", "viridis", "cividis", "magma")
 _FAINTEST: Final = 0.2
 
 
+def contour_levels(threshold: float) -> tuple[float, float, float]:
+    """Return the scores at which contours are drawn: the threshold, and a third and two thirds from there to 1."""
+    return threshold, threshold + (1.0 - threshold) / 3, threshold + 2 * (1.0 - threshold) / 3
+
+
+def contour_colour(name: str, level: float) -> tuple[int, int, int]:
+    """Return the sRGB colour of a contour; the dark end of the map, which would not be seen, is left out."""
+    red, green, blue = colormap(name)[min(255, 96 + int(level * 159))].tolist()
+    return red, green, blue
+
+
 @functools.cache
 def colormap(name: str) -> ByteArray:
     """Return a table of 256 sRGB colours, uint8 (256, 3), read-only, from low to high.

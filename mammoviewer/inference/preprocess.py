@@ -69,7 +69,8 @@ def check_suitable(
     if not reasons or override:
         return
     only_size = reasons == ("its pixel size is not known",)
-    hint = "state the pixel size (--pixel-size)" if only_size else "it can be run all the same on request (--force)"
+    size_hint = "state the pixel size (--pixel-size; in the window: Ctrl+K, pixel size)"
+    hint = size_hint if only_size else "it can be run all the same on request (--force)"
     text = f"model {manifest.identity} does not fit this image: {'; '.join(reasons)}"
     raise ModelRefused(text, hint=hint, path=attributes.path)
 

@@ -129,9 +129,17 @@ def offered_formats(content: ExportContent) -> tuple[ExportFormat, ...]:
 
 
 def export(
-    content: ExportContent, keys: tuple[str, ...], folder: Path, stem: str, progress: Progress = no_progress
+    content: ExportContent,
+    keys: tuple[str, ...],
+    folder: Path,
+    stem: str,
+    progress: Progress = no_progress,
+    *,
+    replace_files: bool = True,
 ) -> tuple[Path, ...]:
     """Write the chosen formats and return the files, in the order of ``FORMATS``.
+
+    Unless ``replace_files``, a file that is there already stays, and the new one gets a number.
 
     Raises
     ------
@@ -143,6 +151,10 @@ def export(
     for number, form in enumerate(chosen):
         progress(number / len(chosen), form.title)
         path = folder / f"{stem}-{form.key}{form.suffix}"
+        number_of_name = 2
+        while not replace_files and path.exists():
+            path = folder / f"{stem}-{form.key}-{number_of_name}{form.suffix}"
+            number_of_name += 1
         try:
             form.write(content, path)
         except OSError as error:

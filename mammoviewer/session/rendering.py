@@ -9,24 +9,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
 
 from mammoviewer.annotations.finding import Finding
-from mammoviewer.base.arrays import ByteArray, FloatArray, WordArray
+from mammoviewer.base.arrays import ByteArray, DoubleArray, FloatArray, WordArray
 from mammoviewer.base.errors import ArgumentError, ExportError
 from mammoviewer.base.paths import write_bytes_atomically
 from mammoviewer.base.progress import Progress, no_progress
 from mammoviewer.dicom.image import Image
 from mammoviewer.imaging.colormaps import heatmap_layer
-from mammoviewer.imaging.draw import WHITE, draw_cross, draw_label, draw_polygon
+from mammoviewer.imaging.draw import WHITE, LineStyle
 from mammoviewer.imaging.filter_chain import FilterChain
 from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.imaging.resample import extract
 from mammoviewer.imaging.voi import Voi, apply_lut
+from mammoviewer.inference.detections import Detection
+from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.session.label_colours import label_colour
+from mammoviewer.session.picture_ink import Ink, draw_contours, draw_legend
 from mammoviewer.session.pictures import filtered_picture, plain_picture
 from mammoviewer.session.viewer_state import OverlayStyle
 
@@ -50,9 +52,20 @@ class Rendering:
     bits
         8 or 16 per channel.
     heat
-        Scores in stored geometry, shape of the frame, NaN where there is none; None for no overlay.
+        Scores in stored geometry: a map of any grid, or an array of the shape of the frame with NaN where there is
+        none; None for no overlay.
+    style
+        How the scores are drawn.
+    legend
+        What is scored by which model, lines above a bar of the colours; empty for no bar.
     findings
         Regions to outline.
+    marks
+        Places that a model points at, drawn as dashed boxes with their scores.
+    patch
+        Corner points (r0, c0, r1, c1) of the patch that is explained, in stored pixels.
+    region
+        The stored (rows, columns) that are shown, as ranges of edges; None for everything.
     """
 
     image: Image
@@ -63,9 +76,18 @@ class Rendering:
     orientation: Orientation = field(default_factory=Orientation)
     size: tuple[int, int] | None = None
     bits: int = 8
-    heat: FloatArray | None = None
+    heat: Heatmap | FloatArray | None = None
     style: OverlayStyle = field(default_factory=OverlayStyle)
+    legend: str = ""
     findings: Sequence[Finding] = ()
+    marks: Sequence[Detection] = ()
+    patch: tuple[float, float, float, float] | None = None
+    region: tuple[tuple[float, float], tuple[float, float]] | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing lies over the picture."""
+        return self.heat is None and self.patch is None and not self.findings and not self.marks
 
 
 def render(request: Rendering, progress: Progress = no_progress) -> ByteArray | WordArray:
@@ -93,9 +115,27 @@ def render(request: Rendering, progress: Progress = no_progress) -> ByteArray | 
     grey = apply_lut(picture.pixels, lookup, picture.first)
     progress(0.7, "draw")
     grey = _sized(np.ascontiguousarray(request.orientation.apply(grey)), request.size)
-    if request.heat is None and not request.findings:
-        return grey
-    return _with_overlays(grey, request)
+    seen = _seen((grey.shape[0], grey.shape[1]), request)
+    return grey[seen].copy() if request.plain else _with_overlays(grey, seen, request)
+
+
+def _seen(shape: tuple[int, int], request: Rendering) -> tuple[slice, slice]:
+    """Return the part of the displayed picture that is wanted; at least one pixel."""
+    if request.region is None:
+        return slice(None), slice(None)
+    (top, bottom), (left, right) = request.region
+    corners = _placed(np.array([(top - 0.5, left - 0.5), (bottom - 0.5, right - 0.5)]), shape, request) + 0.5
+    firsts = np.clip(np.floor(corners.min(axis=0) + 1e-6).astype(int), 0, np.array(shape) - 1)
+    lasts = np.clip(np.ceil(corners.max(axis=0) - 1e-6).astype(int), firsts + 1, shape)
+    return slice(int(firsts[0]), int(lasts[0])), slice(int(firsts[1]), int(lasts[1]))
+
+
+def _placed(points: DoubleArray, shape: tuple[int, int], request: Rendering) -> DoubleArray:
+    """Return stored points (N, 2) in pixels of the displayed picture of ``shape``."""
+    stored = request.image.attributes.shape
+    factors = np.array(shape, np.float64) / np.array(request.orientation.display_shape(stored), np.float64)
+    # Pixel centres are integers: scale about the corner of the first pixel, not about its centre.
+    return (request.orientation.to_display(points, stored) + 0.5) * factors - 0.5
 
 
 def _sized(shown: ByteArray | WordArray, size: tuple[int, int] | None) -> ByteArray | WordArray:
@@ -108,46 +148,65 @@ def _sized(shown: ByteArray | WordArray, size: tuple[int, int] | None) -> ByteAr
     return resized
 
 
-def _with_overlays(grey: ByteArray | WordArray, request: Rendering) -> ByteArray | WordArray:
+def _with_overlays(grey: ByteArray | WordArray, seen: tuple[slice, slice], request: Rendering) -> ByteArray | WordArray:
     shape = (grey.shape[0], grey.shape[1])
     full = np.float32(np.iinfo(grey.dtype).max / 255)
-    colours = np.repeat(grey[:, :, None], 3, axis=2).astype(np.float32)
+    colours = np.repeat(grey[seen][:, :, None], 3, axis=2).astype(np.float32)
+    ink = Ink.of_shape(shape)
+    style = request.style
     if request.heat is not None:
-        turned = np.ascontiguousarray(request.orientation.apply(request.heat))
-        heat = turned if turned.shape == shape else cv2.resize(turned, shape[::-1], interpolation=cv2.INTER_NEAREST)
-        style = request.style
-        layer = heatmap_layer(
-            heat, colormap_name=style.colormap, opacity=style.opacity, threshold=style.threshold
-        ).astype(np.float32)
-        alpha = layer[..., 3:] / np.float32(255)
-        colours += alpha * (layer[..., :3] * full - colours)
-    marks, cover = _marks(shape, request)
-    colours += (marks.astype(np.float32) * full) - colours * (cover[..., :1].astype(np.float32) / np.float32(255))
+        heat = _displayed(request.heat, shape, request)
+        if style.contours:
+            draw_contours(ink, heat, style)
+        else:
+            layer = heatmap_layer(
+                heat[seen], colormap_name=style.colormap, opacity=style.opacity, threshold=style.threshold
+            ).astype(np.float32)
+            alpha = layer[..., 3:] / np.float32(255)
+            colours += alpha * (layer[..., :3] * full - colours)
+    _draw_marks(ink, shape, request)
+    ink = ink.cut(seen)
+    if request.heat is not None and request.legend:
+        draw_legend(ink, request.legend, style, on_left=_darker_at_left(grey[seen]))
+    colours += (ink.marks.astype(np.float32) * full) - colours * (
+        ink.cover[..., :1].astype(np.float32) / np.float32(255)
+    )
     limited = np.rint(np.clip(colours, 0, np.iinfo(grey.dtype).max))
     return limited.astype(np.uint8) if grey.dtype == np.uint8 else limited.astype(np.uint16)
 
 
-def _marks(shape: tuple[int, int], request: Rendering) -> tuple[ByteArray, ByteArray]:
-    """Return the outlines of the findings on black, and how much of each pixel they cover (0 to 255), both RGB."""
-    marks, cover = np.zeros((*shape, 3), np.uint8), np.zeros((*shape, 3), np.uint8)
-    stored_shape = request.image.attributes.shape
-    factors = np.array(shape, np.float64) / np.array(request.orientation.display_shape(stored_shape), np.float64)
-    thickness = max(1, round(shape[0] / 900))
+def _displayed(heat: Heatmap | FloatArray, shape: tuple[int, int], request: Rendering) -> FloatArray:
+    """Return the scores as displayed, one per pixel of ``shape``."""
+    if isinstance(heat, Heatmap):
+        heat = heat.resampled(request.image.attributes.shape)
+    turned = np.ascontiguousarray(request.orientation.apply(heat))
+    resized = turned if turned.shape == shape else cv2.resize(turned, shape[::-1], interpolation=cv2.INTER_NEAREST)
+    return np.asarray(resized, np.float32)
+
+
+def _darker_at_left(grey: ByteArray | WordArray) -> bool:
+    """Return on which side there is more air for words."""
+    third = max(1, grey.shape[1] // 3)
+    return float(grey[::8, :third].mean()) < float(grey[::8, -third:].mean())
+
+
+def _draw_marks(ink: Ink, shape: tuple[int, int], request: Rendering) -> None:
+    """Draw the outlines of findings, of a model's marks and of the patch that is explained."""
+    size_px = max(12, round(shape[0] / 90))
     for finding in request.findings:
-        colour = label_colour(finding.label)
-        outline = request.orientation.to_display(finding.roi.outline(), stored_shape)
-        # Pixel centres are integers: scale about the corner of the first pixel, not about its centre.
-        placed = (outline + 0.5) * factors - 0.5
-        style: Literal["solid", "dashed"] = "dashed" if finding.origin == "algorithm" else "solid"
-        size_px = max(12, round(shape[0] / 90))
-        place = (float(placed[:, 0].min()) - 1.3 * size_px, float(placed[:, 1].min()))
-        for canvas, ink in ((marks, colour), (cover, WHITE)):
-            if len(placed) == 1:
-                draw_cross(canvas, (placed[0, 0], placed[0, 1]), ink, radius=6.0 * thickness, thickness=thickness)
-            else:
-                draw_polygon(canvas, placed, ink, thickness=thickness, style=style)
-            draw_label(canvas, finding.label, place, ink, size_px=size_px)
-    return marks, cover
+        style: LineStyle = "dashed" if finding.origin == "algorithm" else "solid"
+        placed = _placed(finding.roi.outline(), shape, request)
+        ink.draw_region(placed, label_colour(finding.label), style=style, label=finding.label, size_px=size_px)
+    for mark in request.marks:
+        placed = _placed(_corners(mark.box), shape, request)
+        ink.draw_region(placed, WHITE, style="dashed", label=f"{mark.score:.2f}", size_px=size_px)
+    if request.patch is not None:
+        ink.draw_region(_placed(_corners(request.patch), shape, request), WHITE, style="dashed", size_px=size_px)
+
+
+def _corners(box: tuple[float, float, float, float]) -> DoubleArray:
+    top, left, bottom, right = box
+    return np.array([(top, left), (top, right), (bottom, right), (bottom, left)])
 
 
 _SUFFIXES = (".png", ".tif", ".tiff", ".pgm", ".ppm", ".jpg", ".jpeg")

@@ -6,8 +6,8 @@ One workspace serves a window, a notebook or the command line. It starts backgro
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from psygnal import Signal
@@ -15,15 +15,17 @@ from psygnal import Signal
 from mammoviewer.annotations.annotation_set import AnnotationSet
 from mammoviewer.annotations.edits import Edit
 from mammoviewer.annotations.store import open_store
+from mammoviewer.base.errors import ArgumentError
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.base.paths import bundled_models_dir, library_path, user_models_dir
 from mammoviewer.base.progress import Progress, subprogress
-from mammoviewer.dicom.attributes import ImageKind
+from mammoviewer.dicom.attributes import ImageKind, PixelSpacing
 from mammoviewer.dicom.companions.records import Companion
 from mammoviewer.dicom.duplicates import arrivals
 from mammoviewer.dicom.frames import FrameCache
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.reader import OpenResult, open_paths
+from mammoviewer.dicom.spacing import STATED
 from mammoviewer.dicom.study import Study, group_studies
 from mammoviewer.imaging.voi import Window, auto_window
 from mammoviewer.inference.registry import ModelRegistry
@@ -34,6 +36,7 @@ from mammoviewer.session.edit_stack import EditStack
 from mammoviewer.session.hanging import Stage, hang, load_protocol
 from mammoviewer.session.heatmap_runs import HeatmapRuns
 from mammoviewer.session.outcome import notice_of
+from mammoviewer.session.patient_recorder import WRITE_PATIENCE_S, PatientRecorder
 from mammoviewer.session.pictures import PictureSource
 from mammoviewer.session.settings import Settings
 from mammoviewer.session.side_check import can_be_checked, doubt, side_doubt
@@ -52,8 +55,8 @@ class Opened:
 class Workspace:
     """All state of a session.
 
-    Signals: ``studies_changed()``, ``stage_changed()``, ``notice(Notice)``. Those that follow from background work
-    are emitted on a worker's thread.
+    Signals: ``studies_changed()``, ``stage_changed()``, ``facts_changed()`` when more is known of an open image,
+    ``notice(Notice)``. Those that follow from background work are emitted on a worker's thread.
 
     Parameters
     ----------
@@ -65,6 +68,7 @@ class Workspace:
 
     studies_changed = Signal()
     stage_changed = Signal()
+    facts_changed = Signal()
     notice = Signal(Notice)
 
     def __init__(self, settings: Settings, *, library: Path | None = None) -> None:
@@ -89,8 +93,9 @@ class Workspace:
         )
         self.annotations = AnnotationSet()
         self.edits = EditStack(self.annotations)
-        self.store, self.library_notice = open_store(library or library_path())
-        self.store.attach(self.annotations)
+        self.store, self.library_notice = open_store(library or library_path(), write_patience_s=WRITE_PATIENCE_S)
+        self.recorder = PatientRecorder(self.store)
+        self.annotations.record_with(self.recorder.record)
         self.training = TrainingRuns(self.registry)
         self.studies: tuple[Study, ...] = ()
         self.study: Study | None = None
@@ -100,6 +105,7 @@ class Workspace:
         self._states: dict[str, ViewerState] = {}
         self._adding = threading.RLock()
         self.heatmaps.notice.connect(self.notice.emit)
+        self.recorder.notice.connect(self.notice.emit)
         self.shelf.notice.connect(self.notice.emit)
         self.pictures.failed.connect(lambda identity, frame, notice: self.notice.emit(notice))
 
@@ -155,6 +161,8 @@ class Workspace:
         if result.images and entry not in self.opened:
             self.opened = (*self.opened, entry)
         self.add(result)
+        if spacing is not None:
+            self.state_pixel_size([image.attributes.identity for image in result.images], spacing)
         return result
 
     def add(self, result: OpenResult) -> None:
@@ -174,14 +182,19 @@ class Workspace:
                 return
             self.pictures.forget_failures([image.attributes.identity for image in self.images])
             self.annotations.load(self.store.load([image.attributes.identity for image in fresh]))
-            self.studies = group_studies((*self.images, *fresh))
-            shown = fresh[0].attributes.identity if fresh else wanted[0]
-            self.choose_study(
-                next(s for s in self.studies if any(image.attributes.identity == shown for image in s.images))
-            )
+            before = self.images
+            self.studies = group_studies((*before, *fresh))
+            self._hang_new(fresh[0].attributes.identity if fresh else wanted[0], set(before))
             for image in fresh:
                 if can_be_checked(image):
                     self._check_side(image)
+
+    def _hang_new(self, identity: str, before: set[Image]) -> None:
+        """Hang the study of an image that came: from its first stage, or where the image is if the study was open."""
+        study = next(s for s in self.studies if any(image.attributes.identity == identity for image in s.images))
+        self.choose_study(study)
+        if not before.isdisjoint(study.images):
+            self.show_stage(next(n for n, stage in enumerate(self.stages) if identity in stage.cells))
 
     def _renew(self, pairs: Sequence[tuple[Image, Image]]) -> None:
         """Put images in the place of those whose file has changed since it was opened, in the view they were in."""
@@ -195,6 +208,28 @@ class Workspace:
             before.close()
         newer = dict(pairs)
         self.studies = group_studies([newer.get(image, image) for image in self.images])
+
+    def state_pixel_size(self, identities: Iterable[str], millimetres: float) -> None:
+        """Give open images that bring no pixel size, or one stated before, the one that the reader states.
+
+        Raises
+        ------
+        ArgumentError
+            It is not a number above 0.
+        """
+        if not 0 < millimetres < float("inf"):
+            raise ArgumentError("the pixel size must be a number of millimetres above 0")
+        spacing = PixelSpacing(millimetres, millimetres, STATED)
+        images = [self._states[identity].image for identity in identities if self.is_open(identity)]
+        for image in images:
+            known = image.attributes.pixel_spacing
+            if known is None or known.source == STATED:
+                image.attributes = replace(image.attributes, pixel_spacing=spacing)
+                self.heatmaps.forget(image.attributes.identity)
+        places = {image.attributes.path.absolute() for image in images}
+        stated = {entry: replace(entry, pixel_spacing_mm=millimetres) for entry in self.opened}
+        self.opened = tuple(stated[entry] if _opened_by(entry, places) else entry for entry in self.opened)
+        self.facts_changed.emit()
 
     def _check_side(self, image: Image) -> None:
         """Look at the pixels in the background, after all that somebody waits for."""
@@ -233,7 +268,7 @@ class Workspace:
         self.show_stage(alone)
 
     def edit(self, edit: Edit) -> None:
-        """Change the annotations in a way that can be undone; what is made is stored before this returns."""
+        """Change the annotations in a way that can be undone; stored before this returns, or as soon as it can be."""
         self.edits.push(edit)
 
     def close(self) -> None:
@@ -242,6 +277,7 @@ class Workspace:
         self.computing.shutdown()
         self.explaining.shutdown()
         self.decoding.shutdown()
+        self.recorder.close()
         self.store.close()
         for image in self.images:
             image.close()
@@ -260,6 +296,10 @@ class Workspace:
         notice = notice_of(job)
         if notice is not None:
             self.notice.emit(notice)
+
+
+def _opened_by(entry: Opened, places: Iterable[Path]) -> bool:
+    return any(path == place or path in place.parents for path in entry.paths for place in places)
 
 
 def first_view(image: Image) -> ViewerState:

@@ -29,6 +29,9 @@ class WindowActs(Protocol):
     def show_deidentify(self) -> None:
         """Ask how to write a de-identified copy of the study and do it."""
 
+    def ask_pixel_size(self) -> None:
+        """Ask for the pixel size of images that bring none."""
+
     def show_palette(self) -> None:
         """Show the command palette."""
 

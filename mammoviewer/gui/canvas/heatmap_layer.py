@@ -14,13 +14,12 @@ from mammoviewer.base.arrays import ByteArray, DoubleArray, FloatArray
 from mammoviewer.gui.canvas.text_layer import paint_haloed
 from mammoviewer.gui.canvas.view_transform import Region, ViewTransform
 from mammoviewer.gui.theme import color
-from mammoviewer.imaging.colormaps import colormap, heatmap_layer
+from mammoviewer.imaging.colormaps import colormap, contour_colour, contour_levels, heatmap_layer
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.session.viewer_state import OverlayStyle
 
 _COARSE: Final = 2
 """Device pixels per pixel of the coloured image; scores are far coarser than that."""
-_CONTOUR_SHARES: Final = (0.0, 1 / 3, 2 / 3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,10 +50,8 @@ class HeatmapLayer:
         painter.save()
         if style.contours:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            table = colormap(style.colormap)
             for contour in self._contours:
-                red, green, blue = table[min(255, 96 + int(contour.level * 159))].tolist()
-                painter.setPen(QPen(QColor(red, green, blue), 1.4))
+                painter.setPen(QPen(QColor(*contour_colour(style.colormap, contour.level)), 1.4))
                 painter.drawPolygon(contour.line)
         else:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
@@ -140,8 +137,7 @@ def coloured(scores: FloatArray, style: OverlayStyle) -> ByteArray:
 def contours(scores: FloatArray, region: Region, dpr: float, threshold: float) -> tuple[Contour, ...]:
     """Return closed lines at the threshold and at a third and two thirds from there to 1."""
     found = []
-    for share in _CONTOUR_SHARES:
-        level = threshold + (1.0 - threshold) * share
+    for level in contour_levels(threshold):
         with np.errstate(invalid="ignore"):
             above = (scores >= level).astype(np.uint8)
         lines, _ = cv2.findContours(above, cv2.RETR_LIST, cv2.CHAIN_APPROX_TC89_KCOS)

@@ -102,6 +102,7 @@ class DetailsPanel(QWidget):
         active.switched.connect(self.refresh)
         active.changed.connect(lambda name: self._refresh_facts() if name in _SHOWN_WITH else None)
         bind(self, workspace.shelf.changed, self._refresh_companions)
+        bind(self, workspace.facts_changed, self._refresh_facts)
         bind_values(self, workspace.pictures.ready, self._decoded)
         self.refresh()
 

@@ -108,3 +108,11 @@ def test_only_a_private_volume_is_offered_as_tomosynthesis(content, tmp_path):
     assert TOMOSYNTHESIS in [form.key for form in offered_formats(of_sco)]
     (written,) = export(of_sco, (TOMOSYNTHESIS,), tmp_path, "LCC")
     assert pydicom.dcmread(written).SOPClassUID == "1.2.840.10008.5.1.4.1.1.13.1.3"
+
+
+def test_a_file_that_is_there_stays_when_asked(content, tmp_path):
+    first = export(content, ("json", "png8"), tmp_path, "RCC", replace_files=False)
+    second = export(content, ("json", "png8"), tmp_path, "RCC", replace_files=False)
+    assert [path.name for path in second] == ["RCC-png8-2.png", "RCC-json-2.json"]
+    assert all(path.is_file() for path in (*first, *second))
+    assert export(content, ("png8",), tmp_path, "RCC") == (tmp_path / "RCC-png8.png",)

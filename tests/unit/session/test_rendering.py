@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.base.errors import ArgumentError, ExportError
 from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.imaging.voi import Padding, Window
+from mammoviewer.inference.detections import Detection
 from mammoviewer.session.rendering import Rendering, render, write_picture
 from mammoviewer.session.viewer_state import OverlayStyle
 
@@ -107,3 +110,46 @@ def test_colour_is_written_in_the_right_order(tmp_path):
 def test_forms_that_cannot_hold_the_pixels_are_refused(name, tmp_path):
     with pytest.raises(ExportError):
         write_picture(tmp_path / name, breast_like())
+
+
+@pytest.mark.parametrize("orientation", [Orientation(), Orientation(transpose=True, flip_rows=True)])
+def test_a_region_is_cut_out_as_displayed(orientation):
+    image = make_image(pixels=np.arange(90 * 60, dtype=np.uint16).reshape(90, 60))
+    whole = render(Rendering(image=image, frame=0, voi=VOI, orientation=orientation, bits=16))
+    region = ((10.0, 30.0), (20.2, 50.0))
+    part = render(Rendering(image=image, frame=0, voi=VOI, orientation=orientation, bits=16, region=region))
+    undone = orientation.inverse().apply(whole)[10:30, 20:50]
+    np.testing.assert_array_equal(part, orientation.apply(undone))
+
+
+def test_marks_and_the_explained_patch_are_boxes():
+    image = make_image(pixels=np.zeros((300, 240), np.uint16))
+    mark = Detection(100.0, 80.0, 0, 0.93, (90.0, 70.0, 110.0, 90.0))
+    picture = render(Rendering(image=image, frame=0, voi=VOI, marks=(mark,), patch=(200.0, 100.0, 220.0, 140.0)))
+    assert picture.shape == (300, 240, 3)
+    for row, columns in ((110, slice(70, 91)), (220, slice(100, 141))):
+        assert picture[row, columns].any(axis=1).mean() > 0.4, "the lower edge, dashed"
+    assert not picture[150:190].any()
+
+
+def test_contours_leave_the_pixels_between_them_untouched():
+    image = make_image()
+    heat = np.full(image.attributes.shape, np.nan, np.float32)
+    heat[20:60, 20:60] = 0.9
+    style = OverlayStyle(threshold=0.3, contours=True)
+    grey = render(Rendering(image=image, frame=0, voi=VOI))
+    picture = render(Rendering(image=image, frame=0, voi=VOI, heat=heat, style=style))
+    np.testing.assert_array_equal(picture[30:50, 30:50], np.repeat(grey[30:50, 30:50, None], 3, axis=2))
+    assert (picture[20, 25:55] != grey[20, 25:55, None]).any()
+
+
+def test_the_legend_stands_in_the_air_and_tells_the_threshold():
+    image = make_image(pixels=breast_like(600, 400))
+    heat = np.full(image.attributes.shape, np.nan, np.float32)
+    heat[0, 0] = 0.9
+    request = Rendering(image=image, frame=0, voi=VOI, heat=heat, style=OverlayStyle(threshold=0.5))
+    without, with_legend = render(request), render(replace(request, legend="model.1\nclass"))
+    rows, columns, _ = np.nonzero(without != with_legend)
+    assert columns.max() < 200, "the chest wall is at the right"
+    bar = with_legend[rows.min() : rows.max() + 1, columns.min() : columns.min() + 6].max(axis=(1, 2))
+    assert bar.max() > 200

@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from helpers import dicom_makers
@@ -11,6 +12,7 @@ from helpers.images import breast_like, make_image
 from mammoviewer.annotations.edits import AddFinding
 from mammoviewer.annotations.finding import new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
+from mammoviewer.base.errors import ArgumentError
 from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.dicom.reader import OpenResult, Rejected
 from mammoviewer.imaging.voi import Window
@@ -206,3 +208,36 @@ def test_openings_that_end_together_lose_nothing(make_workspace, tmp_path, monke
     jobs = [workspace.open([tmp_path / folder]) for folder in ("0", "1", "0")]
     assert all(job.wait(20) and job.error is None for job in jobs)
     assert len({image.attributes.identity for image in workspace.images}) == len(workspace.images) == 6
+
+
+def test_a_volume_added_to_an_open_study_is_hung(make_workspace):
+    workspace = make_workspace()
+    images = exam().images
+    workspace.add(OpenResult(images[:4], ()))
+    assert workspace.stage.title == "Four views"
+    workspace.add(OpenResult(images[4:], ()))
+    assert "1.9" in workspace.stage.cells
+
+
+def test_a_stated_pixel_size_is_for_images_that_bring_none(make_workspace, tmp_path):
+    cv2.imwrite(str(tmp_path / "film.png"), dicom_makers.texture(40, 30, bits=8).astype(np.uint8))
+    pixels = dicom_makers.texture(seed=3)
+    dicom_makers.save(tmp_path / "a.dcm", dicom_makers.mammogram(pixels), pixels)
+    workspace = make_workspace()
+    told = []
+    workspace.facts_changed.connect(lambda: told.append(True))
+    workspace.open([tmp_path]).wait(20)
+    film = next(image for image in workspace.images if image.attributes.kind is ImageKind.RASTER)
+    other = next(image for image in workspace.images if image is not film)
+    before = other.attributes.pixel_spacing
+    identities = [image.attributes.identity for image in workspace.images]
+    for size in (0.05, 0.07):
+        workspace.state_pixel_size(identities, size)
+        assert film.attributes.pixel_spacing.row_mm == size
+    assert other.attributes.pixel_spacing is before
+    assert len(told) == 2
+    assert [entry.pixel_spacing_mm for entry in workspace.opened] == [0.07]
+    workspace.open([tmp_path / "film.png"], pixel_spacing_mm=0.09).wait(20)
+    assert film.attributes.pixel_spacing.row_mm == 0.09
+    with pytest.raises(ArgumentError):
+        workspace.state_pixel_size(identities, 0.0)
