@@ -19,7 +19,7 @@ import numpy as np
 
 from mammoviewer.base.arrays import StoredArray
 from mammoviewer.base.errors import DecodeError
-from mammoviewer.dicom.codestream import Codec
+from mammoviewer.dicom.codestream import Codec, sniff
 from mammoviewer.dicom.decoders import FrameForm, decode
 from mammoviewer.dicom.fragments import FrameSegments
 from mammoviewer.dicom.modality_lut import ModalityLut
@@ -184,7 +184,7 @@ class DicomFrames:
             )
         except DecodeError as error:
             raise DecodeError(f"frame {index + 1}: {error.reason}", path=self.path) from error
-        return grey(_with_sign(pixels, form), form), decoder
+        return grey(_with_sign(_significant(pixels, form, data), form), form), decoder
 
     def _bytes(self, segments: FrameSegments) -> bytes:
         """Return the bytes of a frame, read a second time when the first one fails: shares and drives come back."""
@@ -210,6 +210,18 @@ class DicomFrames:
         if len(data) != sum(length for _, length in segments):
             raise _Shorter("shorter than it was")
         return data
+
+
+def _significant(pixels: StoredArray, form: PixelForm, data: bytes) -> StoredArray:
+    """Return decoded words without the bits around the sample, which run length and wide codestreams carry along."""
+    seen = sniff(data)
+    precision = seen.precision if seen is not None else form.bits_allocated
+    if pixels.ndim != 2 or pixels.dtype.kind != "u" or precision <= form.bits_stored:
+        return pixels
+    shift = max(0, min(form.high_bit + 1, pixels.dtype.itemsize * 8) - form.bits_stored)
+    if shift:
+        pixels = pixels >> np.array(shift, pixels.dtype)
+    return pixels if form.signed else pixels & np.array((1 << form.bits_stored) - 1, pixels.dtype)
 
 
 def _native(data: bytes, form: PixelForm) -> StoredArray:

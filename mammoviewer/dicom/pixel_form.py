@@ -50,6 +50,10 @@ def read_pixel_form(
     samples = elements.integer(dataset, "SamplesPerPixel") or 1
     allocated = _allocated(dataset, notices)
     stored, high_bit = _stored_bits(dataset, allocated, notices)
+    if samples == 1 and seen is not None and stored < seen.precision < allocated:
+        text = f"BitsStored is {stored}, the compressed pixels have {seen.precision} bits and are believed"
+        notices.append(Notice(Severity.CAUTION, text))
+        stored, high_bit = seen.precision, seen.precision - 1
     photometric = _photometric(dataset, samples, notices)
     form = PixelForm(
         rows=rows,
