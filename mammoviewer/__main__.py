@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import sys
 
+from mammoviewer.base.errors import MammoViewerError
+from mammoviewer.cli.display import display_problem
 from mammoviewer.cli.main import run
 from mammoviewer.session.window_request import WindowRequest
 
 
 def _show(request: WindowRequest) -> int:
+    problem = display_problem()
+    if problem:
+        raise MammoViewerError(problem, hint="the commands work without one: mammoviewer info, render, predict, ...")
     from mammoviewer.gui.app import show_window
 
     return show_window(request)

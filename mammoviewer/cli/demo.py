@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from mammoviewer.base.errors import MammoViewerError
 from mammoviewer.base.paths import bundled_models_dir, user_models_dir
+from mammoviewer.cli.display import display_problem
 from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.session.demo import demo_exam
 from mammoviewer.session.demo_run import DemoOptions, run_demo
@@ -31,37 +35,48 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Open the demo exam, or do the job headless; return the exit code."""
-    if not 0.1 <= arguments.scale <= 1.0:
-        raise MammoViewerError("--scale is from 0.1 to 1")
     exam = demo_exam(_show_progress, scale=arguments.scale)
     _end_line()
-    if not arguments.headless and has_display():
+    unseen = os.environ.get("QT_QPA_PLATFORM") in {"offscreen", "minimal"}
+    if not arguments.headless and not unseen and not display_problem():
         return int(arguments.show(WindowRequest((exam,))))
     start = time.monotonic()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    registry = ModelRegistry([bundled_models_dir(), user_models_dir()])
-    options = DemoOptions(arguments.out, arguments.model, train=not arguments.no_train)
-    run_demo(exam, options, registry, _say, _show_progress)
-    if not arguments.no_screenshots:
-        _screenshots(arguments, exam)
+    with _home_of_its_own():
+        registry = ModelRegistry([bundled_models_dir(), user_models_dir()])
+        options = DemoOptions(arguments.out, arguments.model, train=not arguments.no_train)
+        run_demo(exam, options, registry, _say, _show_progress)
+        if not arguments.no_screenshots:
+            _screenshots(arguments, exam)
     _say(f"done in {time.monotonic() - start:.0f} s: {arguments.out.resolve()}")
     return 0
 
 
-def has_display() -> bool:
-    """Return whether a window can be opened here."""
-    if sys.platform in {"win32", "darwin"}:
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+@contextlib.contextmanager
+def _home_of_its_own() -> Iterator[None]:
+    """Keep the findings and models of the demo out of the user's own."""
+    before = os.environ.get("MAMMOVIEWER_HOME")
+    with tempfile.TemporaryDirectory(prefix="mammoviewer-demo-", ignore_cleanup_errors=True) as folder:
+        os.environ["MAMMOVIEWER_HOME"] = folder
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["MAMMOVIEWER_HOME"]
+            else:
+                os.environ["MAMMOVIEWER_HOME"] = before
 
 
 def _screenshots(arguments: argparse.Namespace, exam: Path) -> None:
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    folder = arguments.out / "window"
     try:
-        arguments.show(WindowRequest((exam,), tour=arguments.out / "window"))
+        code = arguments.show(WindowRequest((exam,), model=arguments.model, tour=folder))
     except ImportError as error:
         _say(f"no pictures of the window: Qt cannot be loaded here ({error})")
         return
+    if code:
+        raise MammoViewerError("the walk through the window did not come to its end", path=folder)
     _say("took pictures of the window, step by step")
 
 

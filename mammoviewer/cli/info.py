@@ -12,10 +12,11 @@ from typing import Any
 
 from mammoviewer.base.errors import DecodeError
 from mammoviewer.base.notices import Notice, Severity
+from mammoviewer.cli.opening import failure, rejected_text
 from mammoviewer.dicom.attributes import ImageAttributes
 from mammoviewer.dicom.companions.records import Companion
 from mammoviewer.dicom.image import Image
-from mammoviewer.dicom.reader import OpenResult, Rejected, open_paths
+from mammoviewer.dicom.reader import OpenResult, open_paths
 from mammoviewer.imaging.voi import Voi, Window
 from mammoviewer.session.companion_words import companion_lines
 from mammoviewer.session.companions import belongs
@@ -49,12 +50,12 @@ def run(args: argparse.Namespace) -> int:
     elif result.images or result.companions:
         texts = [_text(image) for image in result.images]
         print("\n\n".join((*texts, *(_companion_text(item, result.images) for item in result.companions))))
-        for line in (_rejected_text(item) for item in result.rejected):
+        for line in (rejected_text(item) for item in result.rejected):
             print(f"\nnot opened: {line}")
         print(f"\n{_totals(result)}")
     if result.images or result.companions:
         return _verdict(damaged)
-    print(f"mammoviewer: {_failure(result)}", file=sys.stderr)
+    print(f"mammoviewer: {failure(result)}", file=sys.stderr)
     return 1
 
 
@@ -119,6 +120,7 @@ def _image(image: Image) -> dict[str, Any]:
         "rows": attributes.rows,
         "columns": attributes.columns,
         "frames": attributes.frames,
+        "frame_order": list(attributes.frame_order),
         "elements": {keyword: getattr(attributes, keyword) for keyword in _ELEMENTS},
         "signed": attributes.signed,
         "samples": attributes.samples,
@@ -251,15 +253,3 @@ def _voi_text(voi: Voi) -> str:
     if isinstance(voi, Window):
         return f"{voi.explanation}: center {voi.center:g}, width {voi.width:g}, {voi.function}"
     return f"{voi.explanation}: LUT of {voi.data.size} entries from {voi.first_mapped}, {voi.bits} bits"
-
-
-def _rejected_text(item: Rejected) -> str:
-    return f"{item.path}: {item.reason}" + (f" ({item.hint})" if item.hint else "")
-
-
-def _failure(result: OpenResult) -> str:
-    """Return one line for all that did not open."""
-    if not result.rejected:
-        return "there are no images"
-    more = f" (and {len(result.rejected) - 1} more)" if len(result.rejected) > 1 else ""
-    return _rejected_text(result.rejected[0]) + more

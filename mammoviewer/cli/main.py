@@ -11,13 +11,14 @@ import importlib
 import os
 import re
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import mammoviewer
-from mammoviewer.base.errors import Cancelled, MammoViewerError
+from mammoviewer.base.errors import ArgumentError, Cancelled, MammoViewerError
 from mammoviewer.base.paths import user_dir
 from mammoviewer.session.window_request import WindowRequest
 
@@ -47,33 +48,46 @@ def run(argv: Sequence[str], *, show: Show) -> int:
         if argv and argv[0] in COMMANDS:
             return _run_command(argv, show)
         return _run_window(argv, show)
-    except Cancelled:
-        print("mammoviewer: cancelled", file=sys.stderr)
-        return 1
-    except MammoViewerError as error:
-        print(f"mammoviewer: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("mammoviewer: interrupted", file=sys.stderr)
-        return 1
     except BrokenPipeError:
         # The reader of our output went away (as in `mammoviewer info x | head`): nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except OSError as error:
-        print(f"mammoviewer: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
-        return 1
-    except Exception as error:  # noqa: BLE001 - a defect: nothing of it may reach the user but one line
-        print(f"mammoviewer: a defect stopped this ({type(error).__name__}); see {_log_defect()}", file=sys.stderr)
-        return 1
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - nothing may reach the user but one line
+        text, code = _ending(error)
+        print(f"mammoviewer: {text}", file=sys.stderr)
+        return code
+
+
+def _ending(error: BaseException) -> tuple[str, int]:
+    """Return what to say of an exception, and the exit code."""
+    text, code = f"a defect stopped this ({type(error).__name__})", 1
+    if isinstance(error, Cancelled):
+        text = "cancelled"
+    elif isinstance(error, MammoViewerError):
+        # What is wrong with an option alone, whatever the file, is usage.
+        text, code = str(error), 2 if isinstance(error, ArgumentError) and error.path is None else 1
+    elif isinstance(error, KeyboardInterrupt):
+        text = "interrupted"
+    elif isinstance(error, OSError):
+        text = f"{error.filename or 'file'}: {error.strerror or error}"
+    elif isinstance(error, MemoryError):
+        text = "there is not enough memory for this (close other programs)"
+    else:
+        text = f"{text}; see {_log_defect()}"
+    return text, code
 
 
 def _log_defect() -> Path:
     """Append the traceback of the present exception to the log and return the log's path."""
     path = user_dir() / "logs" / "mammoviewer.log"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as log:
-        log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {traceback.format_exc()}\n")
+    text = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {traceback.format_exc()}\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as log:
+            log.write(text)
+    except OSError:
+        path = Path(tempfile.gettempdir()) / "mammoviewer.log"
+        path.write_text(text, encoding="utf-8")
     return path
 
 

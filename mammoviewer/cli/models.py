@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 
 from mammoviewer.base.errors import ArgumentError, ModelError
 from mammoviewer.inference.check import card_text, check_model
@@ -58,7 +59,7 @@ def _check(registry: ModelRegistry, name: str | None, *, as_json: bool) -> int:
     if not models and not registry.refused:
         raise ModelError("there are no models to check")
     sound = True
-    document = []
+    document: list[dict[str, object]] = []
     for model in models:
         for result in check_model(model):
             sound = sound and result.passed
@@ -72,7 +73,11 @@ def _check(registry: ModelRegistry, name: str | None, *, as_json: bool) -> int:
             print(f"{folder.name}  FAILED  manifest: {reason}")
     if as_json:
         print(json.dumps({"sound": sound, "checks": document}, indent=2))
-    return 0 if sound else 1
+    if sound:
+        return 0
+    failed = sorted({str(entry["model"]) for entry in document if not entry["passed"]})
+    print(f"mammoviewer: not sound: {', '.join(failed)}", file=sys.stderr)
+    return 1
 
 
 def _card(registry: ModelRegistry, name: str | None, *, as_json: bool) -> int:

@@ -11,7 +11,7 @@ from mammoviewer.annotations.store import AnnotationStore
 from mammoviewer.base.errors import InputError
 from mammoviewer.base.paths import bundled_models_dir, library_path, user_models_dir
 from mammoviewer.dicom.image import Image
-from mammoviewer.dicom.reader import open_paths
+from mammoviewer.dicom.reader import OpenResult, Rejected, open_paths
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.registry import ModelRegistry
 
@@ -56,3 +56,16 @@ def findings_of(identities: Sequence[str], file: Path | None) -> tuple[Finding, 
         return ()
     with AnnotationStore(library_path()) as store:
         return tuple(store.load(list(identities)))
+
+
+def rejected_text(item: Rejected) -> str:
+    """Return in one line which file did not open, why, and what can be done."""
+    return f"{item.path}: {item.reason}" + (f" ({item.hint})" if item.hint else "")
+
+
+def failure(result: OpenResult) -> str:
+    """Return one line for all that did not open, where nothing did."""
+    if not result.rejected:
+        return "there are no images"
+    more = f" (and {len(result.rejected) - 1} more)" if len(result.rejected) > 1 else ""
+    return rejected_text(result.rejected[0]) + more

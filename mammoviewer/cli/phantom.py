@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 NAME = "phantom"
+_SEEDS = 1_000_000_000
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -18,7 +19,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "and truth.json. The same options give the same bytes.",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the files")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="number of the exam (default 1)")
+    parser.add_argument("--seed", type=_seed, default=1, metavar="N", help="number of the exam (default 1)")
     parser.add_argument("--density", choices=("A", "B", "C", "D"), default="B", help="BI-RADS density (default B)")
     parser.add_argument(
         "--transfer-syntax",
@@ -28,6 +29,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--frames", type=int, default=48, metavar="N", help="tomosynthesis frames, 40 to 80")
     parser.add_argument("--scale", type=float, default=1.0, metavar="S", help="1, 0.5, 0.25 or 0.125 of full size")
+
+
+def _seed(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) < _SEEDS):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 0 to {_SEEDS - 1}")
+    return int(text)
 
 
 def _report(fraction: float, message: str) -> None:

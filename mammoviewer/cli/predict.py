@@ -11,7 +11,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from mammoviewer.base.arrays import FloatArray
-from mammoviewer.base.errors import ArgumentError, ExportError, MammoViewerError
+from mammoviewer.base.errors import ArgumentError, ExportError, InputError, MammoViewerError
 from mammoviewer.base.progress import Progress, no_progress, subprogress
+from mammoviewer.cli.opening import failure, rejected_text
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.reader import OpenResult, open_paths
 from mammoviewer.inference.cam import cam_for_image
@@ -82,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     model = OnnxModel(ModelRegistry().get(args.model))
     mode = _mode(model, args)
     opened = open_paths(args.paths, pixel_spacing_mm=args.pixel_size)
-    complete = _report_rejected(opened)
+    complete = _report_rejected(opened, args.paths)
     if not opened.images:
         return 1
     _make_folder(args.out)
@@ -120,7 +121,7 @@ def parse_frames(text: str, count: int) -> tuple[int, ...]:
         if last < first:
             raise ArgumentError(f"{text!r} is not a list of frames", hint="such as 3,10-20, or all")
         if last >= count:
-            raise ArgumentError(f"there is no frame {last}: the image has {count}, counted from 0")
+            raise InputError(f"there is no frame {last}: the image has {count}, counted from 0")
         chosen.update(range(first, last + 1))
     return tuple(sorted(chosen))
 
@@ -132,8 +133,6 @@ def _check_options(args: argparse.Namespace) -> None:
         raise ArgumentError("--threshold must lie between 0 and 1")
     if args.stride is not None and args.stride < 1:
         raise ArgumentError("--stride must be at least 1")
-    if args.mode == "dense" and args.stride is not None:
-        raise ArgumentError("--stride belongs to the mode patches; the dense mode has its own")
 
 
 def _mode(model: OnnxModel, args: argparse.Namespace) -> Mode:
@@ -147,6 +146,8 @@ def _mode(model: OnnxModel, args: argparse.Namespace) -> Mode:
             file=sys.stderr,
         )
     if args.mode == "dense" and "dense" in tiling.modes:
+        if args.stride is not None:
+            print("mammoviewer: --stride is left aside: the dense mode has its own", file=sys.stderr)
         return "dense"
     if args.mode == "dense":
         print(f"mammoviewer: model {name} has no dense mode: patches are run instead", file=sys.stderr)
@@ -181,12 +182,15 @@ def _make_folder(folder: Path) -> None:
         raise ExportError(f"the folder cannot be made: {error.strerror or 'unknown error'}", path=folder) from error
 
 
-def _report_rejected(opened: OpenResult) -> bool:
-    """Tell every file that is no image; a path without any image is among them."""
+def _report_rejected(opened: OpenResult, paths: Sequence[Path]) -> bool:
+    """Tell what is no image, all in one line where there is none at all; return whether each path named has some."""
+    if not opened.images:
+        print(f"mammoviewer: {failure(opened)}", file=sys.stderr)
+        return False
     for rejected in opened.rejected:
-        hint = f" ({rejected.hint})" if rejected.hint else ""
-        print(f"mammoviewer: {rejected.path}: {rejected.reason}{hint}", file=sys.stderr)
-    return not opened.rejected
+        print(f"mammoviewer: {rejected_text(rejected)}", file=sys.stderr)
+    named = {path.absolute() for path in paths}
+    return not any(rejected.path.absolute() in named for rejected in opened.rejected)
 
 
 def _predict(image: Image, number: int, job: _Run) -> ImagePredictions:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mammoviewer.annotations.finding import Finding
 from mammoviewer.base.arrays import FloatArray
-from mammoviewer.base.errors import ArgumentError, InputError
+from mammoviewer.base.errors import InputError
 from mammoviewer.base.progress import no_progress
 from mammoviewer.cli.values import choose_voi, describe_voi, filter_step, fraction, picture_size
 from mammoviewer.dicom.image import Image
@@ -16,6 +16,9 @@ from mammoviewer.imaging.colormaps import COLORMAPS
 from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.session.rendering import Rendering, render, write_picture
 from mammoviewer.session.viewer_state import OverlayStyle
+
+_CAM_FROM = 0.2
+"""A map that explains has no score to begin at; below this share of its largest value it would veil the picture."""
 
 NAME = "render"
 DEFAULT_MODEL = "microcalc-hypermodel"
@@ -53,7 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     image = open_one(arguments.path, pixel_spacing_mm=arguments.pixel_size)
     attributes = image.attributes
     if not 0 <= arguments.frame < attributes.frames:
-        raise ArgumentError(f"there is no frame {arguments.frame}", hint=f"frames are 0 to {attributes.frames - 1}")
+        hint = f"frames are 0 to {attributes.frames - 1}"
+        raise InputError(f"there is no frame {arguments.frame}", hint=hint, path=arguments.path)
     style = OverlayStyle(opacity=arguments.opacity, colormap=arguments.colormap)
     voi = choose_voi(image, arguments.frame, window=arguments.window, lut=arguments.lut)
     heat, findings = _overlay(arguments, image, style)
@@ -94,7 +98,7 @@ def _overlay(
 
     model = load_model(arguments.model)
     if arguments.overlay == "cam":
-        style.threshold = arguments.threshold if arguments.threshold is not None else 0.0
+        style.threshold = arguments.threshold if arguments.threshold is not None else _CAM_FROM
         prepared = prepare_frame(image, arguments.frame, model.manifest)
         return cam_for_image(prepared, model, progress=no_progress).resampled(image.attributes.shape), ()
     if arguments.threshold is not None:
@@ -109,7 +113,5 @@ def _findings(arguments: argparse.Namespace, image: Image) -> tuple[Finding, ...
     findings = findings_of([identity], arguments.annotations)
     chosen = tuple(f for f in findings if f.image_uid == identity and f.frame == arguments.frame)
     if not chosen:
-        raise InputError(
-            "there are no findings on this frame", hint="name a file with --annotations", path=image.attributes.path
-        )
+        print(f"mammoviewer: note: {image.attributes.path}: there are no findings on this frame", file=sys.stderr)
     return chosen

@@ -25,7 +25,13 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--data", required=True, type=Path, metavar="DIR", help="folder of the data set")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="model folder to write or replace")
     parser.add_argument("--name", help="name of the model; by default that of the recipe")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting (epochs=20)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change a setting of the recipe (epochs=20), or seed, threads, films=DIR (whole films to look at)",
+    )
     parser.add_argument("--log", type=Path, help="file for what the training libraries print")
 
 

@@ -55,7 +55,7 @@ def choose_voi(image: Image, frame: int, *, window: str | None, lut: str | None)
     """
     offered = image.attributes.vois_for_frame(frame)
     if lut is not None:
-        return _named(lut, [voi for voi in offered if isinstance(voi, VoiLut)], "VOI LUT")
+        return _named(lut, [voi for voi in offered if isinstance(voi, VoiLut)], "VOI LUT", image)
     if (window or "").casefold() == "auto" or (window is None and lacks_window(image, frame)):
         attributes = image.attributes
         return auto_window(image.frame(frame), padding=attributes.padding, rescale=attributes.rescale)
@@ -63,7 +63,7 @@ def choose_voi(image: Image, frame: int, *, window: str | None, lut: str | None)
         return offered[0] if offered else first_view(image).voi
     if "," in window:
         return _own_window(window, offered)
-    return _named(window, [voi for voi in offered if isinstance(voi, Window)], "window")
+    return _named(window, [voi for voi in offered if isinstance(voi, Window)], "window", image)
 
 
 def _own_window(text: str, offered: Sequence[Voi]) -> Window:
@@ -80,14 +80,15 @@ def _own_window(text: str, offered: Sequence[Voi]) -> Window:
     return Window(center, width, function)
 
 
-def _named(name: str, offered: Sequence[Voi], what: str) -> Voi:
+def _named(name: str, offered: Sequence[Voi], what: str, image: Image) -> Voi:
     for voi in offered:
         if voi.explanation.strip().casefold() == name.strip().casefold():
             return voi
     if name.isascii() and name.isdecimal() and 1 <= int(name) <= len(offered):
         return offered[int(name) - 1]
     names = ", ".join(voi.explanation or f"number {i}" for i, voi in enumerate(offered, 1))
-    raise ArgumentError(f"the file has no {what} '{name}'", hint=f"it has: {names}" if names else "it has none")
+    hint = f"it has: {names}" if names else "it has none"
+    raise ArgumentError(f"the file has no {what} '{name}'", hint=hint, path=image.attributes.path)
 
 
 def describe_voi(voi: Voi) -> str:

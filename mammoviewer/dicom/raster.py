@@ -200,6 +200,8 @@ def _survey(path: Path, form: str) -> _Survey:
             return _Survey(len(pages), inverse=first.photometric == tifffile.PHOTOMETRIC.MINISWHITE)
     with PillowImage.open(path, formats=_PILLOW_FORMATS) as picture:
         _require(picture.width, picture.height, np.dtype(np.uint8))
+        if picture.mode == "CMYK":
+            raise UnsupportedError("a picture in printing colours (CMYK)", hint="convert it to RGB or grey")
     top = int(_pnm_header(path.read_bytes())["top"]) if form in ("PGM", "PPM") else 0
     return _Survey(1, top=top)
 

@@ -1,16 +1,11 @@
-"""Images that belong together, and the four of them that are hung first."""
+"""Images that belong together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.dicom.image import Image
-
-STANDARD_VIEWS = ("RCC", "LCC", "RMLO", "LMLO")
-# Which kind stands for a standard view when there are several: raw images are never hung by default.
-_PREFERENCE = (ImageKind.MAMMOGRAM, ImageKind.SYNTHETIC_2D, ImageKind.RASTER, ImageKind.SECONDARY)
 
 
 @dataclass(frozen=True)
@@ -49,7 +44,3 @@ def group_studies(images: Iterable[Image]) -> tuple[Study, ...]:
         uid = attributes.StudyInstanceUID or f"folder:{attributes.path.resolve().parent}"
         groups.setdefault((uid, attributes.PatientID), []).append(image)
     return tuple(Study(uid, tuple(found)) for (uid, _), found in groups.items())
-
-
-def _partial(image: Image) -> bool:
-    return any(label == "Partial view" for label, _ in image.attributes.facts)

@@ -42,6 +42,8 @@ def show_window(request: WindowRequest) -> int:
     report.notify = lambda error: workspace.notice.emit(Notice.from_error(error))
     bridge = Bridge(application)
     window = MainWindow(workspace, settings)
+    if request.model:
+        workspace.desk.model = workspace.registry.get(request.model).identity
     for notice in (settings.notice, workspace.library_notice):
         if notice is not None:
             window.notices.add(notice)

@@ -6,6 +6,8 @@ It serves where no reader sits: ``mammoviewer demo --headless`` and the pictures
 from __future__ import annotations
 
 import itertools
+import logging
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,6 +34,7 @@ from mammoviewer.session.demo_run import LABELS, NORMAL, truth_findings
 from mammoviewer.session.exporting import offered_formats
 from mammoviewer.session.viewer_state import Overlay
 
+_LOGGER = logging.getLogger(__name__)
 SIZE = (1920, 1080)
 PATIENCE_S = 180.0
 _SETTLE_S = 0.3
@@ -80,9 +83,18 @@ class Tour(QObject):
             self._title, self._condition = next(self._steps)
             self._since = time.monotonic()
         except StopIteration:
-            self._timer.stop()
-            self._window.close()
-            QApplication.exit(1 if self.failures else 0)
+            self._finish()
+        except Exception:
+            _LOGGER.exception("the step after %r failed", self._title)
+            self.failures.append(f"after {self._title}")
+            self._finish()
+
+    def _finish(self) -> None:
+        self._timer.stop()
+        self._window.close()
+        if self.failures:
+            print(f"mammoviewer: the walk stopped or waited in vain: {', '.join(self.failures)}", file=sys.stderr)
+        QApplication.exit(1 if self.failures else 0)
 
     def _walk(self) -> Iterator[tuple[str, Condition]]:
         self._shoot("four-views")

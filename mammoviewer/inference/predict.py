@@ -67,7 +67,8 @@ def prepare_frame(
         There is no such frame.
     """
     if not 0 <= frame < image.attributes.frames:
-        raise ArgumentError(f"there is no frame {frame}: the image has {image.attributes.frames}, counted from 0")
+        reason = f"there is no frame {frame}: the image has {image.attributes.frames}, counted from 0"
+        raise ArgumentError(reason, path=image.attributes.path)
     check_suitable(image.attributes, manifest, pixel_size_mm=pixel_size_mm, override=override)
     return prepare(image.frame(frame), image.attributes, manifest, frame=frame, pixel_size_mm=pixel_size_mm)
 
@@ -210,7 +211,10 @@ def _image_json(image: ImagePredictions) -> dict[str, object]:
         "score": _highest(image.frame_scores),
         "detections": [detection_json(detection) for detection in image.detections],
         "heatmap": image.heatmap_file,
+        "heatmap_of": "frame" if len(image.frames) == 1 else "largest score of the frames",
     }
+    if image.attributes.frame_order:
+        document["frame_order"] = list(image.attributes.frame_order)
     if image.cam_file:
         document["cam"] = image.cam_file
     if image.assumptions:

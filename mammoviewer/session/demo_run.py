@@ -27,7 +27,7 @@ from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.predict import predict_image, prepare_frame
 from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.session.demo import demo_truth
-from mammoviewer.session.exporting import FORMATS, ExportContent, export
+from mammoviewer.session.exporting import ExportContent, export, offered_formats
 from mammoviewer.session.rendering import Rendering, render, write_picture
 from mammoviewer.session.training_runs import TrainingRequest, TrainingRun
 from mammoviewer.session.viewer_state import OverlayStyle
@@ -160,16 +160,18 @@ def _render_views(image: Image, out: Path) -> None:
 def _predict_and_export(demo: DemoRun, image: Image, progress: Progress) -> None:
     model = OnnxModel(demo.registry.get(demo.options.model))
     prediction = predict_image(image, 0, model, progress=subprogress(progress, 0.1, 0.3))
-    shape, stem = image.attributes.shape, image.attributes.path.stem
+    stem = image.attributes.path.stem
     own = tuple(finding for finding in demo.findings if finding.image_uid == image.attributes.identity)
-    view = replace(_view(image), heat=prediction.heatmap.resampled(shape), findings=own)
-    content = ExportContent(view=view, heatmaps={0: prediction.heatmap}, findings=own)
-    keys = tuple(form.key for form in FORMATS)
+    heatmap = prediction.heatmap
+    legend = f"{heatmap.model}\n{heatmap.class_name}\nscore"
+    view = replace(_view(image), heat=heatmap, legend=legend, findings=own, marks=prediction.detections)
+    content = ExportContent(view=view, heatmaps={0: heatmap}, findings=own)
+    keys = tuple(form.key for form in offered_formats(content))
     written = export(content, keys, demo.options.out / "exports", stem)
     demo.say(f"{model.manifest.identity} on {stem}: {len(prediction.detections)} peaks; wrote {len(written)} exports")
     prepared = prepare_frame(image, 0, model.manifest)
     cam = cam_for_image(prepared, model, progress=subprogress(progress, 0.3, 0.5))
-    explained = replace(_view(image), heat=cam.resampled(shape), style=OverlayStyle(threshold=0.2, colormap="viridis"))
+    explained = replace(_view(image), heat=cam, style=OverlayStyle(threshold=0.2, colormap="viridis"))
     write_picture(demo.options.out / f"{stem}-cam.png", render(explained))
     demo.say("explained it by Grad-CAM over the whole image")
 
@@ -183,7 +185,6 @@ def _retrain(demo: DemoRun, image: Image, progress: Progress) -> None:
     run.event.connect(lambda event: demo.say(f"  {event.message}") if event.kind == "epoch" else None)
     identity = run.run(progress)
     prediction = predict_image(image, 0, OnnxModel(demo.registry.get(identity)))
-    heat = prediction.heatmap.resampled(image.attributes.shape)
     path = options.out / f"{image.attributes.path.stem}-retrained.png"
-    write_picture(path, render(replace(_view(image), heat=heat)))
+    write_picture(path, render(replace(_view(image), heat=prediction.heatmap)))
     demo.say(f"retrained on {len(chosen)} regions: {identity}")

@@ -16,6 +16,8 @@ class WindowRequest:
         Files and folders to open; the start page is shown when there are none.
     pixel_spacing_mm
         Pixel size for pictures that state none, else None.
+    model
+        Name of the classifier to begin with; the reader's last or the first one when empty.
     tour
         When given, no reader is there: walk the main job through the real window, save a screenshot of each step
         into this folder, and close.
@@ -23,4 +25,5 @@ class WindowRequest:
 
     paths: tuple[Path, ...] = ()
     pixel_spacing_mm: float | None = None
+    model: str = ""
     tour: Path | None = None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ from mammoviewer.base.errors import TrainingError
 from mammoviewer.base.paths import write_text_atomically
 from mammoviewer.inference.manifest import (
     CARD_NAME,
+    MANIFEST_NAME,
     Acceptance,
     CamSettings,
     ModelInput,
@@ -30,6 +33,7 @@ from mammoviewer.training.architectures import Network
 from mammoviewer.training.export_onnx import FEATURES, INPUT, LOGITS, export_head_gradient, export_model
 
 _STALE_S = 3600.0
+_FILES = {"model.onnx", "head_grad.onnx", MANIFEST_NAME, CARD_NAME}
 # So many windows see each place, in each direction; their mean marks fewer places falsely than one window does.
 _WINDOWS_ACROSS = 3
 
@@ -101,7 +105,7 @@ def published_folder(output: Path, *, replace: bool) -> Iterator[Path]:
     """
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        _remove_stale(output.parent)
+        _remove_stale(output)
         staging = output.with_name(f".{output.name}.{secrets.token_hex(4)}.partial")
         staging.mkdir()
     except OSError as error:
@@ -115,9 +119,16 @@ def published_folder(output: Path, *, replace: bool) -> Iterator[Path]:
 
 
 def check_output(output: Path, *, replace: bool) -> None:
-    """Raise :class:`TrainingError` early when the result could not be published at the end."""
+    """Raise :class:`TrainingError` early when the result could not be published at the end; makes the parent folder."""
     if output.exists() and (not replace or not (output / "manifest.json").is_file()):
         raise TrainingError("the output exists already", hint="choose another folder or name", path=output)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output.parent):
+            pass
+    except OSError as error:
+        hint = "choose another folder"
+        raise TrainingError(f"the folder cannot be written to: {error.strerror}", hint=hint, path=output) from error
 
 
 def _move_into_place(staging: Path, output: Path, replace: bool) -> None:
@@ -143,9 +154,14 @@ def _flush(folder: Path) -> None:
             os.fsync(handle.fileno())
 
 
-def _remove_stale(parent: Path) -> None:
-    """Remove what a killed run left behind; younger folders may belong to a run that is at work."""
-    for path in parent.glob(".*.partial"):
+def _remove_stale(output: Path) -> None:
+    """Remove what a killed run of this output left behind; younger folders may belong to a run that is at work."""
+    ours = re.compile(rf"\.{re.escape(output.name)}\.[0-9a-f]{{8}}\.partial")
+    for path in output.parent.iterdir():
         with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > _STALE_S:
+            if ours.fullmatch(path.name) and time.time() - path.stat().st_mtime > _STALE_S and _is_staging(path):
                 shutil.rmtree(path)
+
+
+def _is_staging(folder: Path) -> bool:
+    return all(path.name in _FILES or path.name.startswith(".") for path in folder.iterdir())

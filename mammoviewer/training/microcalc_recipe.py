@@ -57,11 +57,14 @@ class RecipeSettings:
         parameters = {key: value for key, value in spec.parameters.items() if key != FILMS}
         unknown = set(parameters) - set(asdict(cls()))
         if unknown:
-            known = ", ".join(asdict(cls()))
+            known = ", ".join((*asdict(cls()), FILMS, "seed", "threads"))
             raise TrainingError(f"the recipe has no setting {sorted(unknown)[0]!r}", hint=f"its settings: {known}")
         values = {key: value for key, value in parameters.items() if isinstance(value, int) and value > 0}
-        if len(values) != len(parameters) or values.get("outer_folds", 2) < 2:
-            raise TrainingError("the settings of the recipe are positive whole numbers")
+        wrong = sorted(set(parameters) - set(values))
+        if wrong:
+            raise TrainingError(f"the setting {wrong[0]} is not a positive whole number")
+        if values.get("outer_folds", 2) < 2:
+            raise TrainingError("outer_folds is at least 2")
         return cls(**values)
 
 

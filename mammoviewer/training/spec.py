@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -21,6 +22,7 @@ from mammoviewer.base.arrays import FloatArray
 from mammoviewer.base.errors import TrainingError
 from mammoviewer.base.paths import atomic_path, write_text_atomically
 from mammoviewer.datasets.patch_set import PatchSet
+from mammoviewer.inference.manifest_schema import NAME_PATTERN
 
 Scalar: TypeAlias = str | int | float | bool
 SPEC_NAME = "spec.json"
@@ -86,6 +88,10 @@ class TrainingSpec:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
+        if not re.fullmatch(NAME_PATTERN, self.name):
+            raise TrainingError(
+                f"{self.name[:40]!r} is no name of a model", hint="it is made of lower-case letters, digits, - and _"
+            )
         if self.kind == "patches" and (self.base_model is None or len(set(self.classes)) < 2):
             raise TrainingError("retraining needs a base model and regions of at least two classes")
         if self.kind == "patches" and self.positive_class not in self.classes:

@@ -36,7 +36,8 @@ def main(arguments: list[str]) -> int:
         metrics = _run(spec)
         emit({"event": "done", "model_folder": str(spec.output), "metrics": metrics, "fraction": 1.0})
     except MammoViewerError as error:
-        emit({"event": "failed", "reason": error.reason, "hint": error.hint})
+        reason = f"{error.path}: {error.reason}" if error.path is not None else error.reason
+        emit({"event": "failed", "reason": reason, "hint": error.hint})
         return 1
     except _Stopped:
         return _STOPPED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mammoviewer.base.paths import bundled_models_dir
 from mammoviewer.gui.bridge import bind
 from mammoviewer.gui.panels.parts import CalmCombo
 from mammoviewer.session.workspace import Workspace
@@ -34,7 +35,10 @@ class ModelCombo(CalmCombo):
 
 
 def choose_first_model(workspace: Workspace) -> None:
-    """Choose the first model when none is chosen, or when the chosen one is gone."""
-    names = [model.identity for model in workspace.registry.models]
-    if workspace.desk.model not in names:
-        workspace.desk.model = names[0] if names else ""
+    """Choose a model when none is chosen, or when the chosen one is gone: a bundled one before the reader's own."""
+    models = workspace.registry.models
+    if workspace.desk.model in [model.identity for model in models]:
+        return
+    bundled = [model for model in models if model.folder.parent == bundled_models_dir()]
+    first = next(iter((*bundled, *models)), None)
+    workspace.desk.model = first.identity if first is not None else ""

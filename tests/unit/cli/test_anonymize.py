@@ -75,20 +75,20 @@ def test_a_map_goes_on_in_a_later_run(study, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "code", "message"),
     [
-        ((), "no folder for the copies"),
-        (("--out", "{in}"), "folder of their own"),
-        (("--out", "{out}", "--id", "Doe^Jane"), "not valid"),
-        (("--out", "{out}", "--id", NUMBER), "already hold"),
-        (("--out", "{out}", "--shift-dates", "0"), "shifted by"),
-        (("--out", "{out}", "--map", "{out}/map.json"), "keep it out of"),
-        (("--out", "{out}", "--map", "{in}/image.dcm"), "cannot be read"),
+        ((), 2, "no folder for the copies"),
+        (("--out", "{in}"), 1, "folder of their own"),
+        (("--out", "{out}", "--id", "Doe^Jane"), 2, "not valid"),
+        (("--out", "{out}", "--id", NUMBER), 2, "already hold"),
+        (("--out", "{out}", "--shift-dates", "0"), 2, "shifted by"),
+        (("--out", "{out}", "--map", "{out}/map.json"), 1, "keep it out of"),
+        (("--out", "{out}", "--map", "{in}/image.dcm"), 1, "cannot be read"),
     ],
 )
-def test_what_cannot_be_done_is_one_clear_line(study, tmp_path, capsys, arguments, message):
+def test_what_cannot_be_done_is_one_clear_line(study, tmp_path, capsys, arguments, code, message):
     places = {"in": str(study), "out": str(tmp_path / "out")}
-    assert _run(study, *(text.format(**places) for text in arguments)) == 1
+    assert _run(study, *(text.format(**places) for text in arguments)) == code
     told = capsys.readouterr()
     assert told.err.count("\n") == 1
     assert message in told.err

@@ -117,17 +117,17 @@ def test_a_folder_goes_on_after_an_image_that_cannot_be_exported(flat, model, tm
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "code", "message"),
     [
-        (("--format", "json"), "there are no findings"),
-        (("--format", "seg"), "needs a model"),
-        (("--format", "tiff", "--model", "nosuch"), "nosuch"),
-        (("--format", "png8", "--frame", "7"), "there is no frame 7"),
-        (("--format", "json", "--annotations", "nosuch.json"), "cannot be read"),
+        (("--format", "json"), 1, "there are no findings"),
+        (("--format", "seg"), 2, "needs a model"),
+        (("--format", "tiff", "--model", "nosuch"), 1, "nosuch"),
+        (("--format", "png8", "--frame", "7"), 1, "there is no frame 7"),
+        (("--format", "json", "--annotations", "nosuch.json"), 1, "cannot be read"),
     ],
 )
-def test_what_cannot_be_done_is_one_clear_line(flat, tmp_path, capsys, arguments, message):
-    assert _run(flat, *arguments, "--out", tmp_path / "out") == 1
+def test_what_cannot_be_done_is_one_clear_line(flat, tmp_path, capsys, arguments, code, message):
+    assert _run(flat, *arguments, "--out", tmp_path / "out") == code
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
     assert captured.err.startswith("mammoviewer: ")

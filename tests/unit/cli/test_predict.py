@@ -11,7 +11,7 @@ import tifffile
 from helpers.images import breast_like
 from helpers.model_makers import brightest_bundle, dense_bundle, linear_bundle
 
-from mammoviewer.base.errors import ArgumentError, ExportError, ModelError
+from mammoviewer.base.errors import ArgumentError, ExportError, InputError, ModelError
 from mammoviewer.cli import predict
 from mammoviewer.dicom.reader import open_paths
 from mammoviewer.inference.manifest import load_manifest
@@ -120,10 +120,15 @@ def test_frames_can_be_chosen(volume, tmp_path, option, value, frames):
     assert document(tmp_path / "o")["images"][0]["frames"] == frames
 
 
-@pytest.mark.parametrize("text", ["", "x", "3-1", "-1", "1-", "0,,1", "5"])
+@pytest.mark.parametrize("text", ["", "x", "3-1", "-1", "1-", "0,,1"])
 def test_a_list_that_names_no_frames_is_an_argument_error(text):
     with pytest.raises(ArgumentError):
         predict.parse_frames(text, 4)
+
+
+def test_a_frame_that_is_not_there_is_the_files_fault():
+    with pytest.raises(InputError, match="no frame 5"):
+        predict.parse_frames("5", 4)
 
 
 def test_a_missing_frame_fails_that_image_alone(volume, picture, tmp_path, capsys):
@@ -164,7 +169,6 @@ def test_what_is_no_image_is_told_and_the_rest_goes_on(picture, tmp_path, capsys
         (("--model", "spots", "--stride", 0), ArgumentError),
         (("--model", "spots", "--pixel-size", 0), ArgumentError),
         (("--model", "spots", "--threshold", 2), ArgumentError),
-        (("--model", "spots", "--mode", "dense", "--stride", 4), ArgumentError),
     ],
 )
 def test_options_out_of_range_are_expected_failures(picture, tmp_path, options, error):

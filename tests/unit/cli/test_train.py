@@ -78,7 +78,7 @@ def test_failures_are_one_line(
 
 @pytest.mark.parametrize("setting", ["epochs", "=3", "a b=3", "epochs="])
 def test_settings_must_be_pairs(arguments: list[object], capsys: pytest.CaptureFixture[str], setting: str) -> None:
-    assert _run(*arguments, "--set", setting) == 1
+    assert _run(*arguments, "--set", setting) == 2
     assert "NAME=VALUE" in capsys.readouterr().err
 
 

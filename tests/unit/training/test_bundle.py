@@ -67,11 +67,18 @@ def test_foreign_folders_are_never_replaced(tmp_path: Path) -> None:
 
 
 def test_old_leavings_of_killed_runs_go_and_young_ones_stay(tmp_path: Path) -> None:
-    for name, age in (("old", 10_000.0), ("young", 0.0)):
-        folder = tmp_path / f".{name}.abcd.partial"
+    old, young, foreign, full = (
+        ".new.00000001.partial",
+        ".new.00000002.partial",
+        ".thesis.partial",
+        ".new.0000000a.partial",
+    )
+    for name, age in ((old, 10_000.0), (young, 0.0), (foreign, 10_000.0), (full, 10_000.0)):
+        folder = tmp_path / name
         folder.mkdir()
+        (folder / ("diary.txt" if name == full else "model.onnx")).write_text("x")
         stamp = folder.stat().st_mtime - age
         os.utime(folder, (stamp, stamp))
     with published_folder(tmp_path / "new", replace=False):
-        assert not (tmp_path / ".old.abcd.partial").exists()
-        assert (tmp_path / ".young.abcd.partial").exists()
+        assert not (tmp_path / old).exists()
+        assert all((tmp_path / name).is_dir() for name in (young, foreign, full))
