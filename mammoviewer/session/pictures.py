@@ -16,16 +16,17 @@ import numpy as np
 from psygnal import Signal
 
 from mammoviewer.base.arrays import ByteArray, StoredArray, WordArray
-from mammoviewer.base.errors import MammoViewerError
+from mammoviewer.base.errors import DecodeError
 from mammoviewer.base.notices import Notice
 from mammoviewer.base.progress import Progress
 from mammoviewer.dicom.attributes import ImageAttributes
 from mammoviewer.dicom.image import Image
 from mammoviewer.imaging.filter_chain import FilterChain, filter_stored
 from mammoviewer.imaging.resample import extract
-from mammoviewer.imaging.voi import Padding, Rescale, Voi, VoiFunction, Window, auto_window, display_lut
+from mammoviewer.imaging.voi import AUTO, Padding, Rescale, Voi, Window, auto_window, display_lut
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.jobs.thread_runner import ThreadRunner
+from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.viewer_state import ViewerState
 
 PREVIEW_PIXELS = 1_000_000
@@ -71,25 +72,29 @@ class Picture:
 
     def lookup(self, voi: Voi, *, inverse: bool, bits: int = 8) -> ByteArray | WordArray:
         """Return the grey look-up table for this picture, as :func:`imaging.voi.display_lut` makes it."""
+        voi, rescale = self._moved(voi)
         return display_lut(
             self.first,
             self.count,
-            voi=self._moved(voi),
-            rescale=self.rescale,
+            voi=voi,
+            rescale=rescale,
             inverse=inverse,
             padding=self.padding,
             bits=bits,
         )
 
-    def _moved(self, voi: Voi) -> Voi:
-        """Return the reader's transform on the scale of the pixels."""
+    def _moved(self, voi: Voi) -> tuple[Voi, Rescale]:
+        """Return the reader's transform, and the way of the pixels to its input: ``window`` comes to ``reference``.
+
+        One that was made from the grey values is made from those of this picture instead.
+        """
         if self.window is None or self.reference is None:
-            return voi
-        if not isinstance(voi, Window):
-            return self.window
-        ratio = self.window.width / self.reference.width
-        center = self.window.center + (voi.center - self.reference.center) * ratio
-        return Window(center, max(voi.width * ratio, 1e-6), VoiFunction.LINEAR_EXACT, voi.explanation)
+            return voi, self.rescale
+        if isinstance(voi, Window) and voi.explanation == AUTO:
+            return self.window, self.rescale
+        ratio = self.reference.width / self.window.width
+        intercept = (self.rescale.intercept - self.window.center) * ratio + self.reference.center
+        return voi, Rescale(self.rescale.slope * ratio, intercept)
 
 
 def plain_picture(attributes: ImageAttributes, stored: StoredArray, half: StoredArray | None = None) -> Picture:
@@ -109,7 +114,7 @@ def halved(pixels: StoredArray) -> StoredArray | None:
 
 
 def filtered_picture(
-    attributes: ImageAttributes, stored: StoredArray, chain: FilterChain, *, scale: float = 1.0
+    attributes: ImageAttributes, stored: StoredArray, chain: FilterChain, *, frame: int = 0, scale: float = 1.0
 ) -> Picture:
     """Return the frame after ``chain``, requantised to 16 bits; 0 is kept for padding.
 
@@ -117,6 +122,8 @@ def filtered_picture(
     ----------
     stored
         Shape (rows, columns), as decoded.
+    frame
+        Which frame it is: frames may have windows of their own.
     scale
         Picture pixels per stored pixel, at most 1; the frame is area-averaged to this size before filtering.
     """
@@ -141,13 +148,13 @@ def filtered_picture(
     )
     padding = Padding(0, 0)
     window = auto_window(pixels, padding=padding, rescale=rescale) if _moves_greys(chain) else None
-    return Picture(pixels, scale, 0, 65536, rescale, padding, window, _reference(attributes), halved(pixels))
+    return Picture(pixels, scale, 0, 65536, rescale, padding, window, _reference(attributes, frame), halved(pixels))
 
 
-def _reference(attributes: ImageAttributes) -> Window:
+def _reference(attributes: ImageAttributes, frame: int) -> Window:
     """Return the window that a reader starts from, or one over all values where the file brings none."""
     first, count = attributes.value_range
-    offered = attributes.vois_for_frame(0)
+    offered = attributes.vois_for_frame(frame)
     windows = [voi for voi in offered[:1] if isinstance(voi, Window)]
     return windows[0] if windows else Window(first + count / 2, float(count))
 
@@ -190,7 +197,7 @@ class PictureSource:
         self._budget = byte_budget
         self._filtered: OrderedDict[_Key, Picture] = OrderedDict()
         self._halves: OrderedDict[tuple[str, int], StoredArray] = OrderedDict()
-        self._bad: set[tuple[str, int]] = set()
+        self._bad: set[tuple[str, int, FilterChain]] = set()
         self._in_flight: dict[tuple[object, ...], _Request] = {}
         self._lock = threading.Lock()
 
@@ -198,7 +205,7 @@ class PictureSource:
         """Return the best picture there is now for a view and ask for a better one; never blocks."""
         image, frame, chain = state.image, state.frame, state.active_filters
         identity = image.attributes.identity
-        if (identity, frame) in self._bad:
+        if self.is_bad(state):
             return None
         if not chain:
             plain = self.plain(image, frame)
@@ -243,7 +250,7 @@ class PictureSource:
         with self._lock:
             forgotten = [key for key in self._bad if key[0] in identities]
             self._bad.difference_update(forgotten)
-        for identity, frame in forgotten:
+        for identity, frame, _ in forgotten:
             self.ready.emit(identity, frame)
 
     def forget(self, identity: str) -> None:
@@ -257,7 +264,8 @@ class PictureSource:
 
     def is_bad(self, state: ViewerState) -> bool:
         """Return whether the frame of a view could not be decoded or filtered."""
-        return (state.image.attributes.identity, state.frame) in self._bad
+        place = state.image.attributes.identity, state.frame
+        return (*place, ()) in self._bad or (*place, state.active_filters) in self._bad
 
     def _lookup(self, key: _Key) -> Picture | None:
         with self._lock:
@@ -296,7 +304,7 @@ class PictureSource:
             stored = image.frame(frame)
             progress(0.3, "filter")
             scale = 1.0 if full else min(1.0, math.sqrt(PREVIEW_PIXELS / stored.size))
-            picture = filtered_picture(attributes, stored, chain, scale=scale)
+            picture = filtered_picture(attributes, stored, chain, frame=frame, scale=scale)
             self._keep((attributes.identity, frame, chain, full or scale == 1.0), picture)
 
         key = ("filter", attributes.identity)
@@ -316,9 +324,11 @@ class PictureSource:
                     del self._in_flight[request.key]
             if job.state is JobState.DONE:
                 self.ready.emit(identity, frame)
-            elif isinstance(job.error, MammoViewerError) and job.state is JobState.FAILED:
+            notice = notice_of(job)
+            if notice is not None:
+                # A frame that cannot be decoded is bad without filters too.
                 with self._lock:
-                    self._bad.add((identity, frame))
-                self.failed.emit(identity, frame, Notice.from_error(job.error))
+                    self._bad.add((identity, frame, () if isinstance(job.error, DecodeError) else request.chain))
+                self.failed.emit(identity, frame, notice)
 
         self._runner.submit(request.name, work, key=request.key, priority=request.priority, on_done=done)

@@ -108,7 +108,7 @@ def render(request: Rendering, progress: Progress = no_progress) -> ByteArray | 
     stored = request.image.frame(request.frame)
     progress(0.3, "filter")
     if request.filters:
-        picture = filtered_picture(attributes, stored, request.filters)
+        picture = filtered_picture(attributes, stored, request.filters, frame=request.frame)
     else:
         picture = plain_picture(attributes, stored)
     lookup = picture.lookup(request.voi, inverse=attributes.inverse != request.inverted, bits=request.bits)

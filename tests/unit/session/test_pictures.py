@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from helpers.images import breast_like, make_image
 
+from mammoviewer.base.notices import Notice
+from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.imaging.filter_chain import parse_filter
-from mammoviewer.imaging.voi import Padding, Window, apply_lut, auto_window
+from mammoviewer.imaging.voi import Padding, VoiLut, Window, apply_lut, auto_window, display_lut
 from mammoviewer.jobs.thread_runner import ThreadRunner
 from mammoviewer.session.pictures import PREVIEW_PIXELS, PictureSource, filtered_picture, plain_picture
 from mammoviewer.session.viewer_state import ViewerState
@@ -155,3 +157,55 @@ def test_a_frame_decoded_elsewhere_is_halved_before_it_is_painted(source):
     image.frame(0)
     assert source.plain(image, 0) is None
     assert wait_for(source, lambda: source.picture(view(image)), lambda _: True).half is not None
+
+
+CLAHE = (parse_filter("clahe:tiles=4,clip=0.02"),)
+
+
+def test_every_frame_is_filtered_with_its_own_window():
+    first, second = (Window(2000.0, 3000.0, explanation="NORMAL"), Window(500.0, 800.0, explanation="NORMAL"))
+    image = make_image("LMLO", kind=ImageKind.TOMO, pixels=breast_like(frames=2), frame_vois=((first,), (second,)))
+    own = filtered_picture(image.attributes, image.frame(1), CLAHE, frame=1)
+    greys = apply_lut(own.pixels, own.lookup(second, inverse=False), own.first)
+    alone = make_image("LMLO", pixels=image.frame(1), vois=(second,))
+    expected = filtered_picture(alone.attributes, alone.frame(0), CLAHE)
+    np.testing.assert_array_equal(greys, apply_lut(expected.pixels, expected.lookup(second, inverse=False), 0))
+
+
+def test_look_up_tables_differ_on_filtered_pictures_too():
+    image = make_image(pixels=breast_like(256, 256))
+    picture = filtered_picture(image.attributes, image.frame(0), CLAHE)
+    steps = np.arange(4096)
+    tables = [VoiLut((4095 * (steps / 4095.0) ** power).astype(np.uint16), 0, 12) for power in (1.0, 2.0)]
+    greys = [apply_lut(picture.pixels, picture.lookup(table, inverse=False), 0) for table in tables]
+    assert greys[0].mean() > greys[1].mean() + 10
+
+
+def test_an_automatic_window_is_made_from_the_filtered_greys():
+    image = make_image(pixels=breast_like(256, 256))
+    picture = filtered_picture(image.attributes, image.frame(0), CLAHE)
+    auto = auto_window(image.frame(0), padding=None, rescale=image.attributes.rescale)
+    greys = apply_lut(picture.pixels, picture.lookup(auto, inverse=False), 0)
+    expected = auto_window(picture.pixels, padding=picture.padding, rescale=picture.rescale)
+    np.testing.assert_array_equal(
+        picture.lookup(auto, inverse=False),
+        display_lut(0, 65536, voi=expected, rescale=picture.rescale, padding=picture.padding),
+    )
+    assert greys[image.frame(0) > 0].std() > 40
+
+
+def test_a_filter_that_fails_is_told_and_leaves_the_frame_alone(source, monkeypatch):
+    def broken(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("mammoviewer.session.pictures.filtered_picture", broken)
+    told: queue.Queue[Notice] = queue.Queue()
+    source.failed.connect(lambda identity, frame, notice: told.put(notice))
+    image = make_image()
+    filtered = view(image, filters=CLAHE)
+    assert source.picture(filtered) is None
+    assert "stopped" in told.get(timeout=20).text
+    assert source.is_bad(filtered)
+    assert source.picture(filtered) is None
+    filtered.filters = ()
+    assert not source.is_bad(filtered)
