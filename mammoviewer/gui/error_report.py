@@ -10,6 +10,7 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 
+from PySide6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication, QDialog, QDialogButtonBox, QPlainTextEdit, QVBoxLayout, QWidget
 
 from mammoviewer.base.errors import MammoViewerError
@@ -33,6 +34,13 @@ def start_log() -> None:
     root = logging.getLogger("mammoviewer")
     root.addHandler(handler)
     root.setLevel(logging.INFO)
+    qInstallMessageHandler(_log_qt)
+
+
+def _log_qt(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:
+    """Write what Qt has to say to the log, where it does not stand between the words for the user."""
+    severe = kind in (QtMsgType.QtCriticalMsg, QtMsgType.QtFatalMsg)
+    _LOGGER.log(logging.ERROR if severe else logging.INFO, "Qt: %s", message)
 
 
 class DefectDialog(QDialog):
