@@ -125,18 +125,20 @@ class Tour(QObject):
         self._press(Qt.Key.Key_H)
         yield "partial heatmap", lambda: self._active().output.scores is not None
         self._shoot("heatmap-coming-in")
-        yield "heatmap", lambda: bool(self._marks())
+        yield "heatmap", self._heated
         self._press(Qt.Key.Key_Z)
         yield "heatmap over the whole image", self._all_painted
         self._shoot("heatmap")
         self._press(Qt.Key.Key_A)
-        self._press(Qt.Key.Key_N)
+        if self._marks():
+            self._press(Qt.Key.Key_N)
+        else:
+            show_place(self._workspace, cluster.image_uid, 0, self._hottest())
         yield "first mark", self._all_painted
 
     def _explain(self) -> Iterator[tuple[str, Condition]]:
         viewport = self._active()
-        mark = self._marks()[0]
-        self._click(viewport, (mark.row, mark.column), Qt.KeyboardModifier.AltModifier)
+        self._click(viewport, self._hottest(), Qt.KeyboardModifier.AltModifier)
         yield "Grad-CAM", lambda: viewport.shown.overlay is Overlay.CAM and viewport.output.scores is not None
         self._shoot("grad-cam")
         viewport.shown.overlay = Overlay.NONE
@@ -221,6 +223,21 @@ class Tour(QObject):
     def _has_epochs(self) -> bool:
         run = self._workspace.training.current
         return run is not None and any(event.kind == "epoch" for event in run.events)
+
+    def _heated(self) -> bool:
+        scores = self._active().output.scores
+        return scores is not None and scores.complete
+
+    def _hottest(self) -> tuple[float, float]:
+        """Return the stored (row, column) of the first mark, or where the heatmap is highest without one."""
+        marks = self._marks()
+        if marks:
+            return marks[0].row, marks[0].column
+        scores = self._active().output.scores
+        assert scores is not None
+        row, column = np.unravel_index(int(np.nanargmax(scores.values)), scores.values.shape)
+        place = scores.cell_centres(np.array([row]), np.array([column]))[0]
+        return float(place[0]), float(place[1])
 
     def _active(self) -> Viewport:
         viewport = self._window.grid.active
