@@ -40,6 +40,8 @@ class AnnotationStore:
         The SQLite file; made, with its folder, if it is not there.
     busy_timeout_s
         How long to wait while another program writes.
+    write_patience_s
+        How long an edit waits for that, once the file is open; as long by default.
 
     Raises
     ------
@@ -48,7 +50,7 @@ class AnnotationStore:
         cases it is first moved aside, unchanged, to a name that the error tells; opening again starts a new file.
     """
 
-    def __init__(self, path: Path, *, busy_timeout_s: float = 5.0) -> None:
+    def __init__(self, path: Path, *, busy_timeout_s: float = 5.0, write_patience_s: float | None = None) -> None:
         self.path = path
         self._busy_timeout_s = busy_timeout_s
         self._lock = threading.RLock()
@@ -66,6 +68,8 @@ class AnnotationStore:
         except BaseException:
             self._connection.close()
             raise
+        if write_patience_s is not None:
+            self._connection.execute(f"PRAGMA busy_timeout = {round(write_patience_s * 1000)}")
 
     def __enter__(self) -> Self:
         return self
@@ -221,7 +225,7 @@ class AnnotationStore:
         return AnnotationError(reason, hint=hint, path=self.path)
 
 
-def open_store(path: Path) -> tuple[AnnotationStore, Notice | None]:
+def open_store(path: Path, *, write_patience_s: float | None = None) -> tuple[AnnotationStore, Notice | None]:
     """Open the store; where the file had to be moved aside, begin a new one and return the notice that says so.
 
     Raises
@@ -230,11 +234,11 @@ def open_store(path: Path) -> tuple[AnnotationStore, Notice | None]:
         If the file is in use or cannot be written.
     """
     try:
-        return AnnotationStore(path), None
+        return AnnotationStore(path, write_patience_s=write_patience_s), None
     except AnnotationError as error:
         if path.exists():
             raise
-        return AnnotationStore(path), Notice.from_error(error)
+        return AnnotationStore(path, write_patience_s=write_patience_s), Notice.from_error(error)
 
 
 def _kind(error: sqlite3.Error) -> int:

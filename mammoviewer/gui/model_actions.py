@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mammoviewer.annotations.birads import birads
 from mammoviewer.annotations.edits import AddFinding
-from mammoviewer.annotations.finding import new_finding
+from mammoviewer.annotations.finding import READER, Finding, new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.base.errors import ModelError
 from mammoviewer.base.notices import Notice, Severity
@@ -111,17 +111,34 @@ def show_mark(workspace: Workspace, mark: Detection) -> None:
 
 
 def accept_mark(workspace: Workspace, mark: Detection) -> None:
-    """Make a mark of the active image a selected finding of the reader, in the class that the model looks for."""
+    """Make a mark of the active image a selected finding of the reader, in the class that the model looks for.
+
+    One that was accepted before is selected again.
+    """
     state = workspace.active
     if state is None:
         return
-    top, left, bottom, right = mark.box
-    roi = Roi(RoiKind.RECTANGLE, ((top, left), (bottom, right)))
     uid = state.image.attributes.identity
-    label = _class_of_marks(workspace)
-    finding = new_finding(uid, mark.frame, roi, label, score=mark.score, reader=workspace.settings.reader)
-    workspace.edit(AddFinding(finding, title="Accept AI mark"))
+    finding = _accepted(workspace, uid, mark)
+    if finding is None:
+        top, left, bottom, right = mark.box
+        roi = Roi(RoiKind.RECTANGLE, ((top, left), (bottom, right)))
+        label = _class_of_marks(workspace)
+        finding = new_finding(uid, mark.frame, roi, label, score=mark.score, reader=workspace.settings.reader)
+        workspace.edit(AddFinding(finding, title="Accept AI mark"))
+    workspace.desk.show_findings = True
     workspace.desk.selected_finding = finding.id
+
+
+def _accepted(workspace: Workspace, uid: str, mark: Detection) -> Finding | None:
+    """Return the finding that a mark has become; the reader may have reshaped it since."""
+    top, left, bottom, right = mark.box
+    for finding in workspace.annotations.for_image(uid, mark.frame):
+        row, column = finding.roi.centre
+        same = finding.origin == READER and finding.score == mark.score
+        if same and top <= row <= bottom and left <= column <= right:
+            return finding
+    return None
 
 
 def _class_of_marks(workspace: Workspace) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,12 @@ class PreparedImage:
     def to_stored(self, row: float, column: float) -> tuple[float, float]:
         """Return the stored coordinates of a point in model pixels."""
         return (row + 0.5) * self.scale[0] - 0.5, (column + 0.5) * self.scale[1] - 0.5
+
+    def on_breast(self, row: float, column: float) -> bool:
+        """Return whether a stored point lies on the breast."""
+        place = tuple(math.floor(at + 0.5) for at in self.to_model(row, column))
+        inside = all(0 <= at < size for at, size in zip(place, self.mask.shape, strict=True))
+        return inside and bool(self.mask[place])
 
 
 def refusals(

@@ -12,7 +12,7 @@ class EditStack:
     """The edits that can be taken back, the newest last.
 
     An edit is pushed only after it took effect; one that raises leaves set and stack as they were. Edits with the same
-    ``merge_key`` that follow one another (the moves of one drag) are one step.
+    ``merge_key`` that follow one another (what was typed into one note) are one step.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class EditStack:
         merged = edit.merge_key != "" and edit.merge_key == self._open_key
         if not merged:
             self._undo = [*self._undo, inverse][-self._limit :]
-        # A merged edit needs no inverse of its own: that of the first restores the value before the whole drag.
+        # A merged edit needs no inverse of its own: that of the first restores the value before all of them.
         self._open_key = edit.merge_key
         self._redo.clear()
         self.changed.emit()

@@ -10,6 +10,7 @@ from typing import Any
 
 from psygnal import Signal
 
+from mammoviewer.base.errors import ModelRefused
 from mammoviewer.base.notices import Notice
 from mammoviewer.base.progress import Progress, subprogress
 from mammoviewer.dicom.image import Image
@@ -179,13 +180,16 @@ class HeatmapRuns:
         self.changed.emit(identity, frame)
 
     def explain_patch(self, image: Image, frame: int, model: str, row: float, column: float) -> Job:
-        """Make the Grad-CAM of the patch centred on a stored point; the newest request wins."""
+        """Make the Grad-CAM of the patch centred on a stored point of the breast; the newest request wins."""
         identity = image.attributes.identity
 
         def work(progress: Progress) -> None:
             loaded = self.model(model)
             progress(0.2, "patch")
             prepared = prepare_frame(image, frame, loaded.manifest)
+            if not prepared.on_breast(row, column):
+                # A score of air means nothing, and a map of it looks as if it did.
+                raise ModelRefused("that is not breast", hint="point at the breast to have a patch explained")
             self._cams[identity, frame, model] = cam_for_patch(prepared, loaded, row, column)
             self.changed.emit(identity, frame)
 

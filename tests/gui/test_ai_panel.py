@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
+from mammoviewer.annotations.edits import ReplaceFinding
 from mammoviewer.base.errors import ModelError
 from mammoviewer.gui.active_view import ActiveView
 from mammoviewer.gui.exports import export_content
@@ -62,6 +63,30 @@ def test_an_accepted_mark_is_a_finding_with_its_score(marked: Workspace) -> None
     assert marked.desk.selected_finding == finding.id
     marked.edits.undo()
     assert marked.annotations.findings == ()
+
+
+def test_a_mark_is_accepted_once_also_when_it_was_moved_since(marked: Workspace) -> None:
+    chosen = marks(marked)[0]
+    accept_mark(marked, chosen)
+    (finding,) = marked.annotations.findings
+    marked.edit(ReplaceFinding(finding.edited(roi=finding.roi.moved(2.0, -2.0))))
+    marked.desk.selected_finding, marked.desk.show_findings = "", False
+    accept_mark(marked, chosen)
+    assert len(marked.annotations.findings) == 1
+    assert marked.desk.selected_finding == finding.id
+    assert marked.desk.show_findings
+    marked.edits.undo()
+    marked.edits.undo()
+    accept_mark(marked, chosen)
+    assert len(marked.annotations.findings) == 1
+
+
+def test_other_findings_are_not_taken_for_an_accepted_mark(marked: Workspace) -> None:
+    first, second = marks(marked)[:2]
+    accept_mark(marked, first)
+    accept_mark(marked, second)
+    accept_mark(marked, replace(first, row=90.0, box=(85.0, 15.0, 95.0, 25.0)))
+    assert len(marked.annotations.findings) == 3
 
 
 @pytest.mark.parametrize(

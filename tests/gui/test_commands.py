@@ -1,15 +1,17 @@
 """The table of commands, its shortcuts, the palette and the cheat sheet."""
 
 from collections import Counter
+from collections.abc import Iterator
 from unittest.mock import Mock
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
-from mammoviewer.gui.actions.commands import COMMANDS, with_bindings
+from mammoviewer.gui.actions.commands import COMMANDS, HeldOriginal, with_bindings
 from mammoviewer.gui.actions.desk import Desk
 from mammoviewer.gui.canvas.grid import ViewportGrid
 from mammoviewer.gui.dialogs.cheat_sheet import CheatSheet
@@ -115,6 +117,50 @@ def test_no_command_fails_when_nothing_is_open(command: object, workspace: Works
     grid = ViewportGrid(workspace)
     qtbot.addWidget(grid)
     BY_ID[command.id].handler(Desk(workspace, grid, Mock()))  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def held(desk: Desk) -> Iterator[QWidget]:
+    """A widget that gets the keys while the original is watched for."""
+    watch = HeldOriginal(desk, desk.grid)
+    yield desk.grid
+    application = QApplication.instance()
+    assert application is not None
+    application.removeEventFilter(watch)
+
+
+@pytest.mark.parametrize("release", ["O", "Ctrl+O", "window", "application"])
+def test_the_view_whose_original_was_shown_gets_its_filters_back(desk: Desk, held: QWidget, release: str) -> None:
+    first, second = (viewport.shown for viewport in desk.grid.viewports[:2])
+    desk.workspace.desk.active_identity = first.image.attributes.identity
+    QTest.keyPress(held, Qt.Key.Key_O)
+    assert (first.bypass_filters, second.bypass_filters) == (True, False)
+    desk.workspace.desk.active_identity = second.image.attributes.identity
+    if release == "O":
+        QTest.keyRelease(held, Qt.Key.Key_O)
+    elif release == "Ctrl+O":
+        QTest.keyRelease(held, Qt.Key.Key_O, Qt.KeyboardModifier.ControlModifier)
+    elif release == "window":
+        QApplication.sendEvent(held, QEvent(QEvent.Type.WindowDeactivate))
+    else:
+        QApplication.sendEvent(held, QEvent(QEvent.Type.ApplicationDeactivate))
+    assert (first.bypass_filters, second.bypass_filters) == (False, False)
+
+
+def test_holding_o_leaves_a_view_as_it_was(desk: Desk, held: QWidget) -> None:
+    state = desk.state
+    assert state is not None
+    state.bypass_filters = True
+    QTest.keyClick(held, Qt.Key.Key_O)
+    assert state.bypass_filters
+    QTest.keyPress(held, Qt.Key.Key_O, Qt.KeyboardModifier.ControlModifier)
+    state.bypass_filters = False
+    QTest.keyRelease(held, Qt.Key.Key_O)
+    assert not state.bypass_filters
+
+
+def test_enter_of_the_keypad_accepts_a_mark_too(desk: Desk) -> None:
+    assert BY_ID["ai.accept_mark"].keys == ("Return", "Enter")
 
 
 def test_the_palette_finds_by_words_in_any_order() -> None:

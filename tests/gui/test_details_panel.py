@@ -130,5 +130,5 @@ def test_the_panel_follows_the_window_and_the_decoder(four_views: Workspace, qtb
     assert state is not None
     state.voi = Window(10.0, 20.0)
     qtbot.waitUntil(lambda: dict(panel.fact_lines)["Window"] == "10/20, set by hand")
-    four_views.pictures.prefetch(state.image, [0])
+    four_views.pictures.picture(state)
     qtbot.waitUntil(lambda: dict(panel.fact_lines)["Decoder"] == "array")

@@ -92,7 +92,7 @@ def test_the_editor_changes_class_and_assessment_as_edits(panel: FindingsPanel, 
 def test_a_note_is_kept_when_the_field_is_left(panel: FindingsPanel, four_views: Workspace, qtbot: QtBot) -> None:
     finding = add(four_views, 0)
     four_views.desk.selected_finding = finding.id
-    panel._editor._note.setPlainText("seen before")
+    panel._editor._note.insertPlainText("seen before")
     panel._editor._note.finished.emit()
     assert four_views.annotations.get(finding.id).note == "seen before"
 

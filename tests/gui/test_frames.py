@@ -10,7 +10,7 @@ from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.reader import OpenResult
 from mammoviewer.gui.canvas.cine import Cine
-from mammoviewer.gui.canvas.frame_follower import AHEAD, FrameFollower
+from mammoviewer.gui.canvas.frame_follower import FrameFollower
 from mammoviewer.imaging.voi import Window
 from mammoviewer.session.viewer_state import ViewerState
 from mammoviewer.session.workspace import Workspace
@@ -24,12 +24,17 @@ def follower_of(qtbot: QtBot, workspace: Workspace) -> tuple[FrameFollower, View
     return follower, state
 
 
+def without_looking_ahead(workspace: Workspace) -> None:
+    workspace.pictures.look_ahead = lambda image, frame, direction: None
+
+
 def all_decoded(image: Image) -> None:
     for frame in range(image.attributes.frames):
         image.frame(frame)
 
 
 def test_the_last_picture_stays_until_the_next_is_decoded(qtbot: QtBot, volume: Workspace) -> None:
+    without_looking_ahead(volume)
     follower, state = follower_of(qtbot, volume)
     gate = threading.Event()
     volume.decoding.submit("busy", lambda progress: gate.wait(5), priority=9)
@@ -46,6 +51,7 @@ def test_the_last_picture_stays_until_the_next_is_decoded(qtbot: QtBot, volume: 
 
 
 def test_a_nearer_frame_is_shown_on_the_way(qtbot: QtBot, volume: Workspace) -> None:
+    without_looking_ahead(volume)
     follower, state = follower_of(qtbot, volume)
     gate = threading.Event()
     volume.decoding.submit("busy", lambda progress: gate.wait(5), priority=9)
@@ -60,15 +66,20 @@ def test_a_nearer_frame_is_shown_on_the_way(qtbot: QtBot, volume: Workspace) -> 
     gate.set()
 
 
-def test_frames_ahead_are_decoded_in_the_direction_of_travel(qtbot: QtBot, workspace: Workspace) -> None:
-    image = make_image("RMLO", kind=ImageKind.TOMO, pixels=breast_like(frames=30))
-    workspace.add(OpenResult((image,), ()))
+def test_the_rest_of_a_volume_on_screen_is_decoded(qtbot: QtBot, volume: Workspace) -> None:
+    _, state = follower_of(qtbot, volume)
+    qtbot.waitUntil(lambda: all(state.image.is_cached(frame) for frame in range(12)))
+
+
+def test_frames_are_asked_for_on_the_side_that_the_reader_goes_to(qtbot: QtBot, workspace: Workspace) -> None:
+    workspace.add(OpenResult((make_image("RMLO", kind=ImageKind.TOMO, pixels=breast_like(frames=30)),), ()))
     follower, state = follower_of(qtbot, workspace)
-    state.frame = 16
-    follower.picture()
-    qtbot.waitUntil(lambda: all(image.is_cached(16 + step) for step in range(1, AHEAD + 1)))
-    assert not image.is_cached(16 + AHEAD + 1)
-    assert not image.is_cached(10)
+    asked = []
+    workspace.pictures.look_ahead = lambda image, frame, direction: asked.append((frame, direction))
+    for frame in (16, 20, 20, 3):
+        state.frame = frame
+        follower.picture()
+    assert asked == [(16, 1), (20, 1), (3, -1)]
 
 
 def test_a_bad_frame_is_not_shown_as_its_neighbour(qtbot: QtBot, workspace: Workspace) -> None:
@@ -133,12 +144,14 @@ def test_the_cine_waits_for_frames_that_are_not_decoded(qtbot: QtBot, volume: Wo
     parent = QObject()
     cine, state, clock = cine_of(volume, parent)
     cine._timer.stop()
+    follower = FrameFollower(volume.pictures, state)
     gate = threading.Event()
     for name in ("one", "two"):
         volume.decoding.submit(name, lambda progress: gate.wait(5), priority=9)
     clock.time += 0.11
     cine.tick()
     assert state.frame == 6
+    follower.picture()
     gate.set()
     qtbot.waitUntil(lambda: state.image.is_cached(7))
     clock.time += 0.11

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 from helpers.images import breast_like, make_image
@@ -37,6 +39,23 @@ def test_the_active_viewport_is_that_of_the_desk(qtbot: QtBot, four_views: Works
     four_views.desk.active_identity = grid.viewports[3].identity
     assert grid.active is grid.viewports[3]
     assert [viewport.is_active for viewport in grid.viewports] == [False, False, False, True]
+
+
+def test_a_defect_in_painting_is_reported_once(
+    qtbot: QtBot, four_views: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid = grid_of(qtbot, four_views)
+    reported: list[BaseException] = []
+    monkeypatch.setattr(sys, "excepthook", lambda kind, error, trace: reported.append(error))
+    for viewport in grid.viewports:
+        monkeypatch.setattr(viewport._painter, "_paint_marks", lambda *_: 1 / 0)
+        viewport.grab()
+    assert reported == [], "no dialog opens in the middle of painting"
+    qtbot.waitUntil(lambda: bool(reported))
+    grid.grab()
+    qtbot.wait(20)
+    assert [type(error) for error in reported] == [ZeroDivisionError]
+    assert reported[0].__traceback__ is not None
 
 
 def test_widgets_are_used_again_from_stage_to_stage(qtbot: QtBot, four_views: Workspace) -> None:

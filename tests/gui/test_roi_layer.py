@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF
+from PySide6.QtGui import QImage, QPainter
+from PySide6.QtWidgets import QApplication
 
 from mammoviewer.annotations.finding import Finding, new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
@@ -11,6 +13,8 @@ from mammoviewer.gui.canvas.roi_layer import (
     handles,
     label_colour,
     outline,
+    paint_detection,
+    paint_finding,
     reshaped,
 )
 from mammoviewer.gui.canvas.view_transform import ViewTransform, view_transform
@@ -93,6 +97,35 @@ def test_an_ai_mark_is_found_by_its_box(view: ViewTransform) -> None:
     assert detection_at([weak, strong], view, place(view, 45.0, 60.0)) is strong
     assert detection_at([weak, strong], view, place(view, 32.0, 52.0)) is weak
     assert detection_at([weak, strong], view, place(view, 90.0, 90.0)) is None
+
+
+@pytest.mark.parametrize("what", ["mark", "finding"])
+@pytest.mark.parametrize(
+    ("box", "seen"),
+    [
+        ((-40.0, 20.0, -10.0, 60.0), False),
+        ((20.0, 230.0, 60.0, 290.0), False),
+        ((260.0, 20.0, 300.0, 60.0), False),
+        ((20.0, -90.0, 60.0, -50.0), False),
+        ((-20.0, 20.0, 10.0, 60.0), True),
+        ((190.0, 180.0, 260.0, 290.0), True),
+        ((-50.0, -50.0, 300.0, 300.0), True),
+    ],
+)
+def test_only_what_is_seen_has_its_words(
+    view: ViewTransform, qapp: QApplication, what: str, box: tuple[float, float, float, float], seen: bool
+) -> None:
+    image = QImage(400, 400, QImage.Format.Format_RGB888)
+    image.fill(0)
+    painter = QPainter(image)
+    if what == "mark":
+        paint_detection(painter, Detection(0.0, 0.0, 0, 0.87, box), view)
+    else:
+        paint_finding(painter, finding(Roi(RoiKind.RECTANGLE, (box[:2], box[2:]))), view)
+    painter.end()
+    pixels = np.frombuffer(image.constBits(), np.uint8).reshape(400, image.bytesPerLine())
+    # The line of a box that holds the whole viewport is beside it: what is painted are words.
+    assert (pixels > 100).any() == seen
 
 
 def test_a_class_keeps_its_colour() -> None:

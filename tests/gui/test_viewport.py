@@ -4,44 +4,25 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from helpers.images import make_image
-from helpers.mouse import LEFT, MIDDLE, RIGHT, click, double_click, drag, move, press, release, wheel
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QImage
+from helpers.mouse import LEFT, MIDDLE, RIGHT, click, double_click, drag, move, wheel
+from helpers.viewports import picture, place, shown
+from PySide6.QtCore import QEvent, QPointF, Qt, QTimer
+from PySide6.QtGui import QEnterEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from mammoviewer.base.errors import ModelRefused
 from mammoviewer.base.notices import Notice
+from mammoviewer.base.progress import Progress
 from mammoviewer.dicom.reader import OpenResult
 from mammoviewer.gui.canvas.cursor_reading import CursorReading
 from mammoviewer.gui.canvas.viewport import Viewport
 from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.imaging.voi import Window
-from mammoviewer.session.viewer_state import FIT, Tool
+from mammoviewer.jobs.job import Job
+from mammoviewer.session.viewer_state import FIT, Overlay, Tool
 from mammoviewer.session.workspace import Workspace
-
-
-def shown(qtbot: QtBot, workspace: Workspace, label: str = "RMLO", size: tuple[int, int] = (300, 320)) -> Viewport:
-    """Return a viewport of one view with its frame decoded and painted."""
-    identity = next(i.attributes.identity for i in workspace.images if i.attributes.view.label == label)
-    viewport = Viewport(workspace)
-    qtbot.addWidget(viewport)
-    viewport.resize(*size)
-    viewport.show_image(identity)
-    viewport.show()
-    qtbot.waitUntil(lambda: not viewport.follower.waiting)
-    return viewport
-
-
-def picture(viewport: Viewport) -> np.ndarray:
-    """Return what is painted as (rows, columns, 3)."""
-    image = viewport.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
-    flat = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
-    return flat[:, : image.width() * 3].reshape(image.height(), image.width(), 3).copy()
-
-
-def place(viewport: Viewport, row: float, column: float) -> tuple[float, float]:
-    x, y = viewport.view.to_widget(np.array([(row, column)]))[0]
-    return float(x), float(y)
 
 
 def test_an_empty_viewport_is_black(qtbot: QtBot, workspace: Workspace) -> None:
@@ -206,105 +187,48 @@ def test_the_cursor_is_told_in_stored_pixels(qtbot: QtBot, four_views: Workspace
     assert readings[1] is None
 
 
-@pytest.mark.parametrize("tool", [Tool.RECTANGLE, Tool.ELLIPSE, Tool.FREEHAND])
-def test_a_drag_draws_a_finding(qtbot: QtBot, four_views: Workspace, tool: Tool) -> None:
+def test_what_is_under_a_resting_cursor_is_told_anew(qtbot: QtBot, volume: Workspace) -> None:
+    viewport = shown(qtbot, volume)
+    told: list[CursorReading | None] = []
+    viewport.cursor_moved.connect(told.append)
+    there = place(viewport, 80.0, 100.0)
+    move(viewport, there)
+    assert told[-1] is not None
+    before = told[-1].display
+
+    wheel(viewport, there, -2)
+    wanted = int(viewport.shown.image.frame(8)[80, 100])
+    qtbot.waitUntil(lambda: told[-1] is not None and told[-1].value == wanted)
+    for change in (
+        lambda: setattr(viewport.shown, "voi", Window(2600.0, 800.0)),
+        lambda: setattr(viewport.shown, "inverted", True),
+        lambda: viewport.pan_by(0.0, -40.0),
+    ):
+        count = len(told)
+        change()
+        qtbot.waitUntil(lambda count=count: len(told) > count)
+    assert told[-1] is not None
+    assert told[-1] == viewport.reading(QPointF(*there))
+    assert told[-1].row > 80
+    assert told[-1].display != before
+
+    count = len(told)
+    volume.style.opacity = 0.3
+    picture(viewport)
+    assert len(told) == count, "nothing has changed under the cursor"
+    QApplication.sendEvent(viewport, QEvent(QEvent.Type.Leave))
+    viewport.shown.inverted = False
+    picture(viewport)
+    assert told[count:] == [None]
+
+
+def test_a_picture_that_comes_to_the_cursor_is_told(qtbot: QtBot, four_views: Workspace) -> None:
     viewport = shown(qtbot, four_views)
-    four_views.desk.tool = tool
-    four_views.desk.label = "calcification"
-    start = place(viewport, 60.0, 80.0)
-    press(viewport, start)
-    for row, column in ((60.0, 100.0), (100.0, 100.0), (100.0, 110.0)):
-        move(viewport, place(viewport, row, column), LEFT)
-    release(viewport, place(viewport, 100.0, 110.0))
-    (finding,) = four_views.annotations.findings
-    assert finding.roi.kind == tool.value
-    assert finding.label == "calcification"
-    assert finding.roi.bounding_box() == pytest.approx((60.0, 80.0, 100.0, 110.0), abs=0.01)
-    assert four_views.desk.selected_finding == finding.id
-    four_views.edits.undo()
-    assert four_views.annotations.findings == ()
-
-
-def test_a_point_is_one_click(qtbot: QtBot, four_views: Workspace) -> None:
-    viewport = shown(qtbot, four_views)
-    four_views.desk.tool = Tool.POINT
-    click(viewport, place(viewport, 70.0, 90.0))
-    (finding,) = four_views.annotations.findings
-    assert finding.roi.points[0] == pytest.approx((70.0, 90.0), abs=0.01)
-
-
-@pytest.mark.parametrize("ending", ["enter", "double click", "first corner", "escape"])
-def test_a_polygon_is_closed_or_given_up(qtbot: QtBot, four_views: Workspace, ending: str) -> None:
-    viewport = shown(qtbot, four_views)
-    four_views.desk.tool = Tool.POLYGON
-    corners = [(60.0, 70.0), (60.0, 110.0), (100.0, 100.0)]
-    for corner in corners[:-1]:
-        click(viewport, place(viewport, *corner))
-    last = place(viewport, *corners[-1])
-    if ending == "double click":
-        double_click(viewport, last)
-    else:
-        click(viewport, last)
-    if ending == "enter":
-        QTest.keyClick(viewport, Qt.Key.Key_Return)
-    elif ending == "escape":
-        QTest.keyClick(viewport, Qt.Key.Key_Escape)
-    elif ending == "first corner":
-        click(viewport, place(viewport, *corners[0]))
-    found = four_views.annotations.findings
-    assert len(found) == (0 if ending == "escape" else 1)
-    if found:
-        np.testing.assert_allclose(found[0].roi.points, corners, atol=0.01)
-    assert viewport.hands.gesture is None
-
-
-def test_a_drag_moves_a_finding_in_one_step_of_undo(qtbot: QtBot, four_views: Workspace) -> None:
-    viewport = shown(qtbot, four_views)
-    four_views.desk.tool = Tool.RECTANGLE
-    drag(viewport, place(viewport, 60.0, 70.0), place(viewport, 100.0, 110.0))
-    four_views.desk.tool = Tool.WINDOW
-    drag(viewport, place(viewport, 60.0, 90.0), place(viewport, 65.0, 87.0))
-    (moved,) = four_views.annotations.findings
-    assert moved.roi.bounding_box() == pytest.approx((65.0, 67.0, 105.0, 107.0), abs=0.01)
-    drag(viewport, place(viewport, 105.0, 107.0), place(viewport, 120.0, 90.0))
-    (resized,) = four_views.annotations.findings
-    assert resized.roi.bounding_box() == pytest.approx((65.0, 67.0, 120.0, 90.0), abs=0.01)
-    four_views.edits.undo()
-    assert four_views.annotations.findings[0].roi == moved.roi
-    four_views.edits.undo()
-    assert four_views.annotations.findings[0].roi.bounding_box() == pytest.approx((60, 70, 100, 110), abs=0.01)
-
-
-def test_a_click_selects_and_a_click_beside_deselects(qtbot: QtBot, four_views: Workspace) -> None:
-    viewport = shown(qtbot, four_views)
-    four_views.desk.tool = Tool.ELLIPSE
-    drag(viewport, place(viewport, 60.0, 70.0), place(viewport, 100.0, 110.0))
-    four_views.desk.tool = Tool.WINDOW
-    voi = viewport.shown.voi
-    click(viewport, place(viewport, 20.0, 20.0))
-    assert four_views.desk.selected_finding == ""
-    click(viewport, place(viewport, 80.0, 90.0))
-    assert four_views.desk.selected_finding == four_views.annotations.findings[0].id
-    assert viewport.shown.voi == voi
-
-
-def test_hidden_findings_cannot_be_grasped(qtbot: QtBot, four_views: Workspace) -> None:
-    viewport = shown(qtbot, four_views)
-    four_views.desk.tool = Tool.RECTANGLE
-    drag(viewport, place(viewport, 60.0, 70.0), place(viewport, 100.0, 110.0))
-    box = four_views.annotations.findings[0].roi
-    four_views.desk.tool, four_views.desk.show_findings = Tool.WINDOW, False
-    drag(viewport, place(viewport, 60.0, 90.0), place(viewport, 65.0, 87.0))
-    assert four_views.annotations.findings[0].roi == box
-
-
-def test_regions_stay_on_the_image(qtbot: QtBot, four_views: Workspace) -> None:
-    viewport = shown(qtbot, four_views)
-    four_views.desk.tool = Tool.RECTANGLE
-    drag(viewport, place(viewport, 60.0, 70.0), (299.0, 1000.0))
-    top, left, bottom, right = four_views.annotations.findings[0].roi.bounding_box()
-    assert bottom == 159.5
-    assert right <= 119.5
+    told: list[CursorReading | None] = []
+    viewport.cursor_moved.connect(told.append)
+    there = QPointF(*place(viewport, 80.0, 100.0))
+    QApplication.sendEvent(viewport, QEnterEvent(there, there, there))
+    assert [(reading.row, reading.column) for reading in told if reading is not None] == [(80, 100)]
 
 
 def test_the_zoom_tool_fills_the_viewport_with_its_rectangle(qtbot: QtBot, four_views: Workspace) -> None:
@@ -358,13 +282,43 @@ def test_alt_click_asks_for_the_patch_under_the_cursor(
     viewport = shown(qtbot, four_views)
     four_views.desk.model = "some.1"
     asked: list[tuple[object, ...]] = []
-    monkeypatch.setattr(four_views.heatmaps, "explain_patch", lambda *values: asked.append(values))
+
+    def explain_patch(*values: object) -> Job:
+        asked.append(values)
+        return Job("explain")
+
+    monkeypatch.setattr(four_views.heatmaps, "explain_patch", explain_patch)
     click(viewport, place(viewport, 80.0, 90.0), LEFT, Qt.KeyboardModifier.AltModifier)
     image, frame, model, row, column = asked[0]
     assert (image, frame, model) == (viewport.shown.image, 0, "some.1")
     assert (row, column) == pytest.approx((80.0, 90.0), abs=0.01)
     click(viewport, (2.0, 2.0), LEFT, Qt.KeyboardModifier.AltModifier)
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_refused_cam_leaves_the_overlay_from_before(
+    qtbot: QtBot, four_views: Workspace, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    viewport = shown(qtbot, four_views)
+    four_views.desk.model = "some.1"
+    viewport.shown.overlay = Overlay.HEATMAP
+
+    def refuse(progress: Progress) -> None:
+        raise ModelRefused("that is not breast")
+
+    def explain_patch(*values: object) -> Job:
+        job = Job("explain")
+        if late:
+            QTimer.singleShot(0, lambda: job.run(refuse))
+        else:
+            job.run(refuse)
+        return job
+
+    monkeypatch.setattr(four_views.heatmaps, "explain_patch", explain_patch)
+    click(viewport, place(viewport, 80.0, 90.0), LEFT, Qt.KeyboardModifier.AltModifier)
+    assert viewport.shown.overlay is (Overlay.CAM if late else Overlay.HEATMAP)
+    qtbot.waitUntil(lambda: viewport.shown.overlay is Overlay.HEATMAP)
 
 
 def test_a_double_click_on_the_label_asks_to_maximise(qtbot: QtBot, four_views: Workspace) -> None:

@@ -68,6 +68,6 @@ _AI = (
     ),
     Command("ai.next_mark", "Next AI mark", ("N",), functools.partial(_walk, 1)),
     Command("ai.back_mark", "Previous AI mark", ("Shift+N",), functools.partial(_walk, -1)),
-    Command("ai.accept_mark", "Accept the AI mark as a finding", ("Return",), _accept, images_only=True),
+    Command("ai.accept_mark", "Accept the AI mark as a finding", ("Return", "Enter"), _accept, images_only=True),
 )
 AI_COMMANDS = {"AI": _AI}

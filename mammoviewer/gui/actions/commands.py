@@ -17,6 +17,7 @@ from mammoviewer.gui.actions.desk import Desk
 from mammoviewer.gui.actions.file_commands import FILE_COMMANDS, HELP_COMMANDS, PANEL_COMMANDS
 from mammoviewer.gui.actions.finding_commands import FINDING_COMMANDS
 from mammoviewer.gui.actions.view_commands import VIEW_COMMANDS
+from mammoviewer.session.viewer_state import ViewerState
 
 GROUPS = {
     **FILE_COMMANDS,
@@ -69,23 +70,34 @@ class HeldOriginal(QObject):
     def __init__(self, desk: Desk, parent: QObject) -> None:
         super().__init__(parent)
         self._desk = desk
-        self._held = False
+        self._shown: tuple[ViewerState, bool] | None = None
         application = QApplication.instance()
         assert application is not None
         application.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
-        """Watch for O going down and up, except while the reader types."""
-        if event.type() in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease) and isinstance(event, QKeyEvent):
-            plain = event.modifiers() == Qt.KeyboardModifier.NoModifier and not event.isAutoRepeat()
-            if event.key() == Qt.Key.Key_O and plain and not isinstance(QApplication.focusWidget(), _TYPING):
-                self._show(event.type() == QEvent.Type.KeyPress)
-        elif event.type() == QEvent.Type.ApplicationDeactivate and self._held:
-            self._show(False)
+        """Watch for O going down, except while the reader types, and for it going up or the window losing the keys."""
+        kind = event.type()
+        if kind in (QEvent.Type.ApplicationDeactivate, QEvent.Type.WindowDeactivate):
+            self._let_go()
+        elif isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_O and not event.isAutoRepeat():
+            plain = event.modifiers() == Qt.KeyboardModifier.NoModifier
+            # Whatever has happened in between, the key that goes up was this one.
+            if kind == QEvent.Type.KeyRelease:
+                self._let_go()
+            elif kind == QEvent.Type.KeyPress and plain and not isinstance(QApplication.focusWidget(), _TYPING):
+                self._hold()
         return False
 
-    def _show(self, original: bool) -> None:
+    def _hold(self) -> None:
         state = self._desk.state
-        if state is not None and original != self._held:
-            state.bypass_filters = original
-        self._held = original
+        if self._shown is None and state is not None:
+            self._shown = state, state.bypass_filters
+            state.bypass_filters = True
+
+    def _let_go(self) -> None:
+        """Give the view that was held, which need not be the active one any more, back what it had."""
+        if self._shown is not None:
+            state, before = self._shown
+            self._shown = None
+            state.bypass_filters = before

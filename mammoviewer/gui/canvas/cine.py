@@ -13,7 +13,6 @@ from mammoviewer.session.viewer_state import ViewerState
 
 RATES: Final = (2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 15.0, 20.0, 25.0, 30.0)
 """Frames a second that ``slower`` and ``faster`` step through."""
-_AHEAD: Final = 6
 
 
 class Cine(QObject):
@@ -22,7 +21,7 @@ class Cine(QObject):
     Parameters
     ----------
     pictures
-        Decodes the frames that come next.
+        Tells which frames are decoded; who follows the view has the next ones decoded.
     parent
         The viewport.
     now
@@ -77,13 +76,12 @@ class Cine(QObject):
             return
         steps = 1 + int((now - self._due) * self.rate)
         self._due = max(self._due + steps / self.rate, now)
-        way = self._way(state, steps + _AHEAD)
-        decoded = [frame for frame, _ in way[:steps] if self._pictures.plain(state.image, frame) is not None]
+        way = self._way(state, steps)
+        decoded = [frame for frame, _ in way if self._pictures.plain(state.image, frame) is not None]
         if decoded:
             goal = decoded[-1]
-            self._direction = next(direction for frame, direction in way[:steps] if frame == goal)
+            self._direction = next(direction for frame, direction in way if frame == goal)
             state.frame = goal
-        self._pictures.prefetch(state.image, [frame for frame, _ in way][::-1])
 
     def _way(self, state: ViewerState, steps: int) -> list[tuple[int, int]]:
         """Return the next frames with the direction in which each is reached; it turns at the ends."""

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from mammoviewer.session.pictures import Picture, PictureSource
 from mammoviewer.session.viewer_state import ViewerState
 from mammoviewer.session.workspace import set_auto_window
-
-AHEAD: Final = 4
-"""Frames decoded ahead in the direction of travel."""
 
 
 class FrameFollower:
@@ -71,12 +66,5 @@ class FrameFollower:
     def _look_ahead(self) -> None:
         state, before = self._state, self._asked
         self._asked = state.frame
-        if state.frames < 2:
-            return
-        if before is None:
-            wanted = [state.frame + step for step in (1, -1, 2, -2)]
-        else:
-            direction = 1 if state.frame > before else -1
-            wanted = [state.frame + direction * step for step in range(1, AHEAD + 1)]
-        # The newest request goes first: ask for the nearest last.
-        self._pictures.prefetch(state.image, wanted[::-1])
+        direction = 0 if before is None else (1 if state.frame > before else -1)
+        self._pictures.look_ahead(state.image, state.frame, direction)

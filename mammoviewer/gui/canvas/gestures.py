@@ -13,6 +13,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
+from mammoviewer.annotations.finding import Finding
 from mammoviewer.gui.canvas.slice_strip import SliceStrip
 from mammoviewer.gui.canvas.view_transform import ViewTransform, kept_near, zoomed
 from mammoviewer.gui.theme import color
@@ -84,8 +85,14 @@ class Gesture:
         """End a drag; return whether the gesture is over."""
         return True
 
-    def finish(self) -> None:
-        """Complete a gesture of several clicks (double click, Enter)."""
+    def finish(self) -> bool:
+        """Complete a gesture of several clicks (double click, Enter); return whether the gesture is over."""
+        return False
+
+    @property
+    def preview(self) -> Finding | None:
+        """The finding as the gesture would leave it; None while it changes none."""
+        return None
 
     def cancel(self) -> None:
         """Leave everything as it was before the gesture."""
@@ -253,6 +260,7 @@ class StripDrag(Gesture):
         super().__init__(canvas, start)
         self._strip = strip
         self._frame = canvas.shown.frame
+        canvas.shown.playing = False
         self.move(start)
 
     def move(self, pointer: Pointer) -> None:

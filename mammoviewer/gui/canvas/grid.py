@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
@@ -26,6 +28,7 @@ class ViewportGrid(QWidget):
         self._pool: list[Viewport] = []
         self._viewports: tuple[Viewport, ...] = ()
         self._maximised: Viewport | None = None
+        self._defect_told = False
         self._layout = QGridLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(1)
@@ -109,4 +112,12 @@ class ViewportGrid(QWidget):
         viewport.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         viewport.cursor_moved.connect(self.cursor_moved)
         viewport.label_activated.connect(self.toggle_maximised)
+        # Queued: a dialog cannot be opened in the middle of painting.
+        viewport.paint_failed.connect(self._report, Qt.ConnectionType.QueuedConnection)
         return viewport
+
+    def _report(self, error: Exception) -> None:
+        """Report a defect in painting as one that nobody caught, once: it would come again with every picture."""
+        if not self._defect_told:
+            self._defect_told = True
+            sys.excepthook(type(error), error, error.__traceback__)

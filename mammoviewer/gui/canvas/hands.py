@@ -10,9 +10,9 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 
 from mammoviewer.gui.canvas.corner_text import OFF
 from mammoviewer.gui.canvas.gestures import Gesture, Pointer, StripDrag
-from mammoviewer.gui.canvas.region_gestures import accept_detection
 from mammoviewer.gui.canvas.roi_layer import detection_at
 from mammoviewer.gui.canvas.tools import CURSORS, DRAWING_TOOLS, begin
+from mammoviewer.gui.model_actions import accept_mark
 from mammoviewer.session.viewer_state import Tool
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Hands:
         self._viewport = viewport
         self._space = _Space()
         self._turned = 0.0
+        self._button = Qt.MouseButton.NoButton
         self.gesture: Gesture | None = None
 
     def pointer(self, event: QMouseEvent) -> Pointer:
@@ -57,6 +58,7 @@ class Hands:
             if event.button() == Qt.MouseButton.LeftButton:
                 self.gesture.press(pointer)
             return
+        self._button = event.button()
         left = event.button() == Qt.MouseButton.LeftButton
         strip = viewport.strip
         if left and strip is not None and strip.holds(pointer.place.x()):
@@ -73,8 +75,10 @@ class Hands:
             self.gesture.move(self.pointer(event))
 
     def release(self, event: QMouseEvent) -> None:
-        """End the gesture, unless it takes several clicks."""
-        if self.gesture is not None and self.gesture.release(self.pointer(event)):
+        """End the gesture when the button that began it goes up, unless it takes several clicks."""
+        if self.gesture is None or event.button() != self._button:
+            return
+        if self.gesture.release(self.pointer(event)):
             self._over()
 
     def double_click(self, event: QMouseEvent) -> None:
@@ -86,17 +90,20 @@ class Hands:
         if event.button() != Qt.MouseButton.LeftButton:
             return
         if self.gesture is not None:
-            self.gesture.finish()
-            self._over()
+            self._finish()
             return
         place = event.position()
+        tool: Tool = viewport.workspace.desk.tool
         detection = detection_at(viewport.output.detections, viewport.view, place)
-        if detection is not None:
-            accept_detection(viewport, detection)
+        # The first of two clicks with the point tool has made the point: the second is too many.
+        pointing = tool is Tool.POINT
+        if detection is not None and not pointing:
+            accept_mark(viewport.workspace, detection)
         elif self._on_label(place):
             viewport.label_activated.emit()
-        elif viewport.workspace.desk.tool in DRAWING_TOOLS:
-            self.press(event)
+        elif tool in DRAWING_TOOLS:
+            if not pointing:
+                self.press(event)
         elif viewport.strip is None or not viewport.strip.holds(place.x()):
             viewport.fit()
 
@@ -122,7 +129,9 @@ class Hands:
 
     def wants(self, event: QKeyEvent) -> bool:
         """Return whether a key belongs to the viewport and not to a shortcut of the window."""
-        if self._viewport.state is None or event.modifiers() != Qt.KeyboardModifier.NoModifier:
+        # Enter of the keypad carries a modifier of its own.
+        modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        if self._viewport.state is None or modifiers != Qt.KeyboardModifier.NoModifier:
             return False
         return event.key() == Qt.Key.Key_Space or (self.gesture is not None and event.key() in _GESTURE_KEYS)
 
@@ -138,9 +147,9 @@ class Hands:
             return False
         if key == Qt.Key.Key_Escape:
             self.gesture.cancel()
+            self._over()
         else:
-            self.gesture.finish()
-        self._over()
+            self._finish()
         return True
 
     def key_release(self, event: QKeyEvent) -> bool:
@@ -179,6 +188,10 @@ class Hands:
         viewport = self._viewport
         left = 0.0 if viewport.text_on_left else viewport.width() - _LABEL.width()
         return viewport.workspace.desk.corner_text != OFF and _LABEL.translated(left, 0.0).contains(place)
+
+    def _finish(self) -> None:
+        if self.gesture is not None and self.gesture.finish():
+            self._over()
 
     def _over(self) -> None:
         self.gesture = None

@@ -8,6 +8,7 @@ from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.inference.cam import Cam
 from mammoviewer.inference.detections import Detection
 from mammoviewer.inference.heatmap import Heatmap
+from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.session.viewer_state import Overlay, ViewerState
 from mammoviewer.session.workspace import Workspace
 
@@ -48,10 +49,21 @@ def shown_output(workspace: Workspace, state: ViewerState, frame: int) -> ModelO
 
 
 def ask_for_cam(workspace: Workspace, state: ViewerState, frame: int, point: tuple[float, float]) -> None:
-    """Ask for the CAM of the patch at a stored (row, column) and show it, or say that no model is chosen."""
+    """Ask for the CAM of the patch at a stored (row, column) and show it, or say that no model is chosen.
+
+    Where there is none to be had the overlay from before comes back.
+    """
     model = workspace.desk.model
     if not model:
         workspace.notice.emit(Notice(Severity.INFO, "No model is chosen", "choose one in the bar on top"))
         return
-    state.overlay = Overlay.CAM
-    workspace.heatmaps.explain_patch(state.image, frame, model, *point)
+    before, state.overlay = state.overlay, Overlay.CAM
+
+    def settle(job: Job) -> None:
+        if job.state is JobState.FAILED and state.overlay is Overlay.CAM:
+            state.overlay = before
+
+    job = workspace.heatmaps.explain_patch(state.image, frame, model, *point)
+    job.finished.connect(settle)
+    # It may have been over before anybody listened.
+    settle(job)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -14,16 +14,14 @@ from mammoviewer.annotations.finding import Finding, new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.base.errors import MammoViewerError
 from mammoviewer.base.notices import Notice
-from mammoviewer.gui.canvas.gestures import CLICK_REACH, Canvas, Gesture, Pointer
+from mammoviewer.gui.canvas.frame_gesture import FrameGesture
+from mammoviewer.gui.canvas.gestures import CLICK_REACH, Canvas, Pointer
+from mammoviewer.gui.canvas.region_fit import Point, is_fit, moved_within, on_image
 from mammoviewer.gui.canvas.roi_layer import handles, label_colour, outline, reshaped, stroke
-from mammoviewer.inference.detections import Detection
 from mammoviewer.session.workspace import Workspace
 
 _FREEHAND_STEP: Final = 2.0
 """Logical pixels between two points of a freehand line."""
-_DRAGS = itertools.count(1)
-
-Point = tuple[float, float]
 
 
 def make_edit(workspace: Workspace, edit: Edit) -> bool:
@@ -36,39 +34,40 @@ def make_edit(workspace: Workspace, edit: Edit) -> bool:
     return True
 
 
-class DrawRegion(Gesture):
+class DrawRegion(FrameGesture):
     """Base of the drawing gestures: keeps a region in the making and adds it as a finding."""
 
     def __init__(self, canvas: Canvas, start: Pointer) -> None:
         super().__init__(canvas, start)
-        self._image_uid = canvas.shown.image.attributes.identity
-        self._frame = canvas.shown_frame
         self._first = self.inside(start.point)
 
     def inside(self, point: Point) -> Point:
         """Return a stored point moved onto the image."""
-        rows, columns = self.canvas.view.shape
-        return min(max(point[0], -0.5), rows - 0.5), min(max(point[1], -0.5), columns - 0.5)
+        return on_image(point, self.canvas.view.shape)
 
     def roi(self) -> Roi | None:
         """Return the region so far, None while it is none."""
         return None
 
     def add(self) -> None:
-        """Make the region a finding of the class in force, and select it."""
+        """Make the region a finding of the class in force, and select it; tell where it is fit for none."""
         roi = self.roi()
-        if roi is None:
+        if roi is None or not is_fit(roi):
+            self.tell("That region has no area", "draw around the place")
             return
         workspace = self.canvas.workspace
-        finding = new_finding(self._image_uid, self._frame, roi, workspace.desk.label)
+        reader = workspace.settings.reader
+        finding = new_finding(self.image_uid, self.frame, roi, workspace.desk.label, reader=reader)
         if make_edit(workspace, AddFinding(finding, title=f"Add {roi.kind}")):
+            # What was just drawn must not be out of sight.
+            workspace.desk.show_findings = True
             self.canvas.select(finding.id)
 
     def cancel(self) -> None:
         """Draw nothing."""
         self.canvas.update()
 
-    def paint(self, painter: QPainter) -> None:
+    def paint_here(self, painter: QPainter) -> None:
         """Paint the region so far."""
         roi = self.roi()
         if roi is not None:
@@ -90,12 +89,12 @@ class DrawBox(DrawRegion):
             return None
         return Roi(self._kind, (self._first, self._last))
 
-    def move(self, pointer: Pointer) -> None:
+    def follow(self, pointer: Pointer) -> None:
         """Drag the second corner."""
         self._last = self.inside(pointer.point)
         self.canvas.update()
 
-    def release(self, pointer: Pointer) -> bool:
+    def end(self, pointer: Pointer) -> bool:
         """Add it; a click selects what is there."""
         self._last = self.inside(pointer.point)
         if self.clicked(pointer):
@@ -112,9 +111,12 @@ class DrawPoint(DrawRegion):
         """Return the point that was pressed."""
         return Roi(RoiKind.POINT, (self._first,))
 
-    def release(self, pointer: Pointer) -> bool:
-        """Add it."""
-        self.add()
+    def end(self, pointer: Pointer) -> bool:
+        """Add it, where there is an image."""
+        if self.canvas.view.contains(*self.start.point):
+            self.add()
+        else:
+            self.tell("There is no image at that place", "click on the image to mark a point")
         return True
 
 
@@ -130,15 +132,15 @@ class DrawFreehand(DrawRegion):
         """Return the closed line, None while it has fewer than three points."""
         return Roi(RoiKind.FREEHAND, tuple(self._points)) if len(self._points) >= 3 else None
 
-    def move(self, pointer: Pointer) -> None:
+    def follow(self, pointer: Pointer) -> None:
         """Add a point when the mouse has come far enough."""
         if (pointer.place - self._last_place).manhattanLength() >= _FREEHAND_STEP:
             self._points.append(self.inside(pointer.point))
             self._last_place = pointer.place
         self.canvas.update()
 
-    def release(self, pointer: Pointer) -> bool:
-        """Add it."""
+    def end(self, pointer: Pointer) -> bool:
+        """Add it; a click selects what is there."""
         if self.clicked(pointer) and len(self._points) < 3:
             self.canvas.select_at(pointer.place)
         else:
@@ -147,7 +149,10 @@ class DrawFreehand(DrawRegion):
 
 
 class DrawPolygon(DrawRegion):
-    """One corner for each click; a double click, Enter or a click on the first corner closes it."""
+    """One corner for each click; a double click, Enter or a click on the first corner closes it.
+
+    It may be left for another frame and taken up again.
+    """
 
     def __init__(self, canvas: Canvas, start: Pointer) -> None:
         super().__init__(canvas, start)
@@ -159,13 +164,16 @@ class DrawPolygon(DrawRegion):
         """Return the polygon of the corners that are set."""
         return Roi(RoiKind.POLYGON, tuple(self._points)) if len(self._points) >= 3 else None
 
-    def move(self, pointer: Pointer) -> None:
+    def follow(self, pointer: Pointer) -> None:
         """Show where the next corner would be."""
         self._next = self.inside(pointer.point)
         self.canvas.update()
 
     def press(self, pointer: Pointer) -> None:
         """Set a corner; one on the first closes, one on the last is that of a double click."""
+        if not self.here:
+            self._tell_where()
+            return
         first, last = self.canvas.view.to_widget(np.array([self._points[0], self._points[-1]]))
         place = np.array((pointer.place.x(), pointer.place.y()))
         if len(self._points) >= 3 and np.hypot(*(place - first)) < 2 * CLICK_REACH:
@@ -174,17 +182,28 @@ class DrawPolygon(DrawRegion):
             self._points.append(self.inside(pointer.point))
         self.canvas.update()
 
-    def release(self, pointer: Pointer) -> bool:
+    def end(self, pointer: Pointer) -> bool:
         """Go on until the polygon is closed."""
         if self._closed:
             self.add()
         return self._closed
 
-    def finish(self) -> None:
-        """Close it."""
-        self.add()
+    def leave(self) -> bool:
+        """Wait for the reader to come back."""
+        return False
 
-    def paint(self, painter: QPainter) -> None:
+    def finish(self) -> bool:
+        """Close it on its own frame."""
+        if not self.here:
+            self._tell_where()
+            return False
+        self.add()
+        return True
+
+    def _tell_where(self) -> None:
+        self.tell(f"The polygon was begun on slice {self.frame + 1}", "go back there to go on, or press Escape")
+
+    def paint_here(self, painter: QPainter) -> None:
         """Paint the corners so far and the line to the mouse."""
         places = [QPointF(x, y) for x, y in self.canvas.view.to_widget(np.array([*self._points, self._next])).tolist()]
         path = QPainterPath()
@@ -196,46 +215,47 @@ class DrawPolygon(DrawRegion):
             painter.drawEllipse(place, 2.5, 2.5)
 
 
-class ChangeFinding(Gesture):
-    """Moves a finding, or reshapes it by a handle; the whole drag is one step of undo."""
+class ChangeFinding(FrameGesture):
+    """Moves a finding, or reshapes it by a handle; it is changed once, where the drag ends."""
 
     def __init__(self, canvas: Canvas, start: Pointer, finding: Finding, handle: int | None = None) -> None:
         super().__init__(canvas, start)
         self._finding = finding
         self._handle = handle
-        self._merge_key = f"drag {next(_DRAGS)} of {finding.id}"
-        self._changed = False
+        self._roi: Roi | None = None
 
-    def move(self, pointer: Pointer) -> None:
-        """Follow the mouse once it has left the place of the click."""
-        if not self._changed and self.clicked(pointer):
+    @property
+    def preview(self) -> Finding | None:
+        """The finding where the drag has brought it; None until the mouse has left the place of the click."""
+        return replace(self._finding, roi=self._roi) if self._roi is not None else None
+
+    def follow(self, pointer: Pointer) -> None:
+        """Follow the mouse once it has left the place of the click; what is unfit is left out."""
+        if self._roi is None and self.clicked(pointer):
             return
         rows, columns = (now - then for now, then in zip(pointer.point, self.start.point, strict=True))
+        shape = self.canvas.view.shape
         roi = self._finding.roi
-        changed = roi.moved(rows, columns) if self._handle is None else self._reshaped(roi, rows, columns)
-        self._replace(self._finding.edited(roi=changed))
+        if self._handle is None:
+            self._roi = moved_within(roi, rows, columns, shape)
+        else:
+            row, column = handles(roi)[self._handle]
+            changed = reshaped(roi, self._handle, on_image((row + rows, column + columns), shape))
+            self._roi = changed if is_fit(changed) else self._roi
+        self.canvas.update()
+
+    def end(self, pointer: Pointer) -> bool:
+        """Store where the drag has brought it."""
+        self.follow(pointer)
+        workspace = self.canvas.workspace
+        there = self._finding.id in workspace.annotations
+        if self._roi is not None and there:
+            title = "Move finding" if self._handle is None else "Reshape finding"
+            changed = workspace.annotations.get(self._finding.id).edited(roi=self._roi)
+            make_edit(workspace, ReplaceFinding(changed, title=title))
+        return True
 
     def cancel(self) -> None:
-        """Put the finding back."""
-        if self._changed:
-            self._replace(self._finding)
-
-    def _reshaped(self, roi: Roi, rows: float, columns: float) -> Roi:
-        row, column = handles(roi)[self._handle or 0]
-        return reshaped(roi, self._handle or 0, (row + rows, column + columns))
-
-    def _replace(self, finding: Finding) -> None:
-        title = "Move finding" if self._handle is None else "Reshape finding"
-        edit = ReplaceFinding(finding, title=title, merge_key=self._merge_key)
-        self._changed = make_edit(self.canvas.workspace, edit) or self._changed
-
-
-def accept_detection(canvas: Canvas, detection: Detection) -> None:
-    """Make an AI mark a finding of the reader's, in the class in force, and select it."""
-    workspace = canvas.workspace
-    top, left, bottom, right = detection.box
-    roi = Roi(RoiKind.RECTANGLE, ((top, left), (bottom, right)))
-    uid = canvas.shown.image.attributes.identity
-    finding = new_finding(uid, detection.frame, roi, workspace.desk.label, score=detection.score)
-    if make_edit(workspace, AddFinding(finding, title="Accept AI mark")):
-        canvas.select(finding.id)
+        """Leave the finding where it is."""
+        self._roi = None
+        self.canvas.update()

@@ -147,12 +147,16 @@ def paint_detection(painter: QPainter, detection: Detection, view: ViewTransform
 
 
 def _paint_tag(painter: QPainter, box: QRectF, text: str, colour: QColor, view: ViewTransform) -> None:
-    """Write a text above a box, moved so that it stays in the viewport."""
+    """Write a text above a box, moved so that it stays in the viewport; nothing for a box that is not seen."""
+    width, height = view.size
+    # A box without a width intersects nothing, for Qt.
+    if not box.adjusted(-1.0, -1.0, 1.0, 1.0).intersects(QRectF(0.0, 0.0, width, height)):
+        return
     metrics = painter.fontMetrics()
-    left = min(max(box.left(), 2.0), view.size[0] - metrics.horizontalAdvance(text) - 4.0)
+    left = min(max(box.left(), 2.0), width - metrics.horizontalAdvance(text) - 4.0)
     base = box.top() - 5.0
     if base < metrics.ascent():
-        base = box.bottom() + metrics.ascent() + 3.0
+        base = min(box.bottom() + metrics.ascent() + 3.0, height - metrics.descent() - 2.0)
     paint_haloed(painter, QPointF(left, base), text, painter.font(), colour)
 
 

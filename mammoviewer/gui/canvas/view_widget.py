@@ -21,6 +21,7 @@ from mammoviewer.gui.canvas.slice_strip import SliceStrip
 from mammoviewer.gui.canvas.tools import visible_findings
 from mammoviewer.gui.canvas.view_transform import ViewTransform, chest_side, view_transform, zoomed
 from mammoviewer.gui.canvas.viewport_painter import ViewportPainter
+from mammoviewer.gui.canvas.zoom_place import zoom_place
 from mammoviewer.session.companions import Drawing
 from mammoviewer.session.viewer_state import FIT, ViewerState
 from mammoviewer.session.workspace import Workspace
@@ -30,18 +31,21 @@ class ViewWidget(QWidget):
     """Shows one image of the workspace, or nothing.
 
     Signals: ``activated()`` when the reader turns to it; ``cursor_moved(CursorReading | None)``; ``label_activated()``
-    on a double click on the view label. ``beside`` gives the viewports whose fitted images share its scale.
+    on a double click on the view label; ``paint_failed(Exception)`` on a defect in painting. ``beside`` gives the
+    viewports whose fitted images share its scale, ``pointed`` is where the mouse is while it is over the viewport.
     """
 
     activated = Signal()
     cursor_moved = Signal(object)
     label_activated = Signal()
+    paint_failed = Signal(object)
 
     def __init__(self, workspace: Workspace, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.workspace = workspace
         self.state: ViewerState | None = None
         self.beside: Callable[[], Iterable[ViewWidget]] = tuple
+        self.pointed: QPointF | None = None
         self.hands = Hands(self)
         self.cine = Cine(workspace.pictures, self)
         self.cine.rate = workspace.settings.window.cine_rate
@@ -55,6 +59,7 @@ class ViewWidget(QWidget):
         bind(self, workspace.desk.events, self._desk_changed)
         bind(self, workspace.annotations.changed, self.update)
         bind(self, workspace.shelf.changed, self.update)
+        bind(self, workspace.facts_changed, self.update)
         bind_values(self, workspace.heatmaps.changed, self._scores_changed)
         bind_values(self, workspace.pictures.ready, self._frame_arrived)
         bind(self, workspace.pictures.failed, self.update)
@@ -158,14 +163,14 @@ class ViewWidget(QWidget):
             self.state.zoom = FIT
 
     def one_to_one(self) -> None:
-        """Show one stored pixel on one device pixel, about the present middle."""
+        """Show one stored pixel on one device pixel, about the cursor or the breast in view."""
         if self.state is not None:
             self.zoom_by(1.0 / self.view.zoom)
 
     def zoom_by(self, factor: float, at: tuple[float, float] | None = None) -> None:
-        """Zoom about a place in logical pixels, the middle when None."""
+        """Zoom about a place in logical pixels; the cursor or the breast in view when None."""
         if self.state is not None and factor > 0:
-            place_view(self.state, *zoomed(self.view, factor, at))
+            place_view(self.state, *zoomed(self.view, factor, at or zoom_place(self, factor)))
 
     def pan_by(self, right: float, down: float) -> None:
         """Move the picture by logical pixels."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 
 from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
+from PySide6.QtGui import QEnterEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
+from PySide6.QtWidgets import QWidget
 
 from mammoviewer.gui.canvas.corner_text import SIDE_DOUBTED
+from mammoviewer.gui.canvas.cursor_reading import CursorReading
 from mammoviewer.gui.canvas.view_widget import ViewWidget
+from mammoviewer.session.workspace import Workspace
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -16,19 +19,29 @@ _LOGGER = logging.getLogger(__name__)
 class Viewport(ViewWidget):
     """Takes the events of its picture: paints, and gives mouse and keys to the hands."""
 
+    def __init__(self, workspace: Workspace, parent: QWidget | None = None) -> None:
+        super().__init__(workspace, parent)
+        self._told: CursorReading | None = None
+
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Paint the others anew too."""
         self._scale_changed()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        """Paint; what goes wrong is logged, because an exception here would leave the painter active."""
+        """Paint; what goes wrong is logged and told, because an exception here would leave the painter active.
+
+        What is under a resting cursor may have changed with the picture.
+        """
         painter = QPainter(self)
         try:
             self._painter.paint(painter)
-        except Exception:
+        except Exception as error:
             _LOGGER.exception("a viewport could not be painted")
+            self.paint_failed.emit(error)
+            return
         finally:
             painter.end()
+        self._tell_reading()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         """Make this the active viewport and begin a gesture."""
@@ -52,9 +65,10 @@ class Viewport(ViewWidget):
         """Go on with the gesture and tell what is under the cursor."""
         if self.state is None:
             return
+        self.pointed = event.position()
         self.hands.hover(event.position())
         self.hands.move(event)
-        self.cursor_moved.emit(self.reading(event.position()))
+        self._tell_reading()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         """End the gesture."""
@@ -88,6 +102,19 @@ class Viewport(ViewWidget):
         if self.state is None or not self.hands.key_release(event):
             super().keyReleaseEvent(event)
 
+    def enterEvent(self, event: QEnterEvent) -> None:  # noqa: N802
+        """Tell what is under the cursor that has come, be it that the picture came to the cursor."""
+        self.pointed = event.position()
+        self._tell_reading()
+
     def leaveEvent(self, event: QEvent) -> None:  # noqa: N802
         """Tell that the cursor has gone."""
-        self.cursor_moved.emit(None)
+        self.pointed = None
+        self._tell_reading()
+
+    def _tell_reading(self) -> None:
+        """Tell what is under the cursor if that has changed."""
+        reading = self.reading(self.pointed) if self.state is not None and self.pointed is not None else None
+        if reading != self._told:
+            self._told = reading
+            self.cursor_moved.emit(reading)

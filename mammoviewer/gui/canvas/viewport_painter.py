@@ -97,11 +97,13 @@ class ViewportPainter:
         paint_companions(painter, drawing, view)
         for detection in viewport.output.detections:
             paint_detection(painter, detection, view)
-        selected = viewport.workspace.desk.selected_finding
-        for finding in visible_findings(viewport):
+        selected, gesture = viewport.workspace.desk.selected_finding, viewport.hands.gesture
+        preview = gesture.preview if gesture is not None else None
+        for stored in visible_findings(viewport):
+            finding = preview if preview is not None and preview.id == stored.id else stored
             paint_finding(painter, finding, view, selected=finding.id == selected)
-        if viewport.hands.gesture is not None:
-            viewport.hands.gesture.paint(painter)
+        if gesture is not None:
+            gesture.paint(painter)
 
     def _paint_words(self, painter: QPainter) -> QRectF:
         viewport = self._viewport

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
-from PySide6.QtGui import QFocusEvent
+from typing import Final
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QFocusEvent, QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QPlainTextEdit, QVBoxLayout, QWidget
 
 from mammoviewer.annotations.birads import birads
 from mammoviewer.annotations.edits import ReplaceFinding
 from mammoviewer.annotations.finding import ALGORITHM, Finding
+from mammoviewer.annotations.roi import Roi
+from mammoviewer.base.progress import Progress
+from mammoviewer.gui.bridge import bind_values
 from mammoviewer.gui.panels.class_combo import ClassCombo
 from mammoviewer.gui.panels.parts import CalmCombo, column, label, section
+from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.session.measuring import region_figures
 from mammoviewer.session.workspace import Workspace
 
+Measured = tuple[str, int, Roi]
+"""What figures belong to: identity of the image, frame, region."""
+
+_REST_MS: Final = 500
+"""After so long without a key the note counts as said."""
+_FIGURES_MS: Final = 120
+"""After so long without a change the region is measured: a large one takes too long to be measured in passing."""
+
 
 class NoteEdit(QPlainTextEdit):
-    """A few lines of free text; ``finished`` comes when the reader leaves the field."""
+    """A few lines of free text; ``rested`` comes when typing pauses, ``finished`` when the reader leaves the field."""
 
+    rested = Signal()
     finished = Signal()
 
     def __init__(self) -> None:
@@ -26,11 +41,42 @@ class NoteEdit(QPlainTextEdit):
         self.setAccessibleName("Note")
         self.setTabChangesFocus(True)
         self.setFixedHeight(76)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_REST_MS)
+        self._rest.timeout.connect(self.rested)
+        self.textChanged.connect(self._typed)
+
+    @property
+    def text(self) -> str:
+        """Return the text without the space around it."""
+        return self.toPlainText().strip()
+
+    @property
+    def unsaid(self) -> bool:
+        """Whether the reader has typed what nobody has taken in yet."""
+        return self.document().isModified()
+
+    def take(self) -> str:
+        """Return the text and count it as taken in."""
+        self._rest.stop()
+        self.document().setModified(False)
+        return self.text
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        """Take the text in."""
+        """Tell that the reader is done."""
         super().focusOutEvent(event)
         self.finished.emit()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Tell that the reader is done: a window that closes takes no focus away."""
+        super().hideEvent(event)
+        if self.unsaid:
+            self.finished.emit()
+
+    def _typed(self) -> None:
+        if self.unsaid:
+            self._rest.start()
 
 
 class FindingEditor(QWidget):
@@ -40,6 +86,7 @@ class FindingEditor(QWidget):
         super().__init__()
         self._workspace = workspace
         self._finding: Finding | None = None
+        self._writing = 0
         self._label = ClassCombo(workspace)
         self._label.chosen.connect(lambda text: self._replace("Change class", label=text))
         self._assessment = CalmCombo()
@@ -53,42 +100,97 @@ class FindingEditor(QWidget):
             lambda: self._replace("Change assessment", assessment=self._assessment.currentData())
         )
         self._note = NoteEdit()
-        self._note.finished.connect(lambda: self._replace("Change note", note=self._note.toPlainText().strip()))
+        self._note.rested.connect(self._keep_note)
+        self._note.finished.connect(self._finish_note)
         self._origin = label("", "quiet", wrap=True)
+        self._figures = label("", "quiet", wrap=True)
+        self._measured: Measured | None = None
+        self._measuring = QTimer(self)
+        self._measuring.setSingleShot(True)
+        self._measuring.setInterval(_FIGURES_MS)
+        self._measuring.timeout.connect(self._measure)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        fields = column([self._label, self._assessment, self._note, self._origin])
+        fields = column([self._label, self._assessment, self._note, self._figures, self._origin])
         layout.addWidget(section("Chosen finding", fields))
         self.hide()
 
     def show_finding(self, finding: Finding | None) -> None:
         """Show a finding, None hides the fields; what was typed into the note of another one is kept first."""
-        if self._finding is not None and (finding is None or finding.id != self._finding.id):
-            self._keep_note()
+        another = self._finding is None or finding is None or finding.id != self._finding.id
+        if another:
+            self._finish_note()
         self._finding = finding
         self.setVisible(finding is not None)
         if finding is None:
             return
         self._label.show_label(finding.label)
         self._assessment.setCurrentIndex(max(0, self._assessment.findData(finding.assessment)))
-        if not self._note.hasFocus() or self._note.toPlainText().strip() == "":
+        # What is being typed stays, and so does the space at its end.
+        if another or (not self._note.unsaid and self._note.text != finding.note.strip()):
             self._note.setPlainText(finding.note)
         who = f"Marked by {finding.reader}" if finding.reader else "Marked by the reader"
         if finding.origin == ALGORITHM:
             who = f"From {finding.reader or 'a model'}"
         score = f", score {finding.score:.2f}" if finding.score is not None else ""
-        made = f"{who}{score}, {finding.created[:16].replace('T', ' ')} UTC"
-        figures = region_figures(self._workspace, finding)
-        self._origin.setText(f"{figures}\n{made}" if figures else made)
+        self._origin.setText(f"{who}{score}, {finding.created[:16].replace('T', ' ')} UTC")
+        self._show_figures(finding)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Have the region measured that was chosen out of sight."""
+        super().showEvent(event)
+        if self._finding is not None:
+            self._show_figures(self._finding)
+
+    def _show_figures(self, finding: Finding) -> None:
+        """Leave the figures of this region if they are its own, else have it measured when it rests."""
+        if self._measured != _what_is_measured(finding):
+            self._measured = None
+            self._figures.setText("\u2026")
+            self._measuring.start()
+
+    def _measure(self) -> None:
+        """Measure the region in the background if anybody sees that; where a drag is under way, when it is over."""
+        finding, workspace = self._finding, self._workspace
+        if finding is None or not self.isVisible():
+            return
+        if QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton:
+            self._measuring.start()
+            return
+
+        def work(progress: Progress) -> tuple[Finding, str]:
+            return finding, region_figures(workspace, finding)
+
+        job = workspace.decoding.submit("Measure", work, key="measure", priority=3)
+        bind_values(self, job.finished, self._show_measured)
+
+    def _show_measured(self, job: Job) -> None:
+        if job.state is not JobState.DONE or self._finding is None:
+            return
+        finding, figures = job.result
+        if _what_is_measured(finding) == _what_is_measured(self._finding):
+            # An empty text may mean that the frame is still on its way.
+            self._measured = _what_is_measured(finding) if figures else None
+            self._figures.setText(figures)
 
     def _keep_note(self) -> None:
-        if self._note.hasFocus():
-            self._replace("Change note", note=self._note.toPlainText().strip())
+        """Store what has been typed; one step of undo for as long as the reader stays in the field."""
+        if self._note.unsaid:
+            note = self._note.take()
+            self._replace("Change note", merge_key=f"note {self._writing}", note=note)
 
-    def _replace(self, title: str, **values: str) -> None:
+    def _finish_note(self) -> None:
+        self._keep_note()
+        self._writing += 1
+
+    def _replace(self, title: str, merge_key: str = "", **values: str) -> None:
         finding = self._finding
         if finding is None or finding.id not in self._workspace.annotations:
             return
         current = self._workspace.annotations.get(finding.id)
         if any(getattr(current, name) != value for name, value in values.items()):
-            self._workspace.edit(ReplaceFinding(current.edited(**values), title=title))
+            self._workspace.edit(ReplaceFinding(current.edited(**values), title=title, merge_key=merge_key))
+
+
+def _what_is_measured(finding: Finding) -> Measured:
+    return finding.image_uid, finding.frame, finding.roi

@@ -3,6 +3,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -207,6 +208,17 @@ def test_a_newer_file_that_is_open_elsewhere_is_left_where_it_is(path):
     assert path.exists()
     assert not _aside(path)
     newer.close()
+
+
+def test_an_edit_waits_as_long_as_it_is_told_to(path):
+    store, _ = open_store(path, write_patience_s=0.05)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    start = time.monotonic()
+    with store, pytest.raises(AnnotationError, match="in use"):
+        store.save(_finding())
+    assert time.monotonic() - start < 2.0
+    other.close()
 
 
 def test_open_store_begins_a_new_file_and_says_so(path):

@@ -26,6 +26,15 @@ def raster(pixels, **changes):
     return make_image("", pixels=pixels, **{**facts, **changes})
 
 
+def test_which_places_lie_on_the_breast(manifest):
+    image = make_image("RCC", pixels=breast_like(320, 240))
+    prepared = prepare(image.frame(0), image.attributes, manifest)
+    assert prepared.on_breast(160.0, 200.0)
+    assert not prepared.on_breast(160.0, 10.0)
+    assert not prepared.on_breast(-3.0, 200.0)
+    assert not prepared.on_breast(160.0, 245.0)
+
+
 def test_a_mammogram_for_presentation_fits(manifest):
     assert refusals(make_image().attributes, manifest) == ()
     check_suitable(make_image().attributes, manifest)

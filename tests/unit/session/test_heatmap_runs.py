@@ -64,6 +64,25 @@ def test_a_slice_of_a_run_under_way_is_brought_forward_in_it(tmp_path):
     assert list(dict.fromkeys(came)) == [4, 0, 1, 2, 3, 5]
 
 
+def test_a_patch_of_air_is_not_explained(tmp_path):
+    brightest_bundle(tmp_path / "spots")
+    registry = ModelRegistry([tmp_path])
+    (model,) = [manifest.identity for manifest in registry.models]
+    image = make_image("RCC", pixels=breast_like(320, 240), uid="1.2")
+    told = []
+    with ThreadRunner(1, "explain") as runner:
+        runs = HeatmapRuns(runner, runner, registry)
+        runs.notice.connect(told.append)
+        refused = runs.explain_patch(image, 0, model, 160.0, 10.0)
+        assert refused.wait(20)
+        assert refused.state is JobState.FAILED
+        assert runs.cam("1.2", 0, model) is None
+        assert [(notice.text, bool(notice.hint)) for notice in told] == [("that is not breast", True)]
+        explained = runs.explain_patch(image, 0, model, 160.0, 200.0)
+        assert explained.wait(20)
+        assert explained.state is JobState.DONE
+
+
 def test_what_a_removed_model_found_is_forgotten(tmp_path):
     bundle = brightest_bundle(tmp_path / "spots")
     registry = ModelRegistry([tmp_path])
