@@ -235,9 +235,10 @@ class Tour(QObject):
             return marks[0].row, marks[0].column
         scores = self._active().output.scores
         assert scores is not None
-        row, column = np.unravel_index(int(np.nanargmax(scores.values)), scores.values.shape)
-        place = scores.cell_centres(np.array([row]), np.array([column]))[0]
-        return float(place[0]), float(place[1])
+        places = scores.cell_centres(*np.nonzero(np.isfinite(scores.values)))
+        # A cell at the rim may have its centre in the air, which is not explained.
+        row, column = max(places.tolist(), key=lambda place: np.nan_to_num(scores.at(*place), nan=-1.0))
+        return row, column
 
     def _active(self) -> Viewport:
         viewport = self._window.grid.active
