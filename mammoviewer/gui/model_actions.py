@@ -6,7 +6,7 @@ from mammoviewer.annotations.birads import birads
 from mammoviewer.annotations.edits import AddFinding
 from mammoviewer.annotations.finding import READER, Finding, new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
-from mammoviewer.base.errors import ModelError
+from mammoviewer.base.errors import ModelError, ModelRefused
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.gui.navigation import show_place
 from mammoviewer.inference.detections import Detection
@@ -27,8 +27,22 @@ def run_model(workspace: Workspace, *, all_slices: bool = False) -> Job | None:
     if state is None:
         return None
     frames = frames_from(state.frame, state.frames) if all_slices else (state.frame,)
-    state.overlay = Overlay.HEATMAP
-    return workspace.heatmaps.start(RunRequest(state.image, frames, workspace.desk.model))
+    return _start(workspace, state, frames)
+
+
+def _start(workspace: Workspace, state: ViewerState, frames: tuple[int, ...]) -> Job:
+    """Start a run and show what comes of it; a model that does not fit the image is a badge on it."""
+    state.overlay, state.model_refused = Overlay.HEATMAP, False
+    job = workspace.heatmaps.start(RunRequest(state.image, frames, workspace.desk.model))
+
+    def settle(ended: Job) -> None:
+        if isinstance(ended.error, ModelRefused):
+            state.overlay, state.model_refused = Overlay.NONE, True
+
+    job.finished.connect(settle)
+    # It may have been over before anybody listened.
+    settle(job)
+    return job
 
 
 def show_heatmap(workspace: Workspace) -> Job | None:
@@ -56,7 +70,7 @@ def _complete_heatmap(workspace: Workspace, state: ViewerState) -> Job | None:
     found = runs.heatmap(identity, state.frame, model)
     if (found is not None and found.complete) or runs.is_coming(identity, state.frame, model):
         return None
-    return runs.start(RunRequest(state.image, (state.frame,), model))
+    return _start(workspace, state, (state.frame,))
 
 
 def run_model_on_study(workspace: Workspace) -> list[Job]:
@@ -65,10 +79,7 @@ def run_model_on_study(workspace: Workspace) -> list[Job]:
     if stage is None or _ready(workspace) is None:
         return []
     states = [workspace.state(identity) for identity in stage.cells if identity]
-    for state in states:
-        state.overlay = Overlay.HEATMAP
-    runs = workspace.heatmaps
-    return [runs.start(RunRequest(state.image, (state.frame,), workspace.desk.model)) for state in states]
+    return [_start(workspace, state, (state.frame,)) for state in states]
 
 
 def explain_image(workspace: Workspace) -> Job | None:
@@ -105,6 +116,7 @@ def show_mark(workspace: Workspace, mark: Detection) -> None:
     """Go to a mark of the active image and show the heatmap it comes from."""
     state = workspace.active
     if state is not None:
+        workspace.desk.mark = mark
         show_place(workspace, state.image.attributes.identity, mark.frame, (mark.row, mark.column))
         if state.overlay is Overlay.NONE:
             state.overlay = Overlay.HEATMAP
@@ -155,12 +167,12 @@ class MarkWalk:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._current: Detection | None = None
 
     @property
     def current(self) -> Detection | None:
         """Return the mark gone to last, if it is still one of the active image's."""
-        return self._current if self._current in marks(self._workspace) else None
+        mark = self._workspace.desk.mark
+        return mark if mark in marks(self._workspace) else None
 
     def go(self, step: int) -> Detection | None:
         """Go ``step`` marks on; None when there are none."""
@@ -169,6 +181,6 @@ class MarkWalk:
             return None
         current = self.current
         start = found.index(current) if current is not None else (-1 if step > 0 else 0)
-        self._current = found[(start + step) % len(found)]
-        show_mark(self._workspace, self._current)
-        return self._current
+        mark = found[(start + step) % len(found)]
+        show_mark(self._workspace, mark)
+        return mark

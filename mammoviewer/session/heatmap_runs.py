@@ -150,7 +150,12 @@ class HeatmapRuns:
                 self._run_frame(request, model, frame, part)
 
         name = f"Heatmap {request.image.attributes.view.label}".strip()
-        run.job = self._runner.submit(name, work, key=("heatmap", identity), priority=1, on_done=self._tell)
+        def ended(job: Job) -> None:
+            self._tell(job)
+            for frame in request.frames:
+                self.changed.emit(identity, frame)
+
+        run.job = self._runner.submit(name, work, key=("heatmap", identity), priority=1, on_done=ended)
         return run.job
 
     def is_coming(self, identity: str, frame: int, model: str) -> bool:

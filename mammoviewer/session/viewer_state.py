@@ -17,6 +17,7 @@ from mammoviewer.dicom.image import Image
 from mammoviewer.imaging.filter_chain import FilterChain
 from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.imaging.voi import Voi, Window
+from mammoviewer.inference.detections import Detection
 
 FIT = 0.0
 """The zoom that fits the image into its viewport."""
@@ -75,6 +76,8 @@ class ViewerState:
         SOPInstanceUID of the presentation state that is applied, empty for none.
     side_doubted
         Whether the pixels disagree with the side that the header tells.
+    model_refused
+        Whether the model that was asked for last does not fit the image.
     """
 
     image: Image
@@ -91,6 +94,7 @@ class ViewerState:
     window_pending: bool = False
     side_doubted: bool = False
     presentation: str = ""
+    model_refused: bool = False
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
@@ -141,7 +145,7 @@ class DeskState:
     """What is set for the window as a whole.
 
     ``selected_finding`` is the id of a finding or empty; ``label`` is the class that a new region gets;
-    ``corner_text`` is ``full``, ``minimal`` or ``off``.
+    ``corner_text`` is ``full``, ``minimal`` or ``off``; ``mark`` is the model's mark that the reader has gone to.
     """
 
     tool: Tool = Tool.WINDOW
@@ -152,5 +156,6 @@ class DeskState:
     corner_text: str = "full"
     active_identity: str = ""
     model: str = ""
+    mark: Detection | None = None
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()

@@ -1,18 +1,24 @@
 """The classifier's panel: overlay, marks, walking over them, facts."""
 
 import math
+import threading
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from helpers.heatmaps import make_heatmap
 from pytestqt.qtbot import QtBot
 
 from mammoviewer.annotations.edits import ReplaceFinding
-from mammoviewer.base.errors import ModelError
+from mammoviewer.base.errors import ModelError, ModelRefused
+from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.gui.active_view import ActiveView
+from mammoviewer.gui.canvas.corner_text import badges
+from mammoviewer.gui.canvas.model_output import shown_output
+from mammoviewer.gui.canvas.viewport import Viewport
 from mammoviewer.gui.exports import export_content
-from mammoviewer.gui.model_actions import MarkWalk, accept_mark, frames_from, marks, run_model
+from mammoviewer.gui.model_actions import MarkWalk, accept_mark, frames_from, marks, run_model, show_heatmap
 from mammoviewer.gui.panels.ai_marks import AiMarks
 from mammoviewer.gui.panels.ai_overlay import AiOverlay
 from mammoviewer.gui.panels.ai_panel import AiPanel, model_facts
@@ -199,3 +205,54 @@ def test_the_model_list_shows_the_choice(four_views: Workspace, qtbot: QtBot) ->
     qtbot.addWidget(combo)
     assert combo.count() == len(four_views.registry.models)
     assert (combo.currentData() or "") == four_views.desk.model
+
+
+def test_the_mark_gone_to_stands_out_and_is_chosen_in_the_list(marked: Workspace, qtbot: QtBot) -> None:
+    listed = AiMarks(marked, ActiveView(marked))
+    qtbot.addWidget(listed)
+    viewport = Viewport(marked)
+    qtbot.addWidget(viewport)
+    viewport.resize(300, 400)
+    viewport.show_image(marked.images[0].attributes.identity)
+    viewport.show()
+    walk = MarkWalk(marked)
+    found = walk.go(1)
+    qtbot.waitUntil(lambda: not viewport.follower.waiting)
+    assert listed._chosen() == found
+    shown = viewport.grab().toImage()
+    marked.desk.mark = None
+    assert viewport.grab().toImage() != shown
+
+
+def test_a_run_that_was_stopped_does_not_seem_to_go_on(marked: Workspace, qtbot: QtBot) -> None:
+    listed = AiMarks(marked, ActiveView(marked))
+    qtbot.addWidget(listed)
+    state = marked.active
+    assert state is not None
+    identity = state.image.attributes.identity
+    partial = replace(make_heatmap([[0.5]]), model=marked.desk.model, complete=False)
+    marked.heatmaps._heatmaps[identity, state.frame, marked.desk.model] = partial
+    state.overlay = Overlay.HEATMAP
+    assert shown_output(marked, state, state.frame).title.endswith("score, stopped")
+    assert "stopped" in listed._why_empty()
+    gate = threading.Event()
+    marked.computing.submit("other work", lambda progress: gate.wait(20), priority=9)
+    job = show_heatmap(marked)
+    assert job is not None, "the rest is asked for again"
+    assert shown_output(marked, state, state.frame).title.endswith("score, coming in")
+    assert "looking" in listed._why_empty()
+    job.cancel()
+    gate.set()
+
+
+def test_a_model_that_does_not_fit_is_a_badge_and_no_overlay(volume: Workspace, qtbot: QtBot) -> None:
+    choose_first_model(volume)
+    state = volume.active
+    assert state is not None
+    state.image.attributes = replace(state.image.attributes, kind=ImageKind.MAMMOGRAM_RAW)
+    job = run_model(volume)
+    assert job is not None
+    assert job.wait(20)
+    assert isinstance(job.error, ModelRefused)
+    assert state.overlay is Overlay.NONE
+    assert [badge.text for badge in badges(state) if badge.refusal] == ["MODEL REFUSED"]

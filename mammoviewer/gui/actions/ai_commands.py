@@ -6,7 +6,7 @@ import functools
 
 from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.actions.desk import Desk
-from mammoviewer.gui.model_actions import accept_mark, explain_image, run_model, run_model_on_study
+from mammoviewer.gui.model_actions import accept_mark, explain_image, run_model, run_model_on_study, show_heatmap
 from mammoviewer.session.viewer_state import Overlay
 
 OPACITY_STEP = 0.1
@@ -19,10 +19,8 @@ def _toggle_overlay(desk: Desk) -> None:
         return
     if state.overlay is not Overlay.NONE:
         state.overlay = Overlay.NONE
-    elif workspace.heatmaps.heatmap(state.image.attributes.identity, state.frame, workspace.desk.model) is None:
-        run_model(workspace)
     else:
-        state.overlay = Overlay.HEATMAP
+        show_heatmap(workspace)
 
 
 def _opacity(step: float, desk: Desk) -> None:

@@ -161,6 +161,7 @@ def badges(state: ViewerState, *, bad: bool = False) -> tuple[Badge, ...]:
     attributes = state.image.attributes
     found = [
         (bad, Badge("BAD FRAME", refusal=True)),
+        (state.model_refused, Badge("MODEL REFUSED", refusal=True)),
         (state.side_doubted, Badge(SIDE_DOUBTED)),
         (attributes.kind is ImageKind.MAMMOGRAM_RAW, Badge("RAW")),
         (attributes.lossy, Badge("LOSSY")),

@@ -20,6 +20,7 @@ class ModelOutput:
     scores: Heatmap | None = None
     detections: tuple[Detection, ...] = ()
     cam: Cam | None = None
+    coming: bool = False
 
     @property
     def title(self) -> str:
@@ -29,9 +30,8 @@ class ModelOutput:
         if self.cam is not None:
             return f"{self.scores.model}\n{self.cam.class_name} {self.cam.score:.2f}\n{self.cam.method}, one patch"
         kind = self.scores.mode.removeprefix("cam:") if self.scores.mode.startswith("cam:") else "score"
-        return (
-            f"{self.scores.model}\n{self.scores.class_name}\n{kind if self.scores.complete else f'{kind}, coming in'}"
-        )
+        state = "" if self.scores.complete else ", coming in" if self.coming else ", stopped"
+        return f"{self.scores.model}\n{self.scores.class_name}\n{kind}{state}"
 
 
 def shown_output(workspace: Workspace, state: ViewerState, frame: int) -> ModelOutput:
@@ -39,12 +39,11 @@ def shown_output(workspace: Workspace, state: ViewerState, frame: int) -> ModelO
     identity, model = state.image.attributes.identity, workspace.desk.model
     runs = workspace.heatmaps
     if state.overlay is Overlay.HEATMAP:
-        return ModelOutput(runs.heatmap(identity, frame, model), runs.detections(identity, frame, model))
+        found, marks = runs.heatmap(identity, frame, model), runs.detections(identity, frame, model)
+        return ModelOutput(found, marks, coming=runs.is_coming(identity, frame, model))
     if state.overlay is Overlay.CAM:
-        found = runs.cam(identity, frame, model)
-        if isinstance(found, Cam):
-            return ModelOutput(found.overlay, cam=found)
-        return ModelOutput(found)
+        cam = runs.cam(identity, frame, model)
+        return ModelOutput(cam.overlay, cam=cam) if isinstance(cam, Cam) else ModelOutput(cam)
     return ModelOutput()
 
 

@@ -137,13 +137,14 @@ def paint_finding(painter: QPainter, finding: Finding, view: ViewTransform, *, s
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
 
-def paint_detection(painter: QPainter, detection: Detection, view: ViewTransform) -> None:
-    """Paint an AI mark as a dashed box with its score."""
+def paint_detection(painter: QPainter, detection: Detection, view: ViewTransform, *, chosen: bool = False) -> None:
+    """Paint an AI mark as a dashed box with its score; the one gone to stands out."""
     box = box_on_screen(detection.box, view)
     path = QPainterPath()
     path.addRect(box)
-    stroke(painter, path, color("bright"), dashed=True, width=1.3)
-    _paint_tag(painter, box, f"{detection.score:.2f}", color("bright"), view)
+    colour = color("accent" if chosen else "bright")
+    stroke(painter, path, colour, dashed=True, width=2.6 if chosen else 1.3)
+    _paint_tag(painter, box, f"{detection.score:.2f}", colour, view)
 
 
 def _paint_tag(painter: QPainter, box: QRectF, text: str, colour: QColor, view: ViewTransform) -> None:

@@ -96,7 +96,7 @@ class ViewportPainter:
         view = viewport.view
         paint_companions(painter, drawing, view)
         for detection in viewport.output.detections:
-            paint_detection(painter, detection, view)
+            paint_detection(painter, detection, view, chosen=detection == viewport.workspace.desk.mark)
         selected, gesture = viewport.workspace.desk.selected_finding, viewport.hands.gesture
         preview = gesture.preview if gesture is not None else None
         for stored in visible_findings(viewport):

@@ -36,8 +36,9 @@ class AiMarks(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(section("Marks", column([self._empty, self._list, row([self._accept, None])])))
         self._list.currentItemChanged.connect(lambda *_: self._accept.setEnabled(self._chosen() is not None))
-        for signal in (workspace.heatmaps.changed, workspace.desk.events.model):
+        for signal in (workspace.heatmaps.changed, workspace.desk.events.model, workspace.computing.job_added):
             bind(self, signal, self.refresh)
+        bind(self, workspace.desk.events.mark, self._choose_current)
         active.switched.connect(self.refresh)
         self.refresh()
 
@@ -68,14 +69,25 @@ class AiMarks(QWidget):
         self._empty.setVisible(not shown)
         self._empty.setText(self._why_empty())
 
+    def _choose_current(self) -> None:
+        """Choose the mark that the reader has gone to."""
+        for number in range(self._list.count()):
+            if self._list.item(number).data(Qt.ItemDataRole.UserRole) == self._workspace.desk.mark:
+                self._list.setCurrentRow(number)
+
     def _why_empty(self) -> str:
         state = self._workspace.active
         if state is None:
             return "Open an image first."
-        ran = self._workspace.heatmaps.heatmap(state.image.attributes.identity, state.frame, self._workspace.desk.model)
+        runs, identity, model = self._workspace.heatmaps, state.image.attributes.identity, self._workspace.desk.model
+        if runs.is_coming(identity, state.frame, model):
+            return "The model is looking…"
+        ran = runs.heatmap(identity, state.frame, model)
         if ran is None:
             return "Run the model to see where it points."
-        return "No place reaches the score at which marks are shown." if ran.complete else "The model is looking…"
+        if not ran.complete:
+            return "The run was stopped before its end. Run the model again to see where it points."
+        return "No place reaches the score at which marks are shown."
 
     def _chosen(self) -> Detection | None:
         entry = self._list.currentItem()
