@@ -211,7 +211,7 @@ class MainWindow(QMainWindow):
         self.rail.setVisible(something)
         self.panels.setVisible(something and not self._folded)
         if not something:
-            self.start_page.show_recent(self.opening.recent)
+            self.opening.find_recent(self.start_page.show_recent)
         self._focus_images()
 
     def _focus_images(self) -> None:

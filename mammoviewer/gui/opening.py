@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,6 +53,20 @@ class Opening(QObject):
     def recent(self) -> list[Path]:
         """Return what was opened lately, the newest first."""
         return [Path(text) for text in self._settings.settings.recent]
+
+    def find_recent(self, show: Callable[[list[Path]], None]) -> None:
+        """Show what was opened lately, and again without what is gone: a share that is away is slow to say so."""
+        recent = self.recent
+        show(recent)
+
+        def work(progress: Progress) -> list[Path]:
+            return [path for path in recent if path.exists()]
+
+        def tell(job: Job) -> None:
+            if job.state is JobState.DONE and job.result != recent:
+                show(job.result)
+
+        bind_values(self, self._workspace.decoding.submit("Recent", work, key="recent").finished, tell)
 
     def choose_files(self) -> None:
         """Ask for files and open them."""

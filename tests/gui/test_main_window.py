@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from mammoviewer.dicom.phantom_exam import write_exam
 from mammoviewer.gui.dialogs.cheat_sheet import CheatSheet
 from mammoviewer.gui.dialogs.command_palette import CommandPalette
+from mammoviewer.gui.dialogs.open_raster_dialog import OpenRasterDialog
 from mammoviewer.gui.exports import export_content
 from mammoviewer.gui.main_window import MainWindow
 from mammoviewer.jobs.job import JobState
@@ -185,3 +186,34 @@ def test_escape_closes_the_palette(window: MainWindow, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: QApplication.focusWidget() is palette._field)
     qtbot.keyClick(palette._field, Qt.Key.Key_Escape)
     assert not window.findChildren(CommandPalette) or not palette.isVisible()
+
+
+def test_what_is_gone_is_taken_off_the_start_page(empty: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    settings = empty.opening._settings
+    settings.update(settings.settings.with_recent(tmp_path / "gone").with_recent(tmp_path))
+    shown: list[list[Path]] = []
+    empty.opening.find_recent(shown.append)
+    assert shown == [[tmp_path, tmp_path / "gone"]], "nothing is waited for"
+    qtbot.waitUntil(lambda: shown[-1] == [tmp_path])
+
+
+def test_pictures_of_a_folder_can_be_given_a_pixel_size(
+    empty: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "films").mkdir()
+    for seed, name in enumerate(("L-CC", "R-CC")):
+        cv2.imwrite(str(tmp_path / "films" / f"{name}.png"), (breast_like(seed=seed) >> 4).astype(np.uint8))
+
+    def answer(dialog: OpenRasterDialog) -> int:
+        dialog.set_pixel_spacing(0.07)
+        return 1
+
+    monkeypatch.setattr(OpenRasterDialog, "exec", answer)
+    empty.open_paths([tmp_path / "films"])
+    wanted = "without a pixel size"
+    qtbot.waitUntil(lambda: any(wanted in notice.text for notice in empty.notices.notices))
+    while wanted not in empty.notices.notices[0].text:
+        empty.notices.next_notice()
+    empty.notices.use_remedy()
+    sizes = [image.attributes.pixel_spacing for image in empty.workspace.images]
+    assert [size.row_mm for size in sizes if size is not None] == [0.07, 0.07]

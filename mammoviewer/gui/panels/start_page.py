@@ -113,12 +113,11 @@ class StartPage(QWidget):
         outer.addWidget(body, 1, Qt.AlignmentFlag.AlignHCenter)
 
     def show_recent(self, paths: Sequence[Path]) -> None:
-        """List what was opened lately, the newest first; what is gone is left out."""
+        """List what was opened lately, the newest first."""
         self._recent.clear()
-        there = [path for path in paths if path.exists()]
-        self._empty.setVisible(not there)
-        self._recent.setVisible(bool(there))
-        for path in there:
+        self._empty.setVisible(not paths)
+        self._recent.setVisible(bool(paths))
+        for path in paths:
             entry = QListWidgetItem(f"{path.name}\n{path.parent}")
             picture = QPixmap(str(recent_picture_path(path)))
             entry.setIcon(icon("exam", "dim") if picture.isNull() else QIcon(picture))
