@@ -77,6 +77,35 @@ def extract(
     return _weighted(image, rows, columns, size)
 
 
+def shrink(image: StoredArray, size: tuple[int, int], padding: tuple[int, int] | None = None) -> StoredArray:
+    """Return the whole of ``image`` averaged to ``size``, padding kept apart from what is seen.
+
+    Parameters
+    ----------
+    image
+        Shape (rows, columns), uint8, uint16 or int16.
+    size
+        Rows and columns of the result, no larger than those of ``image``.
+    padding
+        First and last value that stands for no pixel (PS3.3 C.7.5.1.1.2). A new pixel is padding, with the first of
+        these values, where more than half of its box is; else it is the average of the rest. Without that the rim of
+        the breast would be mixed with a value that has no grey.
+    """
+    rows, columns = (float(length) for length in image.shape)
+    if padding is None:
+        return extract(image, (0.0, rows), (0.0, columns), size)
+    seen = cv2.bitwise_not(cv2.inRange(image, *padding))
+    # 16 bits for the share, as 8 would be seen: at a half they are off by 4 in 1000.
+    known = extract(np.multiply(seen, 257, dtype=np.uint16), (0.0, rows), (0.0, columns), size)
+    averaged = extract(cv2.copyTo(image, seen), (0.0, rows), (0.0, columns), size)
+    rim = np.nonzero((known > 0) & (known < 65535))
+    share = known[rim].astype(np.float64) / 65535.0
+    averaged[rim] = np.where(share >= 0.4999, np.rint(averaged[rim] / share), padding[0])
+    if padding[0]:
+        averaged[known == 0] = padding[0]
+    return averaged
+
+
 def rescale_to_spacing(image: StoredArray, spacing_mm: float | tuple[float, float], target_mm: float) -> FloatArray:
     """Return ``image`` with square pixels of ``target_mm``.
 

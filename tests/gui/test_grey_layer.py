@@ -77,8 +77,8 @@ def test_a_pan_at_reduced_size_moves_whole_pixels_only() -> None:
 
 def test_a_window_drag_resamples_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    original = grey_layer.extract
-    monkeypatch.setattr(grey_layer, "extract", lambda *a, **k: calls.append(1) or original(*a, **k))
+    original = grey_layer.shrink
+    monkeypatch.setattr(grey_layer, "shrink", lambda *a, **k: calls.append(1) or original(*a, **k))
     shown, layer = picture(random_pixels((120, 100))), GreyLayer()
     view = view_transform((120, 100), Orientation(), size=(50, 60), dpr=1.0)
     first = layer.image(shown, view, VOI, inverse=False)

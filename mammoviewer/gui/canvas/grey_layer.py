@@ -12,9 +12,9 @@ from PySide6.QtGui import QImage
 from mammoviewer.base.arrays import ByteArray, StoredArray
 from mammoviewer.gui.canvas.view_transform import Region, ViewTransform
 from mammoviewer.imaging.geometry import Orientation
-from mammoviewer.imaging.resample import extract
+from mammoviewer.imaging.resample import extract, shrink
 from mammoviewer.imaging.voi import Voi, apply_lut
-from mammoviewer.session.pictures import Picture
+from mammoviewer.session.pictures import Picture, padding_range
 
 _SEE_PIXELS_FROM: Final = 6.0
 """From this zoom on the squares of the pixels are shown as they are."""
@@ -39,11 +39,12 @@ class GreyLayer:
 
     def image(self, picture: Picture, view: ViewTransform, voi: Voi, *, inverse: bool) -> tuple[QImage, Region] | None:
         """Return the greys of what is seen and where they go, None when the image is out of sight."""
-        key = (view.zoom, view.left, view.top, view.device_size, view.orientation)
+        apart = padding_apart(picture, inverse=inverse)
+        key = (view.zoom, view.left, view.top, view.device_size, view.orientation, apart)
         if picture.pixels is not self._source or key != self._region_key:
             self._region = view.visible()
             if self._region is not None:
-                self._pixels = self._visible(picture, self._region, view)
+                self._pixels = self._visible(picture, self._region, view, apart)
             self._source, self._region_key, self._grey_key = picture.pixels, key, ()
         if self._region is None:
             return None
@@ -53,13 +54,15 @@ class GreyLayer:
             self._grey_key = grey_key
         return self._image, self._region
 
-    def _visible(self, picture: Picture, region: Region, view: ViewTransform) -> StoredArray:
+    def _visible(
+        self, picture: Picture, region: Region, view: ViewTransform, apart: tuple[int, int] | None
+    ) -> StoredArray:
         if view.zoom >= picture.scale:
             return magnified(picture, region, view)
         # The image begins on a whole device pixel, so that a pan only moves a cut through the one averaged picture.
-        key = (view.zoom, view.orientation)
+        key = (view.zoom, view.orientation, apart)
         if picture.pixels is not self._source or key != self._small_key:
-            self._small, self._small_key = shrunk(picture, view), key
+            self._small, self._small_key = shrunk(picture, view, apart), key
         top, left = region.top - view.top, region.left - view.left
         return np.ascontiguousarray(self._small[top : top + region.size[0], left : left + region.size[1]])
 
@@ -95,16 +98,30 @@ def magnified(picture: Picture, region: Region, view: ViewTransform) -> StoredAr
     return displayed(extract(picture.pixels, rows, columns, size, interpolation=kind), orientation)
 
 
-def shrunk(picture: Picture, view: ViewTransform) -> StoredArray:
-    """Return the whole picture as displayed, averaged to one value per device pixel."""
+def padding_apart(picture: Picture, *, inverse: bool) -> tuple[int, int] | None:
+    """Return the values of padding if they must not be averaged with the pixels beside them, else None.
+
+    Where padding is the dark end of the greys a mixed rim is only softer; at the bright end it would be a white line
+    around the breast.
+    """
+    if picture.padding is None:
+        return None
+    middle = picture.first + picture.count / 2
+    bright = (picture.padding.low > middle) != inverse
+    return padding_range(picture.padding) if bright else None
+
+
+def shrunk(picture: Picture, view: ViewTransform, apart: tuple[int, int] | None) -> StoredArray:
+    """Return the whole picture as displayed, averaged to one value per device pixel.
+
+    ``apart`` are the values of padding that are not averaged with others.
+    """
     rows, columns = (max(1, math.floor(length * view.zoom + 0.5)) for length in view.shape)
     # An average of averages is the average: the half-sized copy gives the same picture four times faster.
     source = picture.pixels
     if picture.half is not None and 2 * view.zoom <= picture.scale:
         source = picture.half
-    height, width = source.shape
-    small = extract(source, (0.0, float(height)), (0.0, float(width)), (rows, columns), interpolation="linear")
-    return displayed(small, view.orientation)
+    return displayed(shrink(source, (rows, columns), apart), view.orientation)
 
 
 def displayed(stored: StoredArray, orientation: Orientation) -> StoredArray:

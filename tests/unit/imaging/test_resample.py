@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from mammoviewer.base.errors import ArgumentError
-from mammoviewer.imaging.resample import extract, rescale_to_spacing
+from mammoviewer.imaging.resample import extract, rescale_to_spacing, shrink
 
 Edges = tuple[float, float]
 
@@ -205,3 +205,21 @@ def test_rescaling_needs_real_spacings(bad: float):
         rescale_to_spacing(np.ones((4, 4)), bad, 0.1)
     with pytest.raises(ArgumentError):
         rescale_to_spacing(np.ones((4, 4)), (0.1, 0.1), bad)
+
+
+@pytest.mark.parametrize(("value", "dtype"), [(65535, np.uint16), (0, np.uint16), (-2000, np.int16), (255, np.uint8)])
+def test_padding_is_not_mixed_into_what_is_seen(value, dtype):
+    image = np.full((200, 160), 100, dtype)
+    image[:, :81] = value
+    small = shrink(image, (100, 80), (value, value))
+    assert small.dtype == dtype
+    assert set(np.unique(small[:, :40])) == {value}
+    assert set(np.unique(small[:, 40:])) == {100}, "half a pixel of padding takes nothing from the rest"
+    np.testing.assert_array_equal(small, shrink(image.copy(), (100, 80), (value, value)))
+
+
+def test_without_padding_shrinking_is_the_plain_average():
+    image = np.arange(120 * 90, dtype=np.uint16).reshape(120, 90)
+    expected = extract(image, (0.0, 120.0), (0.0, 90.0), (40, 30))
+    np.testing.assert_array_equal(shrink(image, (40, 30)), expected)
+    np.testing.assert_array_equal(shrink(image, (40, 30), (60000, 65000)), expected)
