@@ -1,9 +1,10 @@
 """The decoders of each kind of codestream, as a table of facts: best first, the next one only when it fails.
 
-imagecodecs comes first because it is fast and lets other threads run while it decodes. Four decoders are left out for
-what they do with damaged data: imagecodecs dicomrle ends the process, imagecodecs htj2k returns wrong pixels without an
-error (OpenJPEG reads the same streams and refuses), pydicom's RLE returns wrong pixels with a warning, and
-pylibjpeg-rle panics past every handler.
+imagecodecs comes first because it is fast and lets other threads run while it decodes. Two of its decoders return wrong
+pixels of damaged data and are made strict here: htj2k (see :mod:`mammoviewer.dicom.htj2k`) and those of JPEG Lossless
+(see :mod:`mammoviewer.dicom.jpeg_lossless`). Three decoders are left out for what they do with damaged data:
+imagecodecs dicomrle ends the process, pydicom's RLE returns wrong pixels with a warning, and pylibjpeg-rle panics past
+every handler.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ import numpy as np
 from mammoviewer.base.arrays import StoredArray
 from mammoviewer.base.errors import DecodeError
 from mammoviewer.dicom.codestream import Codec, require_end, sniff
+from mammoviewer.dicom.fallback_decoders import decode_by
+from mammoviewer.dicom.htj2k import decode_htj2k
+from mammoviewer.dicom.jpeg_lossless import require_used_up
 
 
 @dataclass(frozen=True)
@@ -75,19 +79,16 @@ def _jpeg2k(data: bytes, form: FrameForm) -> StoredArray:
     return np.asarray(imagecodecs.jpeg2k_decode(data))
 
 
-def _openjpeg(data: bytes, form: FrameForm) -> StoredArray:
-    import openjpeg
+def _htj2k(data: bytes, form: FrameForm) -> StoredArray:
+    return decode_htj2k(data)
 
-    return np.asarray(openjpeg.decode(data))
+
+def _openjpeg(data: bytes, form: FrameForm) -> StoredArray:
+    return decode_by("pylibjpeg-openjpeg", data, form.rows * form.columns)
 
 
 def _pillow(data: bytes, form: FrameForm) -> StoredArray:
-    import io
-
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data)) as picture:
-        return np.asarray(picture)
+    return decode_by("pillow", data, form.rows * form.columns)
 
 
 def _packbits(data: bytes, form: FrameForm) -> StoredArray:
@@ -123,16 +124,26 @@ def _planes(raw: bytes | bytearray, form: FrameForm) -> StoredArray:
     return np.moveaxis(pixels.reshape(form.samples, form.rows, form.columns), 0, -1)
 
 
+def _all_bits_used(decode_frame: DecodeFunction) -> DecodeFunction:
+    def decode_strictly(data: bytes, form: FrameForm) -> StoredArray:
+        pixels = decode_frame(data, form)
+        require_used_up(data, pixels)
+        return pixels
+
+    return decode_strictly
+
+
 DECODERS: dict[Codec, tuple[Decoder, ...]] = {
     Codec.JPEG: (Decoder("imagecodecs jpeg8", _jpeg8), Decoder("pillow", _pillow)),
     Codec.JPEG_LOSSLESS: (
-        Decoder("imagecodecs jpeg8", _jpeg8),
-        Decoder("imagecodecs ljpeg", _ljpeg),
-        Decoder("imagecodecs jpegsof3", _jpegsof3),
+        Decoder("imagecodecs jpeg8", _all_bits_used(_jpeg8)),
+        Decoder("imagecodecs ljpeg", _all_bits_used(_ljpeg)),
+        Decoder("imagecodecs jpegsof3", _all_bits_used(_jpegsof3)),
     ),
     Codec.JPEG_LS: (Decoder("imagecodecs jpegls", _jpegls),),
     Codec.JPEG_2000: (Decoder("imagecodecs jpeg2k", _jpeg2k), Decoder("pylibjpeg-openjpeg", _openjpeg)),
     Codec.HTJ2K: (
+        Decoder("imagecodecs htj2k", _htj2k),
         Decoder("imagecodecs jpeg2k", _jpeg2k),
         Decoder("pylibjpeg-openjpeg", _openjpeg),
     ),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from mammoviewer.base.errors import InputError
+from mammoviewer.dicom.remedies import UNCOMPRESSED
 
 MAX_INFLATED_BYTES = 1 << 31
 _CHUNK = 1 << 18
@@ -105,6 +106,6 @@ def inflated_size(handle: BinaryIO) -> int:
     """
     end = handle.seek(MAX_INFLATED_BYTES)
     if end >= MAX_INFLATED_BYTES:
-        raise InputError("the deflated file is larger than this program opens")
+        raise InputError("the deflated file is larger than this program opens", hint=UNCOMPRESSED)
     handle.seek(0)
     return end

@@ -26,10 +26,11 @@ from mammoviewer.dicom.fragments import (
 )
 from mammoviewer.dicom.frames import DicomFrames, FrameCache, PixelForm
 from mammoviewer.dicom.header import Header, header_lines, quiet_parsing, read_header
-from mammoviewer.dicom.image import Image
+from mammoviewer.dicom.image import HeaderLines, Image
 from mammoviewer.dicom.modality_lut import read_modality_lut
-from mammoviewer.dicom.pixel_form import MAX_FRAMES, frame_count, read_pixel_form
+from mammoviewer.dicom.pixel_form import MAX_FRAME_BYTES, MAX_FRAMES, frame_count, read_pixel_form
 from mammoviewer.dicom.record import read_padding, read_record
+from mammoviewer.dicom.remedies import ASK_AGAIN, CHECK_PLACE
 from mammoviewer.dicom.sco import as_volume, is_sco, read_volume
 
 
@@ -45,10 +46,11 @@ _NOT_SHOWN = (
     "1.2.840.10008.5.1.4.1.1.481.2",
 )
 _SNIFFED = 65536
+_SOI = b"\xff\xd8"
 
 
-def open_dicom(path: Path, cache: FrameCache) -> Image:
-    """Open a DICOM image.
+def open_dicom(path: Path, cache: FrameCache, *, charset: str | None = None) -> Image:
+    """Open a DICOM image; ``charset`` is that of :func:`read_header`.
 
     Raises
     ------
@@ -59,18 +61,18 @@ def open_dicom(path: Path, cache: FrameCache) -> Image:
     """
     try:
         with quiet_parsing():
-            return _open(path, cache)
+            return _open(read_header(path, charset=charset), cache, charset)
     except MammoViewerError as error:
         if error.path is not None:
             raise
         raise type(error)(error.reason, hint=error.hint, path=path) from error
 
 
-def _open(path: Path, cache: FrameCache) -> Image:
-    header = read_header(path)
+def _open(header: Header, cache: FrameCache, charset: str | None) -> Image:
     _require_image(header)
+    lines = functools.partial(header_lines, header.path, charset=charset)
     if is_sco(header.dataset):
-        return _open_sco(header, cache)
+        return _open_sco(header, cache, lines)
     notices = list(header.notices)
     told = frame_count(header.dataset, notices)
     try:
@@ -81,7 +83,7 @@ def _open(path: Path, cache: FrameCache) -> Image:
                 segments = frame_segments(handle, element, told)
                 seen = _first_codestream(handle, segments)
     except OSError as error:
-        raise InputError(f"the file cannot be read: {error.strerror}") from error
+        raise InputError(f"the file cannot be read: {error.strerror}", hint=CHECK_PLACE) from error
     form = read_pixel_form(
         header.dataset,
         header.transfer_syntax,
@@ -95,37 +97,33 @@ def _open(path: Path, cache: FrameCache) -> Image:
     segments = _clipped(segments, told, notices)
     padding = read_padding(header.dataset, form)
     modality = read_modality_lut(header.dataset, signed=form.signed, padding=padding, notices=notices)
-    embedded = read_embedded(header, notices, raw_frame=_raw_frames(path, header, form, segments))
+    embedded = read_embedded(header, notices, raw_frame=_raw_frames(header, form, segments))
     attributes = read_record(header, form, len(segments), notices, modality)
     ordered = tuple(segments[attributes.file_frame(index)] for index in range(len(segments)))
-    open_file = header.opener if header.deflated_at is not None else None
-    source = DicomFrames(path, form, ordered, open_file, modality)
-    image = Image(attributes, source, cache, functools.partial(header_lines, path))
+    source = DicomFrames(header.path, form, ordered, header.inflater, modality)
+    image = Image(attributes, source, cache, lines)
     image.links = read_links(header.dataset)
     image.companions = embedded
     return image
 
 
-def _open_sco(header: Header, cache: FrameCache) -> Image:
+def _open_sco(header: Header, cache: FrameCache, lines: HeaderLines) -> Image:
     try:
-        with header.open() as handle:
-            volume = read_volume(handle, header.size)
+        volume = read_volume(header)
     except elements.PARSE_ERRORS as error:
-        raise InputError("the private volume of the file cannot be read") from error
+        raise InputError("the private volume of the file cannot be read", hint=ASK_AGAIN) from error
     shown = dataclasses.replace(header, dataset=as_volume(header.dataset, volume))
     notices = [*header.notices, Notice(Severity.INFO, "a volume in the private elements of a Secondary Capture (SCO)")]
     attributes = read_record(shown, volume.form, len(volume.segments), notices)
-    source = DicomFrames(header.path, volume.form, volume.segments, wrap=volume.wrap)
-    return Image(attributes, source, cache, functools.partial(header_lines, header.path))
+    source = DicomFrames(header.path, volume.form, volume.segments, header.inflater, wrap=volume.wrap)
+    return Image(attributes, source, cache, lines)
 
 
-def _raw_frames(
-    path: Path, header: Header, form: PixelForm, segments: tuple[FrameSegments, ...]
-) -> Callable[[int], StoredArray]:
+def _raw_frames(header: Header, form: PixelForm, segments: tuple[FrameSegments, ...]) -> Callable[[int], StoredArray]:
     """Return the function that reads the words of a frame of the file with all their bits."""
     bits = form.bits_allocated
     whole = dataclasses.replace(form, bits_stored=bits, high_bit=bits - 1, signed=False)
-    source = DicomFrames(path, whole, segments, header.opener)
+    source = DicomFrames(header.path, whole, segments, header.opener)
     return lambda index: source.read(index)[0]
 
 
@@ -140,7 +138,8 @@ def _pixel_element(handle: BinaryIO, header: Header, notices: list[Notice]) -> P
         )
         if found is None:
             raise
-        notices.append(Notice(Severity.CAUTION, "a damaged sequence hides the pixel data, which were found behind it"))
+        text = "a damaged sequence hides the pixel data, which were found behind it"
+        notices.append(Notice(Severity.CAUTION, text, ASK_AGAIN))
         return found
 
 
@@ -157,9 +156,10 @@ def _require_image(header: Header) -> None:
         raise CompanionFile(f"a {pydicom.uid.UID(sop_class).name} object is laid over images", hint="open it with them")
     has_size = elements.value(header.dataset, "Rows") is not None
     if sop_class in _NOT_SHOWN or (sop_class and not has_size and not _is_image_class(sop_class)):
-        raise UnsupportedError(f"a {pydicom.uid.UID(sop_class).name} object is not an image to look at")
+        name = pydicom.uid.UID(sop_class).name
+        raise UnsupportedError(f"a {name} object is not an image to look at", hint="open the images that it is about")
     if not sop_class and not has_size:
-        raise InputError("the header has neither SOP class nor image size")
+        raise InputError("the header has neither SOP class nor image size", hint=ASK_AGAIN)
 
 
 def _is_image_class(sop_class: str) -> bool:
@@ -167,11 +167,22 @@ def _is_image_class(sop_class: str) -> bool:
 
 
 def _first_codestream(handle: BinaryIO, segments: tuple[FrameSegments, ...]) -> Codestream | None:
-    if not segments or not segments[0]:
+    """Return what the first frame says of itself; more of it is read where other segments come before that."""
+    if not segments:
         return None
-    offset, length = segments[0][0]
-    handle.seek(offset)
-    return sniff(handle.read(min(length, _SNIFFED)))
+    head = _first_bytes(handle, segments[0], _SNIFFED)
+    seen = sniff(head)
+    if seen is None and head.startswith(_SOI):
+        seen = sniff(_first_bytes(handle, segments[0], MAX_FRAME_BYTES))
+    return seen
+
+
+def _first_bytes(handle: BinaryIO, parts: FrameSegments, most: int) -> bytes:
+    found = b""
+    for offset, length in parts:
+        handle.seek(offset)
+        found += handle.read(min(length, most - len(found)))
+    return found
 
 
 def _native_segments(element: PixelElement, form: PixelForm) -> tuple[FrameSegments, ...]:
@@ -184,11 +195,13 @@ def _native_segments(element: PixelElement, form: PixelForm) -> tuple[FrameSegme
 def _clipped(segments: tuple[FrameSegments, ...], told: int | None, notices: list[Notice]) -> tuple[FrameSegments, ...]:
     """Return at most the frames that the header tells of, with a notice when their number differs."""
     if not segments:
-        raise InputError("the pixel data are cut short: not one frame is complete")
+        raise InputError("the pixel data are cut short: not one frame is complete", hint=ASK_AGAIN)
     if told is None or len(segments) == told:
         return segments
     if len(segments) < told:
-        notices.append(Notice(Severity.CAUTION, f"the file is incomplete: {len(segments)} of {told} frames"))
+        text = f"the file is incomplete: {len(segments)} of {told} frames"
+        notices.append(Notice(Severity.CAUTION, text, ASK_AGAIN))
         return segments
-    notices.append(Notice(Severity.CAUTION, f"the file holds {len(segments)} frames, {told} are declared and shown"))
+    text = f"the file holds {len(segments)} frames, {told} are declared and shown"
+    notices.append(Notice(Severity.CAUTION, text, "open it in another viewer to see the others"))
     return segments[:told]

@@ -7,6 +7,7 @@ from pathlib import Path
 from mammoviewer.base.errors import InputError
 from mammoviewer.dicom import elements
 from mammoviewer.dicom.header import quiet_parsing, read_header
+from mammoviewer.dicom.remedies import OPEN_FOLDER
 
 NAME = "DICOMDIR"
 _DIRECTORY = "1.2.840.10008.1.3.10"
@@ -25,7 +26,7 @@ def named_files(path: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     with quiet_parsing():
         header = read_header(path)
         if elements.text(header.dataset.file_meta, "MediaStorageSOPClassUID") not in ("", _DIRECTORY):
-            raise InputError("the file is not a DICOMDIR", path=path)
+            raise InputError("the file is not a DICOMDIR", hint=OPEN_FOLDER, path=path)
         records = elements.sequence(header.dataset, "DirectoryRecordSequence")
         names = [tuple(elements.texts(record, "ReferencedFileID")) for record in records]
     folder = path.parent.resolve()
@@ -42,7 +43,7 @@ def named_files(path: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
         else:
             found[file] = None
     if not found and not wrong:
-        raise InputError("the DICOMDIR names no files", path=path)
+        raise InputError("the DICOMDIR names no files", hint=OPEN_FOLDER, path=path)
     return tuple(found), tuple(wrong)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, TypeAlias
 
 from mammoviewer.base.errors import InputError
+from mammoviewer.dicom.remedies import ASK_AGAIN, CONVERT
 
 Segment: TypeAlias = tuple[int, int]
 """(offset in the file, length) of a run of bytes."""
@@ -20,6 +21,7 @@ FrameSegments: TypeAlias = tuple[Segment, ...]
 
 _ITEM = (0xFFFE, 0xE000)
 _SEQUENCE_END = (0xFFFE, 0xE0DD)
+_MARKS = (struct.pack("<HH", *_ITEM), struct.pack("<HH", *_SEQUENCE_END))
 _UNDEFINED = 0xFFFFFFFF
 _LONG_VRS = (b"OB", b"OW", b"OD", b"OF", b"OL", b"OV", b"UN", b"SQ", b"UT", b"UC", b"UR", b"SV", b"UV")
 _STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  ")
@@ -64,13 +66,13 @@ def find_pixel_element(handle: BinaryIO, start: int, size: int, *, implicit: boo
             available = max(0, min(length, size - body))
             return PixelElement((body, available), cut_short=length > size - body)
         if tag in ((0x7FE0, 0x0008), (0x7FE0, 0x0009)):
-            raise InputError("the pixels are floating point values, which are not shown")
+            raise InputError("the pixels are floating point values, which are not shown", hint=CONVERT)
         if length == _UNDEFINED:
             break
         if tag == (0x7FE0, 0x0001):
             extended = _table(handle, position + header, length, "Q")
         position += header + length
-    raise InputError("there are no pixel data")
+    raise InputError("there are no pixel data", hint=ASK_AGAIN)
 
 
 def find_swallowed(
@@ -104,7 +106,7 @@ def element_header(handle: BinaryIO, position: int, order: str, *, implicit: boo
     handle.seek(position)
     head = handle.read(12)
     if len(head) < 8:
-        raise InputError("the file ends within the header of an element")
+        raise InputError("the file ends within the header of an element", hint=ASK_AGAIN)
     group, element = struct.unpack(f"{order}HH", head[:4])
     if implicit:
         return (group, element), int(struct.unpack(f"{order}L", head[4:8])[0]), 8
@@ -122,12 +124,11 @@ def _walk_items(handle: BinaryIO, position: int, size: int, extended: tuple[int,
     first = True
     ended = False
     while position + 8 <= size and len(fragments) < _MAX_FRAGMENTS:
-        handle.seek(position)
-        group, element, length = struct.unpack("<HHL", handle.read(8))
-        if (group, element) == _SEQUENCE_END:
+        position, tag, length = _item_header(handle, position)
+        if tag == _SEQUENCE_END:
             ended = True
             break
-        if (group, element) != _ITEM or length == _UNDEFINED:
+        if tag != _ITEM or length == _UNDEFINED:
             break  # not an item: what follows is not pixel data
         body = position + 8
         if first:
@@ -141,6 +142,18 @@ def _walk_items(handle: BinaryIO, position: int, size: int, extended: tuple[int,
         position = body + length
     tables = tuple(table for table in (extended, basic) if table)
     return PixelElement(None, tuple(fragments), tables, base, cut_short=not ended)
+
+
+def _item_header(handle: BinaryIO, position: int) -> tuple[int, tuple[int, int], int]:
+    """Return where an item stands, its tag and its length.
+
+    Some writers fill an item of odd length up with a zero byte which that length leaves out.
+    """
+    handle.seek(position)
+    raw = handle.read(9)
+    filled = int(len(raw) == 9 and raw[0] == 0 and raw[1:5] in _MARKS)
+    group, element, length = struct.unpack_from("<HHL", raw, filled)
+    return position + filled, (group, element), length
 
 
 def _table(handle: BinaryIO, position: int, length: int, code: str) -> tuple[int, ...]:
@@ -165,14 +178,15 @@ def frame_segments(handle: BinaryIO, element: PixelElement, frames: int | None) 
         grouped = _by_table(element, table, frames)
         if grouped is not None:
             return grouped
-    if frames == 1 and len(fragments) > 1 and not element.cut_short:
-        starts = _starting(handle, fragments)
-        return (tuple(fragments),) if sum(starts) <= 1 else _grouped(fragments, starts)
-    if frames is not None and len(fragments) == frames:
-        return tuple((segment,) for segment in fragments)
     starts = _starting(handle, fragments)
+    if frames == 1 and len(fragments) > 1 and not element.cut_short:
+        return (tuple(fragments),) if sum(starts) <= 1 else _grouped(fragments, starts)
     if not any(starts):
         return tuple((segment,) for segment in fragments)  # RLE: one fragment is one frame (PS3.5 A.4.2)
+    # The fragments that are left of a file cut short may be as many as the frames by chance. In a complete one a
+    # fragment without a mark is a damaged frame.
+    if frames is not None and len(fragments) == frames and not element.cut_short:
+        return tuple((segment,) for segment in fragments)
     return _grouped(fragments, starts)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeVar, cast
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from mammoviewer.dicom.codestream import Codec, sniff
 from mammoviewer.dicom.decoders import FrameForm, decode
 from mammoviewer.dicom.fragments import FrameSegments
 from mammoviewer.dicom.modality_lut import ModalityLut
+from mammoviewer.dicom.remedies import ASK_AGAIN
 
 DEFAULT_CACHE_BYTES = 1 << 30
 NATIVE_DECODER = "numpy"
@@ -42,76 +43,96 @@ class FrameSource(Protocol):
         ...
 
 
-class FrameCache:
-    """Decoded frames, the least recently used dropped first when more than ``byte_budget`` bytes are held.
+class Sized(Protocol):
+    """What a cache may hold: an array, or a record that knows the bytes of all its arrays."""
 
-    Safe to use from several threads; a frame that two of them ask for at once is decoded once. Frames are read-only.
+    @property
+    def nbytes(self) -> int:
+        """Return the bytes."""
+        ...
+
+
+Held = TypeVar("Held", bound=Sized)
+
+
+class FrameCache:
+    """Decoded frames and what is made of them; never more than ``byte_budget`` bytes.
+
+    To make room the least recently used is dropped first. What is larger than the whole budget is held alone: it is on
+    screen, and would be made again and again. Safe to use from several threads; what two of them ask for at once is
+    made once. Arrays are read-only.
     """
 
     def __init__(self, byte_budget: int = DEFAULT_CACHE_BYTES) -> None:
         self.byte_budget = byte_budget
         self._lock = threading.Lock()
-        self._frames: OrderedDict[Hashable, StoredArray] = OrderedDict()
-        self._pending: dict[Hashable, Future[StoredArray]] = {}
+        self._held: OrderedDict[Hashable, Sized] = OrderedDict()
+        self._pending: dict[Hashable, Future[Sized]] = {}
         self._bytes = 0
 
     @property
     def held_bytes(self) -> int:
-        """Return the bytes of all frames held."""
+        """Return the bytes of all that is held."""
         return self._bytes
 
     def __contains__(self, key: Hashable) -> bool:
-        """Return whether a frame is held."""
+        """Return whether something is held."""
         with self._lock:
-            return key in self._frames
+            return key in self._held
 
     def peek(self, key: Hashable) -> StoredArray | None:
-        """Return the frame of ``key`` if it is held; never makes it."""
+        """Return the array of ``key`` if it is held; never makes it."""
+        return self.find(key, np.ndarray)
+
+    def find(self, key: Hashable, kind: type[Held]) -> Held | None:
+        """Return what is held for ``key`` if it is of this kind; never makes it."""
         with self._lock:
-            found = self._frames.get(key)
-            if found is not None:
-                self._frames.move_to_end(key)
+            found = self._held.get(key)
+            if not isinstance(found, kind):
+                return None
+            self._held.move_to_end(key)
             return found
 
-    def get(self, key: Hashable, make: Callable[[], StoredArray]) -> StoredArray:
-        """Return the frame of ``key``, made by ``make`` when it is not held; what ``make`` raises is raised."""
+    def get(self, key: Hashable, make: Callable[[], Held]) -> Held:
+        """Return what is held for ``key``, made by ``make`` when nothing is; what ``make`` raises is raised."""
         with self._lock:
-            found = self._frames.get(key)
+            found = self._held.get(key)
             if found is not None:
-                self._frames.move_to_end(key)
-                return found
+                self._held.move_to_end(key)
+                return cast(Held, found)
             pending = self._pending.get(key)
             mine = pending is None
             if pending is None:
                 pending = self._pending[key] = Future()
         if not mine:
-            return pending.result()
+            return cast(Held, pending.result())
         try:
-            frame = make()
+            made = make()
         except BaseException as error:
             with self._lock:
                 del self._pending[key]
             pending.set_exception(error)
             raise
-        frame.flags.writeable = False
+        if isinstance(made, np.ndarray):
+            made.flags.writeable = False
         with self._lock:
             del self._pending[key]
-            self._keep(key, frame)
-        pending.set_result(frame)
-        return frame
+            self._keep(key, made)
+        pending.set_result(made)
+        return made
 
     def drop(self, owner: Hashable) -> None:
-        """Forget every frame whose key is a tuple that starts with ``owner``."""
+        """Forget everything whose key is a tuple that starts with ``owner``."""
         with self._lock:
-            for key in [key for key in self._frames if isinstance(key, tuple) and key[0] == owner]:
-                self._bytes -= self._frames.pop(key).nbytes
+            for key in [key for key in self._held if isinstance(key, tuple) and key[0] == owner]:
+                self._bytes -= self._held.pop(key).nbytes
 
-    def _keep(self, key: Hashable, frame: StoredArray) -> None:
-        self._frames[key] = frame
-        self._bytes += frame.nbytes
-        while self._bytes > self.byte_budget and len(self._frames) > 1:
-            _, dropped = self._frames.popitem(last=False)
+    def _keep(self, key: Hashable, made: Sized) -> None:
+        while self._held and self._bytes + made.nbytes > self.byte_budget:
+            _, dropped = self._held.popitem(last=False)
             self._bytes -= dropped.nbytes
+        self._held[key] = made
+        self._bytes += made.nbytes
 
 
 @dataclass(frozen=True)
@@ -170,7 +191,7 @@ class DicomFrames:
             They cannot be read.
         """
         if not 0 <= index < len(self.segments):
-            raise DecodeError(f"there is no frame {index + 1}", path=self.path)
+            raise DecodeError(f"there is no frame {index + 1}", hint="frames are counted from 1", path=self.path)
         data = self._bytes(self.segments[index])
         return data if self.wrap is None else self.wrap(data)
 
@@ -183,7 +204,8 @@ class DicomFrames:
                 data, form.codec, FrameForm(form.rows, form.columns, form.samples, form.bits_allocated)
             )
         except DecodeError as error:
-            raise DecodeError(f"frame {index + 1}: {error.reason}", path=self.path) from error
+            reason = f"frame {index + 1}: {error.reason}"
+            raise DecodeError(reason, hint=error.hint or ASK_AGAIN, path=self.path) from error
         return grey(_with_sign(_significant(pixels, form, data), form), form), decoder
 
     def _bytes(self, segments: FrameSegments) -> bytes:
@@ -213,15 +235,21 @@ class DicomFrames:
 
 
 def _significant(pixels: StoredArray, form: PixelForm, data: bytes) -> StoredArray:
-    """Return decoded words without the bits around the sample, which run length and wide codestreams carry along."""
+    """Return decoded words without the bits around the sample, which run length and wide codestreams carry along.
+
+    Where coding changes values, those above the sample are its largest one that came out too high, not other bits.
+    """
     seen = sniff(data)
     precision = seen.precision if seen is not None else form.bits_allocated
     if pixels.ndim != 2 or pixels.dtype.kind != "u" or precision <= form.bits_stored:
         return pixels
-    shift = max(0, min(form.high_bit + 1, pixels.dtype.itemsize * 8) - form.bits_stored)
+    shift = form.high_bit + 1 - form.bits_stored if form.high_bit < precision else 0
     if shift:
         pixels = pixels >> np.array(shift, pixels.dtype)
-    return pixels if form.signed else pixels & np.array((1 << form.bits_stored) - 1, pixels.dtype)
+    if form.signed:
+        return pixels
+    top = np.array((1 << form.bits_stored) - 1, pixels.dtype)
+    return np.asarray(pixels & top if seen is None or seen.exact else np.minimum(pixels, top))
 
 
 def _native(data: bytes, form: PixelForm) -> StoredArray:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 from mammoviewer.base.arrays import StoredArray
 from mammoviewer.base.errors import DecodeError
 from mammoviewer.dicom.attributes import ImageAttributes
 from mammoviewer.dicom.companions.records import Companion, ImageLinks
 from mammoviewer.dicom.frames import FrameCache, FrameSource
+
+HeaderLines: TypeAlias = Callable[[], list[tuple[str, str, str, str]]]
+"""Returns (tag, keyword, VR, value) of every element of a header."""
 
 _serials = itertools.count()
 
@@ -31,12 +35,13 @@ class Image:
         attributes: ImageAttributes,
         source: FrameSource,
         cache: FrameCache,
-        header_lines: Callable[[], list[tuple[str, str, str, str]]],
+        header_lines: HeaderLines,
     ) -> None:
         self.attributes = attributes
+        self.header_lines = header_lines
+        """Reads the header for :meth:`header_text`; another one where its texts are to be read differently."""
         self._source = source
         self._cache = cache
-        self._header_lines = header_lines
         self._serial = next(_serials)  # two files may carry one UID with different pixels: both are kept
         self._decoder = ""
         self.stamp = _stamp(attributes.path)
@@ -65,7 +70,8 @@ class Image:
             There is no such frame, or it cannot be read or decoded.
         """
         if not 0 <= index < self.attributes.frames:
-            raise DecodeError(f"there is no frame {index + 1} of {self.attributes.frames}", path=self.attributes.path)
+            reason = f"there is no frame {index + 1} of {self.attributes.frames}"
+            raise DecodeError(reason, hint="frames are counted from 1", path=self.attributes.path)
         return self._cache.get((self._serial, index), lambda: self._decoded(index))
 
     def is_cached(self, index: int) -> bool:
@@ -78,7 +84,7 @@ class Image:
 
     def header_text(self) -> list[tuple[str, str, str, str]]:
         """Return (tag, keyword, VR, value) of every element of the header, read from the file again."""
-        return self._header_lines()
+        return self.header_lines()
 
     def close(self) -> None:
         """Give the memory of the frames back."""

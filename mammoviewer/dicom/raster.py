@@ -21,6 +21,7 @@ from mammoviewer.dicom.attributes import ImageAttributes, ImageKind, PixelSpacin
 from mammoviewer.dicom.frames import FrameCache, luminance
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.pixel_form import MAX_FRAME_BYTES, MAX_FRAMES
+from mammoviewer.dicom.remedies import CHECK_PLACE
 from mammoviewer.dicom.spacing import STATED
 
 _MAGIC = {
@@ -51,6 +52,8 @@ _PNM_HEADER = re.compile(
     + _SPACE
     + rb"(?P<top>\d{1,5})\s"
 )
+_COPY_AGAIN = "copy it from its source again"
+_RESAVE = "save it again as grey of 8 or 16 bits"
 _PILLOW_FORMATS = ("PNG", "JPEG", "BMP", "PPM")
 _VIEW_NAME = re.compile(r"(?<![A-Z0-9])([RL])[-_ ]?(CC|MLO|ML|LM|XCCL|XCCM)(?![A-Z0-9])")
 
@@ -104,7 +107,8 @@ class RasterFrames:
         except DecodeError as error:
             raise DecodeError(error.reason, hint=error.hint, path=self.path) from error
         except _FAILURES as error:
-            raise DecodeError(f"the {self.form} picture cannot be decoded", path=self.path) from error
+            reason = f"the {self.form} picture cannot be decoded"
+            raise DecodeError(reason, hint=_COPY_AGAIN, path=self.path) from error
 
 
 def raster_form(head: bytes) -> str:
@@ -132,15 +136,16 @@ def open_raster(path: Path, *, pixel_spacing_mm: float | None = None, cache: Fra
         with path.open("rb") as handle:
             form = raster_form(handle.read(16))
     except OSError as error:
-        raise InputError(f"the file cannot be read: {error.strerror}", path=path) from error
+        raise InputError(f"the file cannot be read: {error.strerror}", hint=CHECK_PLACE, path=path) from error
     if not form:
-        raise InputError("the file is neither DICOM nor a PNG, PGM, PPM, TIFF, JPEG or BMP picture", path=path)
+        reason = "the file is neither DICOM nor a PNG, PGM, PPM, TIFF, JPEG or BMP picture"
+        raise InputError(reason, hint="convert it to one of these", path=path)
     try:
         survey = _survey(path, form)
     except MammoViewerError as error:
         raise type(error)(error.reason, hint=error.hint, path=path) from error
     except _FAILURES as error:
-        raise InputError(f"the {form} picture is damaged", path=path) from error
+        raise InputError(f"the {form} picture is damaged", hint=_COPY_AGAIN, path=path) from error
     source = RasterFrames(path, form)
     content = _content(source, survey)
     attributes = ImageAttributes(
@@ -177,7 +182,8 @@ def _notices(*, colour: bool, lossy: bool, stated: bool) -> tuple[Notice, ...]:
     if colour:
         notices.append(Notice(Severity.INFO, "a colour picture: its luminance is shown"))
     if lossy:
-        notices.append(Notice(Severity.CAUTION, "the picture is compressed with losses"))
+        text = "the picture is compressed with losses"
+        notices.append(Notice(Severity.CAUTION, text, "use the original, if there is one, to measure or to train"))
     if not stated:
         notices.append(Notice(Severity.INFO, "the pixel size is unknown: lengths are given in pixels"))
     return tuple(notices)
@@ -189,14 +195,16 @@ def _survey(path: Path, form: str) -> _Survey:
         with tifffile.TiffFile(path) as tiff:
             pages = tiff.pages
             if not 1 <= len(pages) <= MAX_FRAMES:
-                raise UnsupportedError("a TIFF file without pages or with too many of them")
+                raise UnsupportedError("a TIFF file without pages or with too many of them", hint=_RESAVE)
             first = pages[0]
             _require(first.imagewidth, first.imagelength, np.dtype(first.dtype) if first.dtype else None)
             same = all(page.shape == first.shape and page.dtype == first.dtype for page in pages)
             if not same:
-                raise UnsupportedError("the pages of the TIFF file differ in size or depth")
+                raise UnsupportedError(
+                    "the pages of the TIFF file differ in size or depth", hint="save each page as a file"
+                )
             if len(first.shape) > 2 and first.planarconfig != tifffile.PLANARCONFIG.CONTIG:
-                raise UnsupportedError("a TIFF file with colours in separate planes")
+                raise UnsupportedError("a TIFF file with colours in separate planes", hint=_RESAVE)
             return _Survey(len(pages), inverse=first.photometric == tifffile.PHOTOMETRIC.MINISWHITE)
     with PillowImage.open(path, formats=_PILLOW_FORMATS) as picture:
         _require(picture.width, picture.height, np.dtype(np.uint8))
@@ -208,9 +216,11 @@ def _survey(path: Path, form: str) -> _Survey:
 
 def _require(columns: int, rows: int, dtype: np.dtype[np.generic] | None) -> None:
     if dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):
-        raise UnsupportedError("only pictures of 8 or 16 bit whole numbers are shown")
+        raise UnsupportedError("only pictures of 8 or 16 bit whole numbers are shown", hint=_RESAVE)
     if rows < 1 or columns < 1 or rows * columns * dtype.itemsize > MAX_FRAME_BYTES:
-        raise UnsupportedError(f"a picture of {columns} x {rows} pixels is not opened")
+        raise UnsupportedError(
+            f"a picture of {columns} x {rows} pixels is not opened", hint="make it smaller, or cut it into parts"
+        )
 
 
 def _page(path: Path, form: str, index: int) -> tuple[StoredArray, str]:
@@ -261,7 +271,8 @@ def _pnm(path: Path) -> tuple[StoredArray, str]:
     else:
         pixels = np.array(raw[header.end() :].split()[:count], dtype=np.int64)
     if pixels.size and not 0 <= int(pixels.min()) <= int(pixels.max()) <= top:
-        raise DecodeError(f"the picture holds values outside 0 to {top}, which its header gives as the largest")
+        reason = f"the picture holds values outside 0 to {top}, which its header gives as the largest"
+        raise DecodeError(reason, hint=_COPY_AGAIN)
     return pixels.astype(dtype).reshape(shape), "numpy"
 
 
@@ -313,7 +324,7 @@ def _content(source: RasterFrames, survey: _Survey) -> _Content:
         digest.update(f"{page.shape}{page.dtype.str}".encode())
         digest.update(page.tobytes())
     if first is None:
-        raise UnsupportedError("a picture without pages", path=source.path)
+        raise UnsupportedError("a picture without pages", hint=_RESAVE, path=source.path)
     bits = next(depth for depth in _DEPTHS if largest < 1 << depth)
     return _Content(f"sha256:{digest.hexdigest()}", first, colour, bits)
 

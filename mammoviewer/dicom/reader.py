@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +11,18 @@ from pathlib import Path
 from mammoviewer.base.errors import ArgumentError, MammoViewerError
 from mammoviewer.base.progress import Progress, no_progress
 from mammoviewer.dicom import dicomdir
-from mammoviewer.dicom.attributes import PixelSpacing
+from mammoviewer.dicom.attributes import ImageKind, PixelSpacing
+from mammoviewer.dicom.character_sets import UNKNOWN, require_charset
 from mammoviewer.dicom.companions.reader import read_companion
 from mammoviewer.dicom.companions.records import Companion
 from mammoviewer.dicom.dicom_file import CompanionFile, open_dicom
 from mammoviewer.dicom.duplicates import tell_apart
 from mammoviewer.dicom.frames import FrameCache
-from mammoviewer.dicom.header import looks_like_dicom
+from mammoviewer.dicom.header import header_lines, looks_like_dicom, quiet_parsing, read_header
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.raster import open_raster
+from mammoviewer.dicom.record import read_texts
+from mammoviewer.dicom.remedies import ASK_AGAIN, CHECK_PLACE, OPEN_FOLDER
 from mammoviewer.dicom.spacing import STATED
 
 _HEAD = 136
@@ -28,11 +32,15 @@ _DOCUMENTS = {".csv", ".html", ".json", ".log", ".md", ".pdf", ".txt", ".xml", "
 
 @dataclass(frozen=True)
 class Rejected:
-    """A path that did not open, and why. The reason holds no patient data."""
+    """A path that did not open, and why. The reason holds no patient data.
+
+    ``has_header`` tells that its header can still be listed by :func:`header.header_lines`.
+    """
 
     path: Path
     reason: str
     hint: str = ""
+    has_header: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,7 @@ def open_paths(
     paths: Sequence[Path],
     *,
     pixel_spacing_mm: float | None = None,
+    charset: str | None = None,
     cache: FrameCache | None = None,
     progress: Progress = no_progress,
 ) -> OpenResult:
@@ -59,6 +68,9 @@ def open_paths(
         Files and folders; a file reached twice opens once.
     pixel_spacing_mm
         The pixel size the user states, for images that bring none.
+    charset
+        What texts are decoded by instead of the character set that a file names, such as one of
+        :data:`character_sets.CHARSETS`.
     cache
         Holds the decoded frames of all these images; a new one of its own when None.
     progress
@@ -67,12 +79,14 @@ def open_paths(
     Raises
     ------
     ArgumentError
-        The stated pixel size is not a number above 0.
+        The stated pixel size is not a number above 0, or the character set is not known.
     Cancelled
         From ``progress``.
     """
     if pixel_spacing_mm is not None and not 0 < pixel_spacing_mm < float("inf"):
         raise ArgumentError("the pixel size must be a number of millimetres above 0")
+    if charset is not None:
+        require_charset(charset)
     shared = FrameCache() if cache is None else cache
     images: list[Image] = []
     companions: list[Companion] = []
@@ -81,9 +95,9 @@ def open_paths(
     for index, path in enumerate(files):
         progress(index / len(files), f"Reading {index + 1} of {len(files)}")
         try:
-            opened = _open_file(path, pixel_spacing_mm, shared)
+            opened = _open_file(path, pixel_spacing_mm, charset, shared)
         except MammoViewerError as error:
-            rejected.append(Rejected(path, error.reason, error.hint))
+            rejected.append(Rejected(path, error.reason, error.hint, has_header=_has_header(path)))
             continue
         if isinstance(opened, Companion):
             companions.append(opened)
@@ -110,14 +124,16 @@ def _below(path: Path, rejected: list[Rejected]) -> Iterator[Path]:
         try:
             below = sorted(path.rglob("*"))
         except OSError as error:
-            rejected.append(Rejected(path, f"the folder cannot be read: {error.strerror}"))
+            rejected.append(Rejected(path, f"the folder cannot be read: {error.strerror}", CHECK_PLACE))
             return
         files = [file for file in below if file.is_file() and _may_be_image(file)]
         if not files:
-            rejected.append(Rejected(path, "the folder holds no images"))
+            rejected.append(
+                Rejected(path, "the folder holds no images", "choose the folder that holds them, or one above")
+            )
         yield from files
     else:
-        rejected.append(Rejected(path, "there is no such file or folder"))
+        rejected.append(Rejected(path, "there is no such file or folder", CHECK_PLACE))
 
 
 def _named_by(path: Path, rejected: list[Rejected]) -> tuple[Path, ...]:
@@ -127,7 +143,7 @@ def _named_by(path: Path, rejected: list[Rejected]) -> tuple[Path, ...]:
     except MammoViewerError as error:
         rejected.append(Rejected(path, error.reason, error.hint))
         return ()
-    rejected += [Rejected(path, reason, "open the folder instead") for reason in dict.fromkeys(wrong)]
+    rejected += [Rejected(path, reason, OPEN_FOLDER) for reason in dict.fromkeys(wrong)]
     return files
 
 
@@ -136,21 +152,52 @@ def _may_be_image(file: Path) -> bool:
     return not hidden and file.name.upper() != dicomdir.NAME and file.suffix.lower() not in _DOCUMENTS
 
 
-def _open_file(path: Path, pixel_spacing_mm: float | None, cache: FrameCache) -> Image | Companion:
+def _has_header(path: Path) -> bool:
+    try:
+        return bool(header_lines(path))
+    except MammoViewerError:
+        return False  # not DICOM, or damaged from the start: the reason is told already
+
+
+def _open_file(path: Path, pixel_spacing_mm: float | None, charset: str | None, cache: FrameCache) -> Image | Companion:
     try:
         with path.open("rb") as handle:
             head = handle.read(_HEAD)
     except OSError as error:
-        raise MammoViewerError(f"the file cannot be read: {error.strerror}", path=path) from error
+        reason = f"the file cannot be read: {error.strerror}"
+        raise MammoViewerError(reason, hint=CHECK_PLACE, path=path) from error
     if not head:
-        raise MammoViewerError("the file is empty", path=path)
+        raise MammoViewerError("the file is empty", hint=ASK_AGAIN, path=path)
     if not looks_like_dicom(head):
         return open_raster(path, pixel_spacing_mm=pixel_spacing_mm, cache=cache)
     try:
-        image = open_dicom(path, cache)
+        image = open_dicom(path, cache, charset=charset)
     except CompanionFile:
-        return read_companion(path)
+        return read_companion(path, charset=charset)
     if image.attributes.pixel_spacing is None and pixel_spacing_mm is not None:
         stated = PixelSpacing(pixel_spacing_mm, pixel_spacing_mm, STATED)
         image.attributes = dataclasses.replace(image.attributes, pixel_spacing=stated)
     return image
+
+
+def reread_texts(image: Image, charset: str) -> None:
+    """Read the texts of an open DICOM image again, decoded by ``charset``; what is known of its pixels stays.
+
+    Replaces ``image.attributes``, and what :meth:`Image.header_text` reads. Pictures that are not DICOM stay as they
+    are.
+
+    Raises
+    ------
+    ArgumentError
+        The character set is not known.
+    InputError
+        The file cannot be read any more.
+    """
+    attributes = image.attributes
+    if attributes.kind is ImageKind.RASTER:
+        return
+    with quiet_parsing():
+        texts = read_texts(read_header(attributes.path, charset=charset).dataset)
+    warnings = tuple(notice for notice in attributes.warnings if not notice.text.startswith(UNKNOWN))
+    image.attributes = dataclasses.replace(attributes, warnings=warnings, **texts)
+    image.header_lines = functools.partial(header_lines, attributes.path, charset=charset)

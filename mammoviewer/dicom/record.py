@@ -15,6 +15,7 @@ from mammoviewer.dicom.frames import PixelForm
 from mammoviewer.dicom.header import Header
 from mammoviewer.dicom.modality_lut import ModalityLut
 from mammoviewer.dicom.orientation import find_hanging
+from mammoviewer.dicom.remedies import CHECK_GREYS
 from mammoviewer.dicom.sco import is_sco
 from mammoviewer.dicom.views import read_view
 from mammoviewer.dicom.voi_elements import read_vois
@@ -27,6 +28,7 @@ TOMOSYNTHESIS = "1.2.840.10008.5.1.4.1.1.13.1.3"
 PROJECTION = "1.2.840.10008.5.1.4.1.1.13.1.4"
 PROJECTION_RAW = "1.2.840.10008.5.1.4.1.1.13.1.5"
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+_UNORIENTED = "the file does not tell side and directions: turn or flip it by hand"
 
 _TEXTS = (
     "SOPInstanceUID", "SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Modality",
@@ -51,17 +53,17 @@ def read_record(
     kind = image_kind(dataset, frames)
     view, conflict = read_view(dataset, groups[0])
     if conflict:
-        notices.append(Notice(Severity.CAUTION, "the elements for the laterality contradict one another"))
-    rescale = IDENTITY if modality is not None else _rescale(groups[0], notices)
+        text = "the elements for the laterality contradict one another"
+        notices.append(Notice(Severity.CAUTION, text, "look for the marker of the side in the picture"))
+    rescale = IDENTITY if modality is not None else _rescale(groups, notices)
     signed = form.signed and modality is None
-    vois, frame_vois = _vois(groups, signed=signed or rescale.intercept < 0, notices=notices)
+    vois, frame_vois = _vois(dataset, groups, signed=signed or rescale.intercept < 0, notices=notices)
     _check_vois(kind, (*vois, *(voi for own in frame_vois for voi in own)), notices)
     positions = spacing.slice_positions(groups) if frames > 1 else ()
-    texts: dict[str, Any] = {keyword: elements.text(dataset, keyword) for keyword in _TEXTS}
     patient_orientation = tuple(part.upper() for part in elements.texts(dataset, "PatientOrientation"))
     hanging = _hanging(kind, view, patient_orientation, groups[0], notices)
     return ImageAttributes(
-        **texts,
+        **read_texts(dataset),
         path=header.path,
         kind=kind,
         rows=form.rows,
@@ -94,6 +96,11 @@ def read_record(
     )
 
 
+def read_texts(dataset: Dataset) -> dict[str, Any]:
+    """Return the attributes that are texts as they stand in the file."""
+    return {keyword: elements.text(dataset, keyword) for keyword in _TEXTS}
+
+
 def image_kind(dataset: Dataset, frames: int) -> ImageKind:
     """Return what an image is, from its SOP class, PresentationIntentType and ImageType."""
     sop_class = elements.text(dataset, "SOPClassUID")
@@ -122,18 +129,15 @@ def _functional_groups(dataset: Dataset, frames: int) -> list[list[Dataset]]:
 
 
 def _vois(
-    groups: Sequence[Sequence[Dataset]], *, signed: bool, notices: list[Notice]
+    dataset: Dataset, groups: Sequence[Sequence[Dataset]], *, signed: bool, notices: list[Notice]
 ) -> tuple[tuple[Voi, ...], tuple[tuple[Voi, ...], ...]]:
     """Return the VOIs that all frames share, and those of each frame where they differ."""
-    shared_places = groups[0][-2:] if len(groups[0]) > 1 else groups[0]
+    shared_places = [*elements.sequence(dataset, "SharedFunctionalGroupsSequence")[:1], dataset]
     common = _macro(shared_places, signed=signed, notices=notices)
     own = []
     for places in groups:
-        found: tuple[Voi, ...] = ()
-        if len(places) > 2 or (len(places) == 2 and places[0] not in shared_places):
-            item = elements.first_item(places[:1], "FrameVOILUTSequence")
-            found = read_vois(item, signed=signed, notices=notices) if item is not None else ()
-        own.append(found)
+        item = elements.first_item(places[: len(places) - len(shared_places)], "FrameVOILUTSequence")
+        own.append(read_vois(item, signed=signed, notices=notices) if item is not None else ())
     if not any(own):
         return common, ()
     if all(isinstance(voi, Window) for found in own for voi in found) and len(set(own)) == 1:
@@ -152,19 +156,30 @@ def _check_vois(kind: ImageKind, vois: Sequence[Voi], notices: list[Notice]) -> 
         notices.append(Notice(Severity.INFO, "the file has no usable window: one is chosen from its pixels"))
 
 
-def _rescale(places: Sequence[Dataset], notices: list[Notice]) -> Rescale:
+def _rescale(groups: Sequence[Sequence[Dataset]], notices: list[Notice]) -> Rescale:
+    """Return how stored values are rescaled: those of all frames by what the first one has."""
+    found = [_own_rescale(places) for places in groups]
+    rescale = found[0]
+    if rescale.slope == 0:
+        notices.append(Notice(Severity.CAUTION, "RescaleSlope is 0: 1 is used", CHECK_GREYS))
+        rescale = Rescale(1.0, rescale.intercept)
+    if rescale != IDENTITY:
+        text = f"stored values are rescaled: slope {rescale.slope:g}, intercept {rescale.intercept:g}"
+        notices.append(Notice(Severity.INFO, text))
+    differing = next((index for index, other in enumerate(found) if other != found[0]), 0)
+    if differing:
+        text = f"the frames have different rescale slopes or intercepts, frame {differing + 1} for one"
+        notices.append(
+            Notice(Severity.CAUTION, f"{text}: those of frame 1 are used", "do not compare grey values of frames")
+        )
+    return rescale
+
+
+def _own_rescale(places: Sequence[Dataset]) -> Rescale:
     item = elements.first_item(places, "PixelValueTransformationSequence")
     source = item if item is not None else places[-1]
     slope = elements.number(source, "RescaleSlope")
-    intercept = elements.number(source, "RescaleIntercept") or 0.0
-    if slope is None:
-        slope = 1.0
-    elif slope == 0:
-        notices.append(Notice(Severity.CAUTION, "RescaleSlope is 0: 1 is used"))
-        slope = 1.0
-    if (slope, intercept) != (1.0, 0.0):
-        notices.append(Notice(Severity.INFO, f"stored values are rescaled: slope {slope:g}, intercept {intercept:g}"))
-    return Rescale(slope, intercept)
+    return Rescale(1.0 if slope is None else slope, elements.number(source, "RescaleIntercept") or 0.0)
 
 
 def read_padding(dataset: Dataset, form: PixelForm) -> Padding | None:
@@ -196,9 +211,7 @@ def _hanging(
 ) -> Orientation | None:
     found = find_hanging(view, directions, spacing.plane_orientation(places))
     if found is None and kind is not ImageKind.SECONDARY:
-        notices.append(
-            Notice(Severity.CAUTION, "unoriented: shown as stored", "the file does not tell side and directions")
-        )
+        notices.append(Notice(Severity.CAUTION, "unoriented: shown as stored", _UNORIENTED))
     return found
 
 

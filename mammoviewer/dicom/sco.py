@@ -12,22 +12,29 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import pydicom
-from pydicom import filereader
 
 from mammoviewer.base.errors import InputError
 from mammoviewer.dicom import elements
 from mammoviewer.dicom.codestream import Codec
 from mammoviewer.dicom.elements import Dataset
-from mammoviewer.dicom.fragments import FrameSegments, Segment, element_header
+from mammoviewer.dicom.fragments import FrameSegments, Segment
 from mammoviewer.dicom.frames import PixelForm
+from mammoviewer.dicom.header import Header
 from mammoviewer.dicom.pixel_form import MAX_FRAME_BYTES
+from mammoviewer.dicom.private_volume import (
+    ITEM,
+    ITEM_END,
+    SEQUENCE_END,
+    UNDEFINED,
+    VOLUME,
+    PassedElement,
+    has_creator,
+    item_header,
+)
+from mammoviewer.dicom.remedies import ASK_AGAIN, CONVERT
 
-CREATOR = "HOLOGIC, Inc."
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
-_VOLUME = 0x7E011010
 _BYTES = (0x7E01, 0x1012)
-_ITEM, _ITEM_END, _SEQUENCE_END = (0xFFFE, 0xE000), (0xFFFE, 0xE00D), (0xFFFE, 0xE0DD)
-_UNDEFINED = 0xFFFFFFFF
 _TABLE_BYTES = 1024
 _HEADER_BYTES = 40
 _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
@@ -50,49 +57,49 @@ class ScoVolume:
 
 def is_sco(dataset: Dataset) -> bool:
     """Return whether a header is that of a Secondary Capture with a volume in Hologic's private elements."""
-    try:
-        creator = dataset.get(pydicom.tag.Tag(0x7E01, 0x0010))
-    except elements.PARSE_ERRORS:
-        return False
     return (
         elements.text(dataset, "SOPClassUID").startswith(_SECONDARY_CAPTURE)
-        and creator is not None
-        and str(creator.value).strip() == CREATOR
-        and pydicom.tag.Tag(_VOLUME) in dataset
+        and pydicom.tag.Tag(VOLUME) in dataset
+        and has_creator(dataset)
     )
 
 
-def read_volume(handle: BinaryIO, size: int) -> ScoVolume:
-    """Return the volume of an open SCO file; no pixel is read.
+def read_volume(header: Header) -> ScoVolume:
+    """Return the volume of an SCO file; no pixel is read.
 
     Raises
     ------
     InputError
         The private elements are not as they should be, or cut short before the offsets.
     """
-    dataset = filereader.read_partial(handle, stop_when=lambda tag, _vr, _length: tag >= _VOLUME, force=True)
-    implicit, little = dataset.original_encoding
-    if little is False:
-        raise InputError("the private volume of the file is not in little-endian order")
-    parts = _parts(handle, handle.tell(), size, implicit=bool(implicit))
+    if header.big_endian:
+        raise InputError("the private volume of the file is not in little-endian order", hint=CONVERT)
+    element = next((element for element in header.passed if element.tag == VOLUME), None)
+    if element is None:
+        raise InputError("the file has no private volume", hint=ASK_AGAIN)
+    with header.open() as handle:
+        return _volume(handle, _parts(handle, element), elements.text(header.dataset, "PhotometricInterpretation"))
+
+
+def _volume(handle: BinaryIO, parts: list[Segment], photometric: str) -> ScoVolume:
     total = sum(length for _, length in parts)
     if total < _HEADER_BYTES + _TABLE_BYTES:
-        raise InputError("the private volume of the file is cut short")
+        raise InputError("the private volume of the file is cut short", hint=ASK_AGAIN)
     frames, columns, rows, bits, near = _numbers(_read(handle, parts, 0, _HEADER_BYTES))
     if not (0 < frames < _TABLE_BYTES // 4 and rows and columns and 2 <= bits <= 16):
-        raise InputError("the private volume of the file has no valid header")
+        raise InputError("the private volume of the file has no valid header", hint=ASK_AGAIN)
     offsets = struct.unpack(f"<{frames + 1}i", _read(handle, parts, total - _TABLE_BYTES, 4 * (frames + 1)))
     rising = all(early < late for early, late in zip(offsets, offsets[1:], strict=False))
     if not rising or offsets[0] < _HEADER_BYTES or offsets[-1] > total:
-        raise InputError("the private volume of the file has no valid offsets")
+        raise InputError("the private volume of the file has no valid offsets", hint=ASK_AGAIN)
     allocated = 8 if bits <= 8 else 16
     form = PixelForm(
         rows, columns, 1, allocated, bits, bits - 1, signed=False, planar=False,
-        photometric=elements.text(dataset, "PhotometricInterpretation") or "MONOCHROME2",
+        photometric=photometric or "MONOCHROME2",
         big_endian=False, codec=Codec.JPEG_LS,
     )  # fmt: skip
     if form.frame_bytes > MAX_FRAME_BYTES:
-        raise InputError(f"a frame of {columns} x {rows} pixels is larger than this program opens")
+        raise InputError(f"a frame of {columns} x {rows} pixels is larger than this program opens", hint=ASK_AGAIN)
     spans = zip(offsets, offsets[1:], strict=False)
     return ScoVolume(form, near, tuple(_spanned(parts, start, end) for start, end in spans))
 
@@ -118,35 +125,23 @@ def _numbers(header: bytes) -> tuple[int, int, int, int, int]:
     return frames, columns, rows, header[32], header[36]
 
 
-def _parts(handle: BinaryIO, position: int, size: int, *, implicit: bool) -> list[Segment]:
-    """Return the runs of bytes of (7E01,1012) in the items of the sequence that starts at ``position``."""
-    tag, length, header = element_header(handle, position, "<", implicit=implicit)
-    if tag != (_VOLUME >> 16, _VOLUME & 0xFFFF):
-        raise InputError("the file has no private volume")
+def _parts(handle: BinaryIO, element: PassedElement) -> list[Segment]:
+    """Return the runs of bytes of (7E01,1012) in the items of the sequence."""
     found: list[Segment] = []
-    position += header
-    end = size if length == _UNDEFINED else min(size, position + length)
+    position, end = element.place[0], sum(element.place)
     while position + 8 <= end:
-        tag, length, header = element_header(
-            handle, position, "<", implicit=implicit or _is_delimiter(handle, position)
-        )
+        tag, length, header = item_header(handle, position, "<", implicit=element.implicit)
         position += header
-        if tag == _SEQUENCE_END:
+        if tag == SEQUENCE_END:
             break
-        if tag in (_ITEM, _ITEM_END):
+        if tag in (ITEM, ITEM_END):
             continue  # the elements of an item are walked as if they stood in one list
-        if length == _UNDEFINED:
-            raise InputError("the private volume of the file holds a sequence, which is not read")
+        if length == UNDEFINED:
+            raise InputError("the private volume of the file holds a sequence, which is not read", hint=ASK_AGAIN)
         if tag == _BYTES:
             found.append((position, min(length, end - position)))
         position += length
     return found
-
-
-def _is_delimiter(handle: BinaryIO, position: int) -> bool:
-    """Return whether a tag without VR stands here: an item or the end of one."""
-    handle.seek(position)
-    return handle.read(2) == b"\xfe\xff"
 
 
 def _spanned(parts: list[Segment], start: int, end: int) -> FrameSegments:
@@ -167,5 +162,5 @@ def _read(handle: BinaryIO, parts: list[Segment], start: int, count: int) -> byt
         handle.seek(offset)
         data += handle.read(length)
     if len(data) != count:
-        raise InputError("the private volume of the file is cut short")
+        raise InputError("the private volume of the file is cut short", hint=ASK_AGAIN)
     return data

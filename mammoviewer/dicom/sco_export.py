@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mammoviewer.base.errors import ExportError
 from mammoviewer.base.paths import atomic_path
+from mammoviewer.dicom import elements
 from mammoviewer.dicom.attributes import ImageAttributes
 from mammoviewer.dicom.frames import DicomFrames
 from mammoviewer.dicom.header import quiet_parsing, read_header
+from mammoviewer.dicom.private_volume import CREATOR
 from mammoviewer.dicom.sco import ScoVolume, is_sco, read_volume
+from mammoviewer.dicom.views import view_terms
 
 BREAST_TOMOSYNTHESIS = "1.2.840.10008.5.1.4.1.1.13.1.3"
 _LOSSLESS, _NEAR_LOSSLESS = "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"
+# Type 2 of the modules of Patient, General Study and General Series: empty where the source does not tell.
+_REQUIRED = (
+    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "ReferringPhysicianName",
+    "StudyID", "AccessionNumber", "SeriesNumber",
+)  # fmt: skip
 _TAKEN = (
-    "SpecificCharacterSet", "StudyDate", "SeriesDate", "ContentDate", "StudyTime", "SeriesTime", "ContentTime",
-    "AccessionNumber", "Modality", "Manufacturer", "InstitutionName", "ReferringPhysicianName", "StudyDescription",
-    "SeriesDescription", "ManufacturerModelName", "PatientName", "PatientID", "PatientBirthDate", "PatientSex",
-    "PatientAge", "DeviceSerialNumber", "SoftwareVersions", "StudyInstanceUID", "StudyID", "SeriesNumber",
-    "InstanceNumber", "BurnedInAnnotation",
+    *_REQUIRED, "SeriesDate", "ContentDate", "AcquisitionDateTime", "SeriesTime", "ContentTime", "Modality",
+    "Manufacturer", "InstitutionName", "InstitutionAddress", "StationName", "OperatorsName", "StudyDescription",
+    "SeriesDescription", "ManufacturerModelName", "PatientAge", "DeviceSerialNumber", "SoftwareVersions",
+    "StudyInstanceUID", "InstanceNumber",
 )  # fmt: skip
 _FRAME_TYPE = ["DERIVED", "PRIMARY", "TOMOSYNTHESIS", "NONE"]
 _DEFAULT_SPACING_MM = 1.0
@@ -28,8 +39,8 @@ _DEFAULT_SPACING_MM = 1.0
 def write_tomosynthesis(path: Path, attributes: ImageAttributes) -> None:
     """Write the volume of the SCO file that ``attributes`` are of as an object of its own, with new UIDs.
 
-    What the file does not tell, such as the geometry of the exposure, is left out; slices without a known distance are
-    put 1 mm apart.
+    What the file does not tell, such as the geometry of the exposure, is left out or, where the class asks for the
+    element, left empty; slices without a known distance are put 1 mm apart.
 
     Raises
     ------
@@ -42,10 +53,10 @@ def write_tomosynthesis(path: Path, attributes: ImageAttributes) -> None:
         header = read_header(attributes.path)
         if not is_sco(header.dataset):
             raise ExportError("only a Hologic SCO volume is turned into a tomosynthesis object", path=attributes.path)
-        with header.open() as handle:
-            volume = read_volume(handle, header.size)
+        volume = read_volume(header)
         dataset = _object(header.dataset, attributes, volume)
-    _set_pixels(dataset, attributes, volume)
+    frames = DicomFrames(header.path, volume.form, volume.segments, header.inflater, wrap=volume.wrap)
+    _set_pixels(dataset, frames, volume)
     try:
         with atomic_path(path) as temporary:
             dataset.save_as(temporary, enforce_file_format=True)
@@ -58,9 +69,11 @@ def _object(source: Any, attributes: ImageAttributes, volume: ScoVolume) -> Any:
     from pydicom.uid import generate_uid
 
     made = Dataset()
+    made.SpecificCharacterSet = "ISO_IR 192"
     for keyword in _TAKEN:
         if keyword in source:
             made[keyword] = source[keyword]
+    _complete(made)
     made.SOPClassUID = BREAST_TOMOSYNTHESIS
     made.SOPInstanceUID, made.SeriesInstanceUID, made.FrameOfReferenceUID = (generate_uid() for _ in range(3))
     made.Modality, made.PositionReferenceIndicator = "MG", ""
@@ -68,11 +81,13 @@ def _object(source: Any, attributes: ImageAttributes, volume: ScoVolume) -> Any:
     made.PixelPresentation, made.VolumetricProperties = "MONOCHROME", "VOLUME"
     made.VolumeBasedCalculationTechnique = "TOMOSYNTHESIS"
     made.ContentQualification, made.BreastImplantPresent, made.PartialView = "RESEARCH", "NO", "NO"
+    made.BurnedInAnnotation = "NO"  # what the source says is of its picture, not of the slices
     made.PresentationLUTShape = "INVERSE" if attributes.inverse else "IDENTITY"
     made.BodyPartExamined = "BREAST"
     made.AcquisitionContextSequence = []
-    if "ViewCodeSequence" in source:
-        made.ViewCodeSequence = source.ViewCodeSequence
+    views = _view_codes(source, attributes)
+    if views:
+        made.ViewCodeSequence = views
     made.DerivationDescription = "Volume of a Hologic SCO object; frames as they were compressed"
     made.SourceImageSequence = [
         _item(ReferencedSOPClassUID=attributes.SOPClassUID, ReferencedSOPInstanceUID=attributes.SOPInstanceUID)
@@ -85,6 +100,37 @@ def _object(source: Any, attributes: ImageAttributes, volume: ScoVolume) -> Any:
     return made
 
 
+def _complete(made: Any) -> None:
+    """Add what every object of the class has (Type 1 and 2), as far as it is known without the source."""
+    for keyword in _REQUIRED:
+        if keyword not in made:
+            setattr(made, keyword, None if keyword == "SeriesNumber" else "")
+    if not elements.text(made, "Manufacturer"):
+        made.Manufacturer = CREATOR  # who made the private elements made the volume
+    if elements.integer(made, "InstanceNumber") is None:
+        made.InstanceNumber = 1
+    now = datetime.now().astimezone()
+    if not (elements.text(made, "ContentDate") and elements.text(made, "ContentTime")):
+        made.ContentDate, made.ContentTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
+
+
+def _view_codes(source: Any, attributes: ImageAttributes) -> list[Any]:
+    """Return the view as the source codes it, or made of its ViewPosition, which tomosynthesis objects do not have."""
+    found = elements.sequence(source, "ViewCodeSequence")[:1]
+    if not found:
+        codes = [
+            _item(CodeValue=value, CodingSchemeDesignator="SCT", CodeMeaning=meaning)
+            for value, meaning in view_terms(attributes.view)
+        ]
+        found = codes[:1]
+        for item in found:
+            item.ViewModifierCodeSequence = codes[1:]
+    for item in found:
+        if "ViewModifierCodeSequence" not in item:
+            item.ViewModifierCodeSequence = []
+    return found
+
+
 def _set_groups(made: Any, attributes: ImageAttributes) -> None:
     """Set what the frames share and the place of each."""
     from mammoviewer.imaging.voi import Window
@@ -95,13 +141,13 @@ def _set_groups(made: Any, attributes: ImageAttributes) -> None:
         FrameType=_FRAME_TYPE, PixelPresentation="MONOCHROME", VolumetricProperties="VOLUME",
         VolumeBasedCalculationTechnique="TOMOSYNTHESIS",
     )  # fmt: skip
+    row, down = _directions(attributes)
     shared = _item(
-        XRay3DFrameTypeSequence=[frame_type],
         PixelValueTransformationSequence=[_item(RescaleIntercept="0", RescaleSlope="1", RescaleType="US")],
         FrameAnatomySequence=[
             _item(AnatomicRegionSequence=[breast], FrameLaterality=attributes.view.laterality or "U")
         ],
-        PlaneOrientationSequence=[_item(ImageOrientationPatient=_cosines(attributes))],
+        PlaneOrientationSequence=[_item(ImageOrientationPatient=_texts([*row, *down]))],
     )
     if spacing is not None:
         pair = [f"{spacing.row_mm:.6g}", f"{spacing.column_mm:.6g}"]
@@ -116,10 +162,12 @@ def _set_groups(made: Any, attributes: ImageAttributes) -> None:
             )
         ]
     made.SharedFunctionalGroupsSequence = [shared]
+    normal = np.cross(row, down)
     made.PerFrameFunctionalGroupsSequence = [
         _item(
+            XRay3DFrameTypeSequence=[frame_type],
             FrameContentSequence=[_item(StackID="1", InStackPositionNumber=index + 1, FrameAcquisitionNumber=1)],
-            PlanePositionSequence=[_item(ImagePositionPatient=["0", "0", f"{index * step:.6g}"])],
+            PlanePositionSequence=[_item(ImagePositionPatient=_texts(normal * (index * step)))],
         )
         for index in range(attributes.frames)
     ]
@@ -128,15 +176,19 @@ def _set_groups(made: Any, attributes: ImageAttributes) -> None:
 _AXES = {"L": (1, 0, 0), "R": (-1, 0, 0), "P": (0, 1, 0), "A": (0, -1, 0), "H": (0, 0, 1), "F": (0, 0, -1)}
 
 
-def _cosines(attributes: ImageAttributes) -> list[str]:
-    """Return ImageOrientationPatient from the first letters of PatientOrientation; axial where it is absent."""
+def _directions(attributes: ImageAttributes) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the directions of a row and a column, from the first letters of PatientOrientation; axial without it."""
     letters = [part[:1] for part in attributes.PatientOrientation]
-    if len(letters) != 2 or not set(letters) <= set(_AXES):
-        letters = ["L", "P"]
-    return [str(part) for letter in letters for part in _AXES[letter]]
+    known = len(letters) == 2 and set(letters) <= set(_AXES)
+    row, down = (_AXES[letter] for letter in letters) if known else (_AXES["L"], _AXES["P"])
+    return (row, down) if any(np.cross(row, down)) else (_AXES["L"], _AXES["P"])
 
 
-def _set_pixels(made: Any, attributes: ImageAttributes, volume: ScoVolume) -> None:
+def _texts(numbers: Iterable[float]) -> list[str]:
+    return [f"{number + 0.0:.6g}" for number in numbers]  # adding 0 turns -0 into 0
+
+
+def _set_pixels(made: Any, source: DicomFrames, volume: ScoVolume) -> None:
     from pydicom.encaps import encapsulate
 
     form = volume.form
@@ -145,7 +197,6 @@ def _set_pixels(made: Any, attributes: ImageAttributes, volume: ScoVolume) -> No
     made.Rows, made.Columns = form.rows, form.columns
     made.BitsAllocated, made.BitsStored, made.HighBit = form.bits_allocated, form.bits_stored, form.high_bit
     made.PixelRepresentation = 0
-    source = DicomFrames(attributes.path, form, volume.segments, wrap=volume.wrap)
     streams = [source.codestream(index) for index in range(len(volume.segments))]
     made.LossyImageCompression = "01" if volume.near else "00"
     if volume.near:

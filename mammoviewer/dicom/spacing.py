@@ -161,7 +161,8 @@ def _pair(dataset: Dataset, keyword: str, notices: list[Notice]) -> tuple[float,
         parts = parts * 2
     row, column = parts[0], parts[1]
     if row is None or column is None or row <= 0 or column <= 0:
-        notice = Notice(Severity.CAUTION, f"{keyword} is not valid: lengths are given in pixels")
+        text = f"{keyword} is not valid: lengths are given in pixels"
+        notice = Notice(Severity.CAUTION, text, "state the pixel size, if you know it")
         if notice not in notices:
             notices.append(notice)
         return None

@@ -20,7 +20,7 @@ _POSITIONS = {
     "441555000": "ISO", "R-40AAA": "ISO",
     "399192008": "XCCL", "R-1024A": "XCCL", "Y-X1770": "XCCL",
     "399101009": "XCCM", "R-1024B": "XCCM", "Y-X1771": "XCCM",
-    "R-102CF": "XCC",
+    "399265009": "XCC", "R-102CF": "XCC",
 }  # fmt: skip
 
 # CID 4015: code value -> part of the label.
@@ -39,6 +39,16 @@ _MODIFIERS = {
     "441752004": "AC", "P2-00161": "AC",
     "442593008": "IMF", "R-40ABE": "IMF",
     "442580003": "AX", "R-40AB2": "AX",
+}  # fmt: skip
+_MEANINGS = {
+    "CC": "cranio-caudal", "MLO": "medio-lateral oblique", "ML": "medio-lateral", "LM": "latero-medial",
+    "LMO": "latero-medial oblique", "FB": "caudo-cranial", "SIO": "superolateral to inferomedial oblique",
+    "ISO": "inferomedial to superolateral oblique", "XCCL": "cranio-caudal exaggerated laterally",
+    "XCCM": "cranio-caudal exaggerated medially", "XCC": "cranio-caudal exaggerated",
+    "CV": "Cleavage", "AT": "Axillary Tail", "TAN": "Tangential", "M": "Magnification", "S": "Spot Compression",
+    "RL": "Rolled Lateral", "RM": "Rolled Medial", "RI": "Rolled Inferior", "RS": "Rolled Superior",
+    "ID": "Implant Displaced", "NP": "Nipple in profile", "AC": "Anterior compression", "IMF": "Infra-mammary fold",
+    "AX": "Axillary tissue",
 }  # fmt: skip
 _SCHEMES = ("SCT", "SRT", "SNM3", "99SDM", "")
 KNOWN_POSITIONS = frozenset(_POSITIONS.values())
@@ -66,6 +76,14 @@ def read_view(dataset: Dataset, groups: Sequence[Dataset]) -> tuple[View, bool]:
     names = (_coded(item, _MODIFIERS) for item in modifiers)
     view = View(sides[0] if sides else "", position, tuple(name for name in names if name))
     return view, len(set(sides)) > 1
+
+
+def view_terms(view: View) -> tuple[tuple[str, str], ...]:
+    """Return (code value, meaning) in SCT of a view position and then of its modifiers; nothing without a position."""
+    if not view.position:
+        return ()
+    terms = {name: value for value, name in (*_POSITIONS.items(), *_MODIFIERS.items()) if value.isdigit()}
+    return tuple((terms[name], _MEANINGS[name]) for name in (view.position, *view.modifiers))
 
 
 def _coded(item: Dataset, table: dict[str, str]) -> str:

@@ -10,16 +10,17 @@ from mammoviewer.base.arrays import WordArray
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.dicom import elements
 from mammoviewer.dicom.elements import Dataset
+from mammoviewer.dicom.remedies import PICK_WINDOW
 from mammoviewer.imaging.voi import Voi, VoiFunction, VoiLut, Window
 
 _MAX_ENTRIES = 1 << 16
 
 
-def read_vois(dataset: Dataset, *, signed: bool, notices: list[Notice]) -> tuple[Voi, ...]:
+def read_vois(dataset: Dataset, *, signed: bool | None, notices: list[Notice]) -> tuple[Voi, ...]:
     """Return the windows, then the LUTs, of one Macro (PS3.3 C.11.2), in the order of the file.
 
-    ``signed`` is the sign of the values that enter the VOI, which the second value of LUTDescriptor follows. What
-    cannot be used is left out and told in ``notices``.
+    ``signed`` is the sign of the values that enter the VOI, which the second value of LUTDescriptor follows; None where
+    it is not known, as in an object without pixels. What cannot be used is left out and told in ``notices``.
     """
     luts = []
     for index, item in enumerate(elements.sequence(dataset, "VOILUTSequence")):
@@ -61,7 +62,7 @@ def _function(dataset: Dataset, notices: list[Notice]) -> VoiFunction:
         return VoiFunction.LINEAR
 
 
-def read_lut(item: Dataset, title: str, *, signed: bool, notices: list[Notice]) -> VoiLut | None:
+def read_lut(item: Dataset, title: str, *, signed: bool | None, notices: list[Notice]) -> VoiLut | None:
     """Return the table of one item with LUTDescriptor and LUTData; None, with a notice, when it is not usable."""
     descriptor = elements.numbers(item, "LUTDescriptor")
     if len(descriptor) != 3 or any(number is None for number in descriptor):
@@ -74,6 +75,9 @@ def read_lut(item: Dataset, title: str, *, signed: bool, notices: list[Notice]) 
         _caution(notices, f"the {title} is shorter than it says and is left out")
         return None
     name = elements.text(item, "LUTExplanation")
+    if signed is None:
+        # Written as SS it is below 0 itself; a table that would go on beyond the largest word starts below 0 too.
+        signed = first < 0 or first + entries > _MAX_ENTRIES
     return VoiLut(data, _word(first, signed), _real_bits(data, bits, title, notices), name)
 
 
@@ -111,6 +115,6 @@ def _word(first: int, signed: bool) -> int:
 
 
 def _caution(notices: list[Notice], text: str) -> None:
-    notice = Notice(Severity.CAUTION, text)
+    notice = Notice(Severity.CAUTION, text, PICK_WINDOW)
     if notice not in notices:
         notices.append(notice)

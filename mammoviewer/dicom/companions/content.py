@@ -10,6 +10,7 @@ from mammoviewer.dicom import elements
 from mammoviewer.dicom.companions.records import MarkShape, Point, Points, Target, circle, ellipse, from_corner
 from mammoviewer.dicom.companions.references import read_target, unique
 from mammoviewer.dicom.elements import Dataset
+from mammoviewer.dicom.remedies import ASK_AGAIN, OTHER_VIEWER
 
 MOST_NODES = 200_000
 _DEEPEST = 64
@@ -83,7 +84,7 @@ def read_tree(dataset: Dataset) -> Node:
         There is no content, or more or deeper than a report can have.
     """
     if not elements.sequence(dataset, "ContentSequence"):
-        raise InputError("the report has no content")
+        raise InputError("the report has no content", hint=ASK_AGAIN)
     links: list[tuple[Node, str, tuple[int, ...]]] = []
     root = _node(dataset)
     waiting = [(root, 1)]
@@ -93,7 +94,7 @@ def read_tree(dataset: Dataset) -> Node:
         for item in elements.sequence(node.item, "ContentSequence"):
             count += 1
             if count > MOST_NODES or depth > _DEEPEST:
-                raise InputError("the report is too large to be read")
+                raise InputError("the report is too large to be read", hint=OTHER_VIEWER)
             path = tuple(int(step) for step in elements.numbers(item, "ReferencedContentItemIdentifier") if step)
             if path:
                 links.append((node, elements.text(item, "RelationshipType"), path))

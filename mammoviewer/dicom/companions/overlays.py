@@ -15,6 +15,7 @@ from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.dicom import elements
 from mammoviewer.dicom.companions.records import MaskPlane, Target, from_pixel
 from mammoviewer.dicom.elements import Dataset
+from mammoviewer.dicom.remedies import ASK_AGAIN
 
 RawFrame = Callable[[int], StoredArray]
 """Returns the words of a frame with all their bits."""
@@ -59,7 +60,8 @@ def read_overlays(
             continue
         overlay = _read(dataset, group)
         if overlay is None:
-            notices.append(Notice(Severity.CAUTION, f"the overlay in group {group:04X} is not usable"))
+            text = f"the overlay in group {group:04X} is not usable"
+            notices.append(Notice(Severity.CAUTION, text, ASK_AGAIN))
         elif overlay.data is not None:
             planes += _own_planes(overlay, targets)
         elif raw_frame is not None and overlay.position > 0:
@@ -93,7 +95,7 @@ def _read(dataset: Dataset, group: int) -> _Overlay | None:
         row, column = (1.0, 1.0) if origin in (None, "") else (float(origin[0]), float(origin[1]))
     except (ValueError, TypeError, IndexError):
         return None
-    data = _value(dataset, group, 0x3000)
+    data = _data(dataset, group)
     if data is not None and len(data) * 8 < rows * columns * frames:
         return None
     words = (_value(dataset, group, element) for element in (0x1500, 0x0022))
@@ -109,6 +111,14 @@ def _read(dataset: Dataset, group: int) -> _Overlay | None:
         label=next((str(word).strip() for word in words if word), "Overlay"),
         graphic=str(_value(dataset, group, 0x0040) or "G").strip().upper() != "R",
     )
+
+
+def _data(dataset: Dataset, group: int) -> bytes | None:
+    """Return OverlayData; its bits fill words from the lowest on, and a big-endian file turns the bytes of words."""
+    data: bytes | None = _value(dataset, group, 0x3000)
+    if data is None or dataset.original_encoding[1] is not False or dataset[group, 0x3000].VR != "OW":
+        return data
+    return np.frombuffer(data[: len(data) // 2 * 2], np.uint16).byteswap().tobytes()
 
 
 def _own_planes(overlay: _Overlay, targets: tuple[Target, ...]) -> list[MaskPlane]:
@@ -151,7 +161,7 @@ def _embedded_planes(
 def _bit(overlay: _Overlay, raw_frame: RawFrame, index: int) -> FloatArray:
     words = raw_frame(index)
     if overlay.position >= words.dtype.itemsize * 8:
-        raise DecodeError(f"the pixels have no bit {overlay.position} for an overlay")
+        raise DecodeError(f"the pixels have no bit {overlay.position} for an overlay", hint=ASK_AGAIN)
     plane: StoredArray = (words >> np.array(overlay.position, words.dtype)) & np.array(1, words.dtype)
     found: FloatArray = plane[: overlay.rows, : overlay.columns].astype(np.float32)
     return found

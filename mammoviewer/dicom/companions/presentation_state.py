@@ -21,8 +21,10 @@ def read_presentations(
 ) -> tuple[Presentation, ...]:
     """Return what the state sets, one record for each setting and group of images."""
     found = []
+    # A Modality LUT of the state that leads below 0 tells of values with a sign; otherwise nothing does.
+    below_zero = (elements.number(dataset, "RescaleIntercept") or 0.0) < 0
     for item in elements.sequence(dataset, "SoftcopyVOILUTSequence"):
-        vois = read_vois(item, signed=False, notices=notices)
+        vois = read_vois(item, signed=True if below_zero else None, notices=notices)
         if vois:
             found.append(Presentation(read_targets(item) or targets, voi=vois[0]))
     for item in elements.sequence(dataset, "DisplayedAreaSelectionSequence"):

@@ -24,6 +24,7 @@ from mammoviewer.dicom.companions.records import Companion, CompanionKind, Targe
 from mammoviewer.dicom.companions.references import series_targets, unique
 from mammoviewer.dicom.elements import Dataset
 from mammoviewer.dicom.header import Header, quiet_parsing, read_header
+from mammoviewer.dicom.remedies import ASK_AGAIN, OTHER_VIEWER
 
 _PRESENTATION = ("1.2.840.10008.5.1.4.1.1.11.1", "1.2.840.10008.5.1.4.1.1.11.2")
 _SEGMENTATION = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
@@ -39,8 +40,10 @@ def is_companion(sop_class: str) -> bool:
     return sop_class in _READERS
 
 
-def read_companion(path: Path) -> Companion:
+def read_companion(path: Path, *, charset: str | None = None) -> Companion:
     """Read an object that refers to images; masks are read later, when they are wanted.
+
+    ``charset`` is that of :func:`read_header`.
 
     Raises
     ------
@@ -50,19 +53,19 @@ def read_companion(path: Path) -> Companion:
     name = "object"
     try:
         with quiet_parsing():
-            header = read_header(path)
+            header = read_header(path, charset=charset)
             sop_class = elements.text(header.dataset, "SOPClassUID")
             name = str(UID(sop_class).name) if sop_class else name
             reader = _READERS.get(sop_class)
             if reader is None:
-                raise InputError("it is of no kind that is shown on images")
+                raise InputError("it is of no kind that is shown on images", hint=OTHER_VIEWER)
             return reader(header)
     except MammoViewerError as error:
         if error.path is not None:
             raise
         raise type(error)(f"{name}: {error.reason}", hint=error.hint, path=path) from error
     except elements.PARSE_ERRORS as error:
-        raise InputError(f"{name}: the object is damaged", path=path) from error
+        raise InputError(f"{name}: the object is damaged", hint=ASK_AGAIN, path=path) from error
 
 
 def read_embedded(

@@ -19,6 +19,7 @@ from mammoviewer.dicom.companions.references import read_targets, series_targets
 from mammoviewer.dicom.elements import Dataset
 from mammoviewer.dicom.fragments import find_pixel_element
 from mammoviewer.dicom.header import DEFLATED, Header, quiet_parsing
+from mammoviewer.dicom.remedies import ASK_AGAIN, CHECK_PLACE, OTHER_VIEWER
 
 _LARGEST = 1 << 28
 _MOST_PLANES = 20_000
@@ -50,7 +51,7 @@ def read_planes(header: Header, notices: list[Notice]) -> tuple[MaskPlane, ...]:
     rows, columns = elements.integer(dataset, "Rows") or 0, elements.integer(dataset, "Columns") or 0
     groups = elements.sequence(dataset, "PerFrameFunctionalGroupsSequence")
     if not 0 < rows * columns <= _LARGEST or rows < 1 or not 0 < len(groups) <= _MOST_PLANES:
-        raise InputError("the segmentation has no frames that can be shown")
+        raise InputError("the segmentation has no frames that can be shown", hint=ASK_AGAIN)
     shared = elements.sequence(dataset, "SharedFunctionalGroupsSequence")[:1]
     labels = segment_labels(dataset)
     kind = elements.text(dataset, "SegmentationType").upper()
@@ -70,7 +71,8 @@ def read_planes(header: Header, notices: list[Notice]) -> tuple[MaskPlane, ...]:
             label = labels.get(number, f"Segment {number}")
             planes.append(MaskPlane(targets, label, (0.0, 0.0), read, graded=kind == "FRACTIONAL", stretched=True))
     if lost:
-        notices.append(Notice(Severity.CAUTION, f"{lost} masks do not tell on which image they lie"))
+        text = f"{lost} masks do not tell on which image they lie"
+        notices.append(Notice(Severity.CAUTION, text, "have the segmentation exported with references to its images"))
     return tuple(planes)
 
 
@@ -148,10 +150,11 @@ def _bits(source: _Pixels, index: int) -> StoredArray:
             handle.seek((source.bits or 0) + first // 8)
             data = handle.read(-(-end // 8) - first // 8)
     except OSError as error:
-        raise DecodeError(f"the file cannot be read any more: {error.strerror}", path=source.path) from error
+        reason = f"the file cannot be read any more: {error.strerror}"
+        raise DecodeError(reason, hint=CHECK_PLACE, path=source.path) from error
     bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")[first % 8 : first % 8 + size]
     if bits.size != size:
-        raise DecodeError(f"mask {index + 1} of the segmentation is cut short", path=source.path)
+        raise DecodeError(f"mask {index + 1} of the segmentation is cut short", hint=ASK_AGAIN, path=source.path)
     return bits.reshape(source.shape)
 
 
@@ -161,7 +164,8 @@ def _values(source: _Pixels, index: int) -> StoredArray:
         with quiet_parsing():
             found = np.asarray(pydicom_pixels.pixel_array(source.path, index=index, raw=True))
     except (*elements.PARSE_ERRORS, RuntimeError) as error:
-        raise DecodeError(f"mask {index + 1} of the segmentation cannot be decoded", path=source.path) from error
+        reason = f"mask {index + 1} of the segmentation cannot be decoded"
+        raise DecodeError(reason, hint=ASK_AGAIN, path=source.path) from error
     if found.shape != source.shape:
-        raise DecodeError("the segmentation is not of single values", path=source.path)
+        raise DecodeError("the segmentation is not of single values", hint=OTHER_VIEWER, path=source.path)
     return found

@@ -16,7 +16,8 @@ def read_shutters(dataset: Dataset, notices: list[Notice]) -> tuple[Shutter, ...
         if len(outline) >= 3:
             found.append(Shutter(outline))
         elif shape:
-            notices.append(Notice(Severity.CAUTION, f"the {shape.lower()} display shutter is not applied"))
+            text = f"the {shape.lower()} display shutter is not applied"
+            notices.append(Notice(Severity.CAUTION, text, "what it hides is shown: look at the collimated part alone"))
     return tuple(found)
 
 

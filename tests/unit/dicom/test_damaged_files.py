@@ -11,6 +11,7 @@ import pytest
 from helpers import dicom_makers as makers
 
 from mammoviewer.base.errors import DecodeError
+from mammoviewer.dicom.header import header_lines
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.reader import open_paths
 from mammoviewer.imaging.geometry import Orientation
@@ -65,6 +66,15 @@ def test_1_a_cut_in_the_middle_of_several_fragments_spoils_that_frame_only(tmp_p
     np.testing.assert_array_equal(image.frame(1), VOLUME[1])
     with pytest.raises(DecodeError, match="frame 3: the compressed frame is cut short"):
         image.frame(2)
+
+
+def test_1_as_many_fragments_left_as_there_are_frames_are_not_taken_for_frames(tmp_path: Path) -> None:
+    streams = [makers.compress(frame, makers.JPEG_LS) for frame in VOLUME]
+    parts = [part for stream in streams for part in (stream[:400], stream[400:800], stream[800:])]
+    value = makers.pixel_items(*parts[:5], end=False)
+    image = opened(makers.save_fragments(tmp_path / "a.dcm", makers.tomo(VOLUME), makers.JPEG_LS, value))
+    assert "2 of 5 frames" in texts(image)
+    np.testing.assert_array_equal(image.frame(0), VOLUME[0])
 
 
 def test_1_a_single_frame_cut_short_is_refused(tmp_path: Path) -> None:
@@ -134,6 +144,41 @@ def test_7_a_single_frame_in_many_fragments(tmp_path: Path) -> None:
     value = makers.pixel_items(*(stream[start : start + 300] for start in range(0, len(stream), 300)))
     path = makers.save_fragments(tmp_path / "a.dcm", makers.mammogram(pixels), makers.JPEG_2000, value)
     np.testing.assert_array_equal(opened(path).frame(0), pixels)
+
+
+@pytest.mark.parametrize("end", [True, False])
+def test_7_a_zero_byte_that_no_length_counts(tmp_path: Path, end: bool) -> None:
+    """Items of odd length must not be (PS3.5 A.4); some writers fill them up and tell the length before that."""
+    items = makers.pixel_items()
+    for stream in (makers.compress(frame, makers.JPEG_LS).rstrip(b"\0") for frame in VOLUME):
+        odd = stream if len(stream) % 2 else stream + b"\0"
+        items = items[:-8] + struct.pack("<HHL", 0xFFFE, 0xE000, len(odd)) + odd + b"\0" + items[-8:]
+    value = items if end else items[:-8]
+    image = opened(makers.save_fragments(tmp_path / "a.dcm", makers.tomo(VOLUME), makers.JPEG_LS, value))
+    assert image.attributes.frames == 5
+    assert "frames" not in texts(image)
+    for index in range(5):
+        np.testing.assert_array_equal(image.frame(index), VOLUME[index])
+
+
+@pytest.mark.parametrize("syntax", [syntax for syntax in COMPRESSED if syntax != makers.RLE])
+@pytest.mark.parametrize("zeros", [1, 64, 5000])
+def test_7_zeros_after_the_end_of_a_frame(tmp_path: Path, syntax: str, zeros: int) -> None:
+    pixels = makers.texture()
+    value = makers.pixel_items(makers.compress(pixels, syntax) + bytes(zeros))
+    path = makers.save_fragments(tmp_path / "a.dcm", makers.mammogram(pixels), syntax, value)
+    np.testing.assert_array_equal(opened(path).frame(0), pixels)
+
+
+def test_7_application_segments_larger_than_what_is_looked_at_first(tmp_path: Path) -> None:
+    pixels = makers.ramp()
+    stream = makers.compress(pixels, makers.JPEG_LS)
+    profile = (b"\xff\xe2" + struct.pack(">H", 65535) + bytes(65533)) * 2
+    value = makers.pixel_items(stream[:2] + profile[:1000], profile[1000:] + stream[2:])
+    dataset = makers.mammogram(pixels)
+    image = opened(makers.save_fragments(tmp_path / "a.dcm", dataset, makers.JPEG_2000, value))
+    assert "but compressed with JPEG-LS" in texts(image)
+    np.testing.assert_array_equal(image.frame(0), pixels)
 
 
 def test_9_an_offset_table_that_does_not_fit_is_not_followed(tmp_path: Path) -> None:
@@ -222,6 +267,16 @@ def test_19_missing_layout_gets_safe_defaults(tmp_path: Path) -> None:
     image = opened(path)
     assert "PhotometricInterpretation is missing" in texts(image)
     np.testing.assert_array_equal(image.frame(0), makers.ramp(16, 16))
+
+
+@pytest.mark.parametrize(("syntax", "told"), [(makers.NATIVE, True), (makers.JPEG_LS, True), (makers.JPEG_2000, False)])
+def test_19_without_pixel_representation_values_have_no_sign(tmp_path: Path, syntax: str, told: bool) -> None:
+    pixels = makers.ramp(16, 16)
+    dataset = makers.mammogram(pixels, PixelRepresentation=None)
+    image = opened(makers.save(tmp_path / "a.dcm", dataset, pixels, syntax=syntax))
+    assert not image.attributes.signed
+    assert ("PixelRepresentation is missing" in texts(image)) == told
+    np.testing.assert_array_equal(image.frame(0), pixels)
 
 
 def test_19_more_bits_stored_than_allocated(tmp_path: Path) -> None:
@@ -350,6 +405,23 @@ def test_35_an_unknown_compression_is_named(tmp_path: Path) -> None:
     value = makers.pixel_items(b"\0\0\1\xb3 an MPEG stream of some kind")
     path = makers.save_fragments(tmp_path / "a.dcm", makers.mammogram(makers.ramp()), "1.2.840.10008.1.2.4.100", value)
     assert "MPEG2" in refused(path)
+
+
+@pytest.mark.parametrize(("kind", "listed"), [("MPEG", True), ("no size", True), ("empty", False), ("text", False)])
+def test_35_the_header_of_a_refused_file_can_be_offered(tmp_path: Path, kind: str, listed: bool) -> None:
+    path = tmp_path / "a.dcm"
+    if kind == "MPEG":
+        value = makers.pixel_items(b"\0\0\1\xb3 an MPEG stream of some kind")
+        makers.save_fragments(path, makers.mammogram(makers.ramp()), "1.2.840.10008.1.2.4.100", value)
+    elif kind == "no size":
+        mammogram_file(path, Rows=None)
+    else:
+        path.write_bytes(b"" if kind == "empty" else b"hello\n" * 40)
+    (rejected,) = open_paths([path]).rejected
+    assert rejected.hint
+    assert rejected.has_header == listed
+    if listed:
+        assert ("PatientID", "T1") in [(keyword, value) for _, keyword, _, value in header_lines(path)]
 
 
 def test_a_file_that_shrinks_after_opening_is_an_error_not_a_crash(tmp_path: Path) -> None:

@@ -98,13 +98,24 @@ def test_run_length_data_cut_short_are_an_error(cut: int) -> None:
 
 
 def test_damaged_htj2k_is_an_error_and_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
-    """imagecodecs' own htj2k decoder would return unwritten memory here."""
+    """imagecodecs' htj2k decoder alone would return unwritten memory here."""
     data = bytearray(makers.compress(PIXELS, makers.HTJ2K))
     data[len(data) // 2 : -2] = bytes(len(data) - len(data) // 2 - 2)
     with pytest.raises(DecodeError):
         decode(bytes(data), Codec.HTJ2K, FORM)
     captured = capfd.readouterr()
     assert captured.out == captured.err == ""
+
+
+def test_htj2k_of_an_unusual_form_is_left_to_openjpeg() -> None:
+    data = bytearray(makers.compress(PIXELS, makers.HTJ2K))
+    comment = data.index(b"\xff\x64")
+    length = int.from_bytes(data[comment + 2 : comment + 4], "big")
+    parts = bytes(data[: comment + 2 + length]) + b"\xff\x63\0\6\0\0\0\0" + bytes(data[comment + 2 + length :])
+    pixels, name = decode(parts, Codec.HTJ2K, FORM)
+    assert name == "imagecodecs jpeg2k"
+    np.testing.assert_array_equal(pixels, PIXELS)
+    assert decode(bytes(data), Codec.HTJ2K, FORM)[1] == "imagecodecs htj2k"
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import dicom_makers as makers
+from helpers.sco_maker import save_sco
 
 from mammoviewer.dicom import deflated
 from mammoviewer.dicom.deflated import InflatedFile, inflated_size, open_inflated
 from mammoviewer.dicom.reader import open_paths
+from mammoviewer.dicom.sco_export import write_tomosynthesis
 
 VOLUME = np.stack([makers.texture(seed=seed) for seed in range(5)])
 DEFLATED = "1.2.840.10008.1.2.1.99"
@@ -19,7 +21,10 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 
 def deflated_file(path: Path, *, keep: float = 1.0) -> Path:
     """Write a deflated tomosynthesis volume, cut to a part of its deflated bytes."""
-    makers.save(path, makers.tomo(VOLUME), VOLUME)
+    return deflate(makers.save(path, makers.tomo(VOLUME), VOLUME), keep)
+
+
+def deflate(path: Path, keep: float = 1.0) -> Path:
     raw = path.read_bytes()
     start = 144 + int.from_bytes(raw[140:144], "little")
     meta = raw[:start].replace(b"UI\x14\x001.2.840.10008.1.2.1\0", b"UI\x16\x00" + DEFLATED.encode())
@@ -27,6 +32,15 @@ def deflated_file(path: Path, *, keep: float = 1.0) -> Path:
     body = packer.compress(raw[start:]) + packer.flush()
     path.write_bytes(meta[:140] + (start - 144 + 2).to_bytes(4, "little") + meta[144:] + body[: int(len(body) * keep)])
     return path
+
+
+def test_a_private_volume_in_a_deflated_file(tmp_path: Path) -> None:
+    volume = VOLUME[:4] & 0x3FF
+    (image,) = open_paths([deflate(save_sco(tmp_path / "a.dcm", volume))]).images
+    np.testing.assert_array_equal(image.frame(3), volume[3])
+    write_tomosynthesis(tmp_path / "b.dcm", image.attributes)
+    (made,) = open_paths([tmp_path / "b.dcm"]).images
+    np.testing.assert_array_equal(made.frame(2), volume[2])
 
 
 def test_a_deflated_volume_is_read_frame_by_frame(tmp_path: Path) -> None:

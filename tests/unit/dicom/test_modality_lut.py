@@ -40,15 +40,32 @@ def test_signed_values_reach_the_table_by_its_first_value_and_its_ends_go_on(tmp
     assert not image.attributes.signed
 
 
-@pytest.mark.parametrize(("scale", "mark"), [(1, 65535), (16, 0)])
-def test_padding_is_found_in_stored_values(tmp_path: Path, scale: int, mark: int) -> None:
+@pytest.mark.parametrize("scale", [1, 16])
+def test_padding_is_found_in_stored_values(tmp_path: Path, scale: int) -> None:
+    """Values of the table that are 0 or white are image, also where the table has all 16 bits."""
     pixels = makers.ramp()
     image = with_table(tmp_path / "a.dcm", pixels, SQUARE[::-1] * scale, PixelPaddingValue=0)
-    assert image.attributes.padding == Padding(mark, mark)
+    assert image.attributes.padding == Padding(65535, 65535)
     shown = image.frame(0)
-    np.testing.assert_array_equal(shown[pixels == 0], mark)
+    np.testing.assert_array_equal(image.attributes.padding.contains(shown), pixels == 0)
     np.testing.assert_array_equal(shown[pixels > 0], (SQUARE[::-1] * scale)[pixels[pixels > 0]])
     assert image.attributes.value_range == (0, 65536)
+
+
+def test_padding_gets_a_value_that_the_table_does_not_lead_to(tmp_path: Path) -> None:
+    pixels = makers.ramp()
+    table = np.linspace(0, 65535, 4096).round().astype(np.int64)
+    image = with_table(tmp_path / "a.dcm", pixels, table, PixelPaddingValue=0)
+    assert image.attributes.padding is not None
+    np.testing.assert_array_equal(image.attributes.padding.contains(image.frame(0)), pixels == 0)
+
+
+def test_a_table_of_all_values_leaves_no_room_for_padding(tmp_path: Path) -> None:
+    pixels = makers.ramp(256, 256, bits=16)
+    image = with_table(tmp_path / "a.dcm", pixels, np.arange(65536)[::-1], bits=16, PixelPaddingValue=0)
+    np.testing.assert_array_equal(image.frame(0), 65535 - pixels)
+    assert image.attributes.padding is None
+    assert any("uses every value" in notice.text for notice in image.attributes.warnings)
 
 
 def test_a_damaged_table_is_left_out_and_the_rescale_applies(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_a_mammogram_opens_with_its_facts(tmp_path: Path) -> None:
         (makers.JPEG_LOSSLESS, "imagecodecs jpeg8"),
         (makers.JPEG_LS, "imagecodecs jpegls"),
         (makers.JPEG_2000, "imagecodecs jpeg2k"),
-        (makers.HTJ2K, "imagecodecs jpeg2k"),
+        (makers.HTJ2K, "imagecodecs htj2k"),
         (makers.RLE, "imagecodecs packbits"),
     ],
 )
@@ -129,6 +129,40 @@ def test_the_window_of_a_frame_comes_before_the_shared_one(tmp_path: Path) -> No
     attributes = open_one(makers.save(tmp_path / "a.dcm", dataset, pixels)).attributes
     centers = [attributes.vois_for_frame(index)[0].center for index in range(3)]  # type: ignore[union-attr]
     assert centers == [500, 100, 200]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("top", [False, True])
+def test_the_window_of_the_first_frame_is_not_that_of_the_others(tmp_path: Path, shared: bool, top: bool) -> None:
+    pixels = np.stack([makers.ramp(8, 8)] * 3)
+    dataset = makers.tomo(pixels)
+    del dataset.SharedFunctionalGroupsSequence[0].FrameVOILUTSequence
+    if not shared:
+        del dataset.SharedFunctionalGroupsSequence
+    if top:
+        dataset.WindowCenter, dataset.WindowWidth = 900, 70
+    voi = makers.Dataset()
+    voi.WindowCenter, voi.WindowWidth = 100, 50
+    dataset.PerFrameFunctionalGroupsSequence[0].FrameVOILUTSequence = [voi]
+    attributes = open_one(makers.save(tmp_path / "a.dcm", dataset, pixels)).attributes
+    rest = (Window(900, 70, explanation="Window 1"),) if top else ()
+    assert [attributes.vois_for_frame(index) for index in range(3)] == [
+        (Window(100, 50, explanation="Window 1"),), rest, rest,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("slopes", "told"), [((1, 4), "frame 2"), ((2, 2, 0.5), "frame 3"), ((2, 2), "")])
+def test_frames_that_are_rescaled_differently_are_told_of(tmp_path: Path, slopes: tuple[float, ...], told: str) -> None:
+    pixels = np.stack([makers.ramp(8, 8)] * len(slopes))
+    dataset = makers.tomo(pixels)
+    for group, slope in zip(dataset.PerFrameFunctionalGroupsSequence, slopes, strict=True):
+        transform = makers.Dataset()
+        transform.RescaleSlope, transform.RescaleIntercept, transform.RescaleType = slope, 0, "US"
+        group.PixelValueTransformationSequence = [transform]
+    attributes = open_one(makers.save(tmp_path / "a.dcm", dataset, pixels)).attributes
+    assert attributes.rescale.slope == slopes[0]
+    found = [notice for notice in attributes.warnings if "different rescale" in notice.text]
+    assert [told in notice.text for notice in found] == [True] * bool(told)
 
 
 def test_windows_that_all_frames_repeat_are_the_images(tmp_path: Path) -> None:

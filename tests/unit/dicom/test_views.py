@@ -5,7 +5,7 @@ from helpers.dicom_makers import code_item
 from pydicom.dataset import Dataset
 
 from mammoviewer.dicom.attributes import View
-from mammoviewer.dicom.views import read_view
+from mammoviewer.dicom.views import KNOWN_POSITIONS, read_view, view_terms
 
 
 def dataset(
@@ -89,3 +89,16 @@ def test_the_side_of_a_volume_comes_from_its_functional_groups() -> None:
 @pytest.mark.parametrize(("plain", "position"), [("MLO", "MLO"), ("cc", "CC"), ("AP", ""), ("", "")])
 def test_the_plain_view_position_serves_without_a_code(plain: str, position: str) -> None:
     assert read_view(dataset(ViewPosition=plain), [])[0].position == position
+
+
+@pytest.mark.parametrize("position", sorted(KNOWN_POSITIONS))
+def test_a_view_reads_as_what_it_is_coded_as(position: str) -> None:
+    modifiers = ("M", "S", "RL", "RM", "RI", "RS", "ID", "NP", "AC", "IMF", "AX", "CV", "AT", "TAN")
+    view = View("", position, modifiers)
+    code, *others = ((value, "SCT") for value, _ in view_terms(view))
+    assert read_view(dataset(code, tuple(others)), []) == (view, False)
+    assert all(meaning for _, meaning in view_terms(view))
+
+
+def test_without_a_position_there_is_no_code() -> None:
+    assert view_terms(View("L", "", ("M",))) == ()

@@ -100,6 +100,20 @@ def test_an_overlay_lies_where_its_origin_says(tmp_path: Path) -> None:
     np.testing.assert_array_equal(plane.read(), mask)
 
 
+@pytest.mark.parametrize("representation", ["OW", "OB"])
+def test_the_bytes_of_overlay_words_follow_the_order_of_the_file(tmp_path: Path, representation: str) -> None:
+    mask = noise(9, 13)
+    grey = dicom_makers.ramp(9, 13)
+    made = makers.add_overlay(dicom_makers.mammogram(grey), mask)
+    data = made[0x6000, 0x3000]
+    data.VR = representation
+    if representation == "OW":
+        data.value = np.frombuffer(data.value, np.uint16).byteswap().tobytes()
+    path = dicom_makers.save(tmp_path / "a.dcm", made, grey, syntax=dicom_makers.BIG_ENDIAN)
+    (image,) = open_paths([path]).images
+    np.testing.assert_array_equal(image.companions[0].planes[0].read(), mask)
+
+
 def test_an_overlay_with_frames_lies_on_its_frames(tmp_path: Path) -> None:
     masks, pixels = noise(2, 5, 5), np.stack([dicom_makers.ramp(5, 5)] * 4)
     made = makers.add_overlay(dicom_makers.tomo(pixels), masks, first_frame=3, kind="R")

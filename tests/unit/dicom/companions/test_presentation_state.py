@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import companion_makers as makers
+from helpers.dicom_makers import voi_lut
 
 from mammoviewer.dicom.companions.reader import read_companion
 from mammoviewer.dicom.companions.records import Companion, CompanionKind, MarkShape, Target
 from mammoviewer.imaging.geometry import Orientation
-from mammoviewer.imaging.voi import Window
+from mammoviewer.imaging.voi import VoiLut, Window
 
 
 def state(tmp_path: Path, *uids: str, **parts: Any) -> Companion:
@@ -77,6 +78,25 @@ def test_windows_and_polarity(tmp_path: Path) -> None:
     assert found.presentation("1.2", 0).voi == Window(700, 300, explanation="Window 1")
     assert found.presentation("9.9", 0).voi is None
     assert found.inverse is True
+
+
+@pytest.mark.parametrize(
+    ("first", "entries", "elements", "mapped"),
+    [
+        (-2048, 4096, {}, -2048),  # SS
+        (63488, 4096, {}, -2048),  # US, but the table goes on beyond the largest word
+        (63488, 1000, {}, 63488),
+        (63488, 1000, {"RescaleIntercept": "-2048", "RescaleSlope": "1"}, -2048),
+        (100, 1000, {"RescaleIntercept": "-2048", "RescaleSlope": "1"}, 100),
+    ],
+)
+def test_a_table_begins_at_a_value_with_its_sign(
+    tmp_path: Path, first: int, entries: int, elements: dict[str, str], mapped: int
+) -> None:
+    table = makers.item(VOILUTSequence=[voi_lut(range(entries), first=first)])
+    found = state(tmp_path, "1.2", SoftcopyVOILUTSequence=[table], **elements).presentation("1.2", 0).voi
+    assert isinstance(found, VoiLut)
+    assert found.first_mapped == mapped
 
 
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
