@@ -6,7 +6,7 @@ import heapq
 import itertools
 import threading
 from collections.abc import Callable, Hashable
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 from psygnal import Signal
 
@@ -14,8 +14,8 @@ from mammoviewer.base.errors import ArgumentError
 from mammoviewer.base.progress import Progress
 from mammoviewer.jobs.job import Job
 
-T = TypeVar("T")
-_Entry: TypeAlias = "tuple[int, int, Job, Callable[[Progress], object]]"
+Work: TypeAlias = Callable[[Progress], object]
+_Entry: TypeAlias = tuple[int, int, Job, Work]
 
 
 class ThreadRunner:
@@ -23,7 +23,7 @@ class ThreadRunner:
 
     Among waiting jobs the highest ``priority`` goes first, and among equals the newest: what the reader asked for last
     is what the reader waits for. A job with the same ``key`` as an older one cancels it. ``job_added`` carries each
-    new job, on the submitting thread and before the job can start.
+    new job, on the submitting thread and before the job can start. While no job waits, the threads do idle work.
 
     Use it as a context manager, or call :meth:`shutdown`; no thread is left after that.
     """
@@ -40,6 +40,7 @@ class ThreadRunner:
         self._condition = threading.Condition()
         self._closed = False
         self._order = itertools.count()
+        self._next_idle_work: Callable[[], Work | None] = lambda: None
         self._threads = [
             threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True) for number in range(threads)
         ]
@@ -61,7 +62,7 @@ class ThreadRunner:
     def submit(
         self,
         name: str,
-        function: Callable[[Progress], T],
+        function: Work,
         *,
         key: Hashable | None = None,
         priority: int = 0,
@@ -107,6 +108,22 @@ class ThreadRunner:
             job.cancel()
         return job
 
+    def when_idle(self, next_work: Callable[[], Work | None]) -> None:
+        """Do what ``next_work`` returns whenever a thread has nothing else to do, one piece after the other.
+
+        It is asked anew after each piece, so nothing of this work ever waits or has to be cancelled. It is called with
+        the runner locked: it must be quick, and must not call the runner. After it returned None it is asked again
+        only when a job was done or :meth:`wake` was called.
+        """
+        with self._condition:
+            self._next_idle_work = next_work
+        self.wake()
+
+    def wake(self) -> None:
+        """Ask for idle work again: there may be some now."""
+        with self._condition:
+            self._condition.notify_all()
+
     def cancel_all(self) -> None:
         """Ask every waiting and running job to stop."""
         for job in self.jobs:
@@ -143,13 +160,23 @@ class ThreadRunner:
                 self._waiting = left
 
     def _work(self) -> None:
-        while True:
-            with self._condition:
-                while not self._waiting and not self._closed:
-                    self._condition.wait()
-                if self._closed:
-                    return
-                _, _, job, function = heapq.heappop(self._waiting)
+        while (found := self._next()) is not None:
+            job, function = found
             job.run(function)
             # Else the last result would stay alive until the next job comes.
-            del job, function
+            del found, job, function
+
+    def _next(self) -> tuple[Job, Work] | None:
+        """Wait for something to do; None when the runner was shut down."""
+        with self._condition:
+            while not self._closed:
+                if self._waiting:
+                    _, _, job, function = heapq.heappop(self._waiting)
+                    return job, function
+                idle_work = self._next_idle_work()
+                if idle_work is not None:
+                    job = Job("Idle work", on_done=lambda ended: self._forget(ended, None))
+                    self._unfinished[job.id] = job
+                    return job, idle_work
+                self._condition.wait()
+        return None

@@ -150,6 +150,7 @@ class HeatmapRuns:
                 self._run_frame(request, model, frame, part)
 
         name = f"Heatmap {request.image.attributes.view.label}".strip()
+
         def ended(job: Job) -> None:
             self._tell(job)
             for frame in request.frames:

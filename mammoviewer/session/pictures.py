@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
@@ -20,12 +19,14 @@ from mammoviewer.base.errors import DecodeError
 from mammoviewer.base.notices import Notice
 from mammoviewer.base.progress import Progress
 from mammoviewer.dicom.attributes import ImageAttributes
+from mammoviewer.dicom.frames import FrameCache
 from mammoviewer.dicom.image import Image
 from mammoviewer.imaging.filter_chain import FilterChain, filter_stored
-from mammoviewer.imaging.resample import extract
+from mammoviewer.imaging.resample import shrink
 from mammoviewer.imaging.voi import AUTO, Padding, Rescale, Voi, Window, auto_window, display_lut
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.jobs.thread_runner import ThreadRunner
+from mammoviewer.session.look_ahead import LookAhead
 from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.viewer_state import ViewerState
 
@@ -70,6 +71,11 @@ class Picture:
     reference: Window | None = None
     half: StoredArray | None = None
 
+    @property
+    def nbytes(self) -> int:
+        """Return the bytes of all pixels."""
+        return self.pixels.nbytes + (0 if self.half is None else self.half.nbytes)
+
     def lookup(self, voi: Voi, *, inverse: bool, bits: int = 8) -> ByteArray | WordArray:
         """Return the grey look-up table for this picture, as :func:`imaging.voi.display_lut` makes it."""
         voi, rescale = self._moved(voi)
@@ -103,14 +109,20 @@ def plain_picture(attributes: ImageAttributes, stored: StoredArray, half: Stored
     return Picture(stored, 1.0, first, count, attributes.rescale, attributes.padding, half=half)
 
 
-def halved(pixels: StoredArray) -> StoredArray | None:
+def halved(pixels: StoredArray, padding: Padding | None) -> StoredArray | None:
     """Return ``pixels`` averaged to half the size; None where that would save nothing."""
-    if pixels.size < HALVED_FROM:
-        return None
+    return averaged(pixels, padding) if pixels.size >= HALVED_FROM else None
+
+
+def averaged(pixels: StoredArray, padding: Padding | None) -> StoredArray:
+    """Return ``pixels`` averaged to half the size, rounded up; padding stays apart."""
     rows, columns = pixels.shape
-    return extract(
-        pixels, (0.0, float(rows)), (0.0, float(columns)), ((rows + 1) // 2, (columns + 1) // 2), interpolation="linear"
-    )
+    return shrink(pixels, ((rows + 1) // 2, (columns + 1) // 2), padding_range(padding))
+
+
+def padding_range(padding: Padding | None) -> tuple[int, int] | None:
+    """Return the first and last stored value of padding."""
+    return None if padding is None else (padding.low, padding.high)
 
 
 def filtered_picture(
@@ -131,7 +143,7 @@ def filtered_picture(
     source = stored
     if scale < 1.0:
         size = (max(1, round(rows * scale)), max(1, round(columns * scale)))
-        source = extract(stored, (0.0, float(rows)), (0.0, float(columns)), size, interpolation="linear")
+        source = shrink(stored, size, padding_range(attributes.padding))
     padded = np.zeros(source.shape, bool)
     if attributes.padding is not None:
         padded = (source >= attributes.padding.low) & (source <= attributes.padding.high)
@@ -148,7 +160,8 @@ def filtered_picture(
     )
     padding = Padding(0, 0)
     window = auto_window(pixels, padding=padding, rescale=rescale) if _moves_greys(chain) else None
-    return Picture(pixels, scale, 0, 65536, rescale, padding, window, _reference(attributes, frame), halved(pixels))
+    half = halved(pixels, padding)
+    return Picture(pixels, scale, 0, 65536, rescale, padding, window, _reference(attributes, frame), half)
 
 
 def _reference(attributes: ImageAttributes, frame: int) -> Window:
@@ -182,8 +195,26 @@ class _Request:
 _Key = tuple[str, int, FilterChain, bool]
 
 
+def _half_key(image: Image, frame: int) -> tuple[str, int, str]:
+    return image.attributes.identity, frame, "half"
+
+
+def _with_half(nbytes: int) -> int:
+    return nbytes + nbytes // 4
+
+
+def _bytes_of_frame(image: Image) -> int:
+    attributes = image.attributes
+    pixels = attributes.rows * attributes.columns
+    nbytes = pixels * (1 if attributes.BitsStored <= 8 else 2)
+    return _with_half(nbytes) if pixels >= HALVED_FROM else nbytes
+
+
 class PictureSource:
     """Pictures by image, frame and filters; what is missing is made in the background, newest request first.
+
+    While nothing is requested the rest of the volumes on screen is decoded. All that is kept lies in ``cache``, which
+    is also that of the images' frames: its budget covers everything.
 
     Signals: ``ready(identity, frame)`` when a better picture can be had; ``failed(identity, frame, notice)``.
     Both are emitted on a worker's thread.
@@ -192,14 +223,14 @@ class PictureSource:
     ready = Signal(str, int)
     failed = Signal(str, int, Notice)
 
-    def __init__(self, runner: ThreadRunner, byte_budget: int = 256 << 20) -> None:
+    def __init__(self, runner: ThreadRunner, cache: FrameCache | None = None) -> None:
         self._runner = runner
-        self._budget = byte_budget
-        self._filtered: OrderedDict[_Key, Picture] = OrderedDict()
-        self._halves: OrderedDict[tuple[str, int], StoredArray] = OrderedDict()
+        self._cache = FrameCache() if cache is None else cache
         self._bad: set[tuple[str, int, FilterChain]] = set()
         self._in_flight: dict[tuple[object, ...], _Request] = {}
         self._lock = threading.Lock()
+        self._ahead = LookAhead(self._cache.byte_budget, _bytes_of_frame)
+        runner.when_idle(self._work_ahead)
 
     def picture(self, state: ViewerState) -> Picture | None:
         """Return the best picture there is now for a view and ask for a better one; never blocks."""
@@ -211,7 +242,7 @@ class PictureSource:
             plain = self.plain(image, frame)
             if plain is not None:
                 return plain
-            self._submit(image, frame, ("frame", identity), priority=2)
+            self._submit(image, frame)
             return None
         full = self._lookup((identity, frame, chain, True))
         if full is not None:
@@ -228,18 +259,22 @@ class PictureSource:
         stored = image.cached_frame(frame)
         if stored is None:
             return None
-        with self._lock:
-            half = self._halves.get((image.attributes.identity, frame))
-        if half is None and stored.size >= HALVED_FROM:
+        half = self._cache.peek(_half_key(image, frame))
+        if half is None and self._comes_with_half(stored):
             return None
         return plain_picture(image.attributes, stored, half)
 
-    def prefetch(self, image: Image, frames: list[int]) -> None:
-        """Decode frames that will probably be wanted next, when nothing else is to be done."""
-        identity = image.attributes.identity
-        for frame in frames:
-            if 0 <= frame < image.attributes.frames and self.plain(image, frame) is None:
-                self._submit(image, frame, ("ahead", identity, frame), priority=0)
+    def look_ahead(self, image: Image, frame: int, direction: int = 0) -> None:
+        """Decode the rest of a volume while nothing else is to be done, the frames nearest to ``frame`` first.
+
+        ``direction`` is that of travel: 1, -1, or 0 for both. Takes the place of what was asked for this volume before.
+        """
+        self._ahead.plan(image, frame, direction)
+        self._runner.wake()
+
+    def look_only_at(self, identities: Collection[str]) -> None:
+        """Stop looking ahead in all other images: they are not on screen any more."""
+        self._ahead.keep_only(identities)
 
     def stored(self, state: ViewerState) -> StoredArray | None:
         """Return the decoded frame of a view if it is at hand; for the value under the cursor."""
@@ -250,6 +285,7 @@ class PictureSource:
         with self._lock:
             forgotten = [key for key in self._bad if key[0] in identities]
             self._bad.difference_update(forgotten)
+        self._ahead.try_again(identities)
         for identity, frame, _ in forgotten:
             self.ready.emit(identity, frame)
 
@@ -257,10 +293,8 @@ class PictureSource:
         """Drop the pictures of an image whose file has changed."""
         with self._lock:
             self._bad = {key for key in self._bad if key[0] != identity}
-            for filtered in [key for key in self._filtered if key[0] == identity]:
-                del self._filtered[filtered]
-            for halved_key in [key for key in self._halves if key[0] == identity]:
-                del self._halves[halved_key]
+        self._ahead.forget(identity)
+        self._cache.drop(identity)
 
     def is_bad(self, state: ViewerState) -> bool:
         """Return whether the frame of a view could not be decoded or filtered."""
@@ -268,34 +302,48 @@ class PictureSource:
         return (*place, ()) in self._bad or (*place, state.active_filters) in self._bad
 
     def _lookup(self, key: _Key) -> Picture | None:
-        with self._lock:
-            found = self._filtered.get(key)
-            if found is not None:
-                self._filtered.move_to_end(key)
-            return found
+        return self._cache.find(key, Picture)
 
-    def _keep(self, key: _Key, picture: Picture) -> None:
-        with self._lock:
-            self._filtered[key] = picture
-            used = sum(p.pixels.nbytes for p in self._filtered.values())
-            while used > self._budget and len(self._filtered) > 1:
-                used -= self._filtered.popitem(last=False)[1].pixels.nbytes
+    def _comes_with_half(self, stored: StoredArray) -> bool:
+        """Return whether a copy of half the size is worth while, and can be held together with the frame."""
+        return stored.size >= HALVED_FROM and _with_half(stored.nbytes) <= self._cache.byte_budget
 
-    def _keep_half(self, key: tuple[str, int], half: StoredArray) -> None:
-        with self._lock:
-            self._halves[key] = half
-            self._halves.move_to_end(key)
-            used = sum(held.nbytes for held in self._halves.values())
-            while used > self._budget and len(self._halves) > 1:
-                used -= self._halves.popitem(last=False)[1].nbytes
+    def _decode(self, image: Image, frame: int) -> None:
+        # What is used last is dropped last: so the planned frames go after all others, and the far before the near.
+        for planned, other in self._ahead.planned():
+            planned.cached_frame(other)
+            self._cache.peek(_half_key(planned, other))
+        stored = image.frame(frame)
+        if self._comes_with_half(stored):
+            self._cache.get(_half_key(image, frame), lambda: averaged(stored, image.attributes.padding))
 
-    def _submit(self, image: Image, frame: int, key: tuple[object, ...], *, priority: int) -> None:
+    def _work_ahead(self) -> Callable[[Progress], None] | None:
+        """Return what a thread without work is to do."""
+        found = self._ahead.take(self._is_held)
+        if found is None:
+            return None
+        image, frame = found
+        identity = image.attributes.identity
+
         def decode(progress: Progress) -> None:
-            half = halved(image.frame(frame))
-            if half is not None:
-                self._keep_half((image.attributes.identity, frame), half)
+            try:
+                self._decode(image, frame)
+            except DecodeError:
+                self._ahead.leave_out(identity, frame)  # told when the reader comes to it
+            else:
+                self.ready.emit(identity, frame)
 
-        self._run(decode, _Request("Decode", image, frame, (), key, priority))
+        return decode
+
+    def _is_held(self, image: Image, frame: int) -> bool:
+        half_needed = image.attributes.rows * image.attributes.columns >= HALVED_FROM
+        return image.is_cached(frame) and (not half_needed or _half_key(image, frame) in self._cache)
+
+    def _submit(self, image: Image, frame: int) -> None:
+        def decode(progress: Progress) -> None:
+            self._decode(image, frame)
+
+        self._run(decode, _Request("Decode", image, frame, (), ("frame", image.attributes.identity), 2))
 
     def _submit_filtered(self, image: Image, frame: int, chain: FilterChain, *, full: bool) -> None:
         attributes = image.attributes
@@ -305,7 +353,7 @@ class PictureSource:
             progress(0.3, "filter")
             scale = 1.0 if full else min(1.0, math.sqrt(PREVIEW_PIXELS / stored.size))
             picture = filtered_picture(attributes, stored, chain, frame=frame, scale=scale)
-            self._keep((attributes.identity, frame, chain, full or scale == 1.0), picture)
+            self._cache.get((attributes.identity, frame, chain, full or scale == 1.0), lambda: picture)
 
         key = ("filter", attributes.identity)
         self._run(apply, _Request("Filter", image, frame, chain, key, 1 if full else 2))

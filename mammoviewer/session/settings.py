@@ -16,11 +16,12 @@ from typing import Any, TypeVar
 from psygnal import Signal
 
 from mammoviewer.base.errors import SettingsError
+from mammoviewer.base.machine import total_memory_bytes
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.base.paths import settings_path, write_text_atomically
 from mammoviewer.session.settings_values import checked, option
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 RECENT_LIMIT = 12
 
 COLORMAPS = ("inferno", "viridis", "cividis", "magma")
@@ -29,7 +30,20 @@ CORNER_TEXTS = ("full", "minimal", "off")
 Section = TypeVar("Section")
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
 
-MIGRATIONS: tuple[Migration, ...] = ()
+_MIB = 1 << 20
+_LEAST_CACHE_MIB = 64
+_FORMER_CACHE_MIB = 1024
+
+
+def _with_cache_by_machine(document: dict[str, Any]) -> dict[str, Any]:
+    """Let the machine decide where the former fixed default of the cache was written down with all other settings."""
+    performance = document.get("performance")
+    if isinstance(performance, dict) and performance.get("cache_budget_mib") == _FORMER_CACHE_MIB:
+        return {**document, "performance": {**performance, "cache_budget_mib": 0}}
+    return document
+
+
+MIGRATIONS: tuple[Migration, ...] = (_with_cache_by_machine,)
 """Entry *n* turns a document of version *n* + 1 into one of version *n* + 2."""
 
 
@@ -50,8 +64,16 @@ class WindowSettings:
 class PerformanceSettings:
     """How much of the computer is used."""
 
-    cache_budget_mib: int = option(1024, "Memory for decoded slices, in MiB", minimum=64, maximum=262_144)
+    cache_budget_mib: int = option(
+        0, "Memory for decoded slices, in MiB, 64 or more; 0 for a quarter of all", minimum=0, maximum=262_144
+    )
     threads: int = option(0, "Threads for models; 0 lets the program choose", minimum=0, maximum=256)
+
+    @property
+    def cache_bytes(self) -> int:
+        """Return the memory for decoded slices and all pictures made of them, in bytes."""
+        mib = self.cache_budget_mib or total_memory_bytes() // 4 // _MIB
+        return max(mib, _LEAST_CACHE_MIB) * _MIB
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from mammoviewer.base.errors import DecodeError
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.base.progress import Progress, no_progress
@@ -10,7 +12,7 @@ from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.orientation import laterality_from_pixels
 from mammoviewer.imaging.breast_mask import breast_mask
 
-_KINDS = (ImageKind.MAMMOGRAM, ImageKind.MAMMOGRAM_RAW, ImageKind.TOMO, ImageKind.SYNTHETIC_2D)
+_KINDS = (ImageKind.MAMMOGRAM, ImageKind.MAMMOGRAM_RAW, ImageKind.TOMO, ImageKind.SYNTHETIC_2D, ImageKind.RASTER)
 _PARTS_OF_A_BREAST = ("M", "S", "CV", "AT", "TAN")
 _LEAST_PIXELS = 400
 """A smaller picture is a crop or a thumbnail, in which the chest wall is not to be found."""
@@ -52,6 +54,13 @@ def side_doubt(image: Image, progress: Progress = no_progress) -> float:
     if len(against) * 2 <= len(votes) or any(found_side == side for found_side, _ in votes):
         return 0.0
     return sum(against) / len(against)
+
+
+def hang_by_pixels(image: Image) -> Notice:
+    """Hang a picture whose side is known but not which way round it is stored, and return what is told of it."""
+    attributes = image.attributes
+    image.attributes = dataclasses.replace(attributes, orientation=attributes.orientation.flipped_horizontally())
+    return Notice(Severity.INFO, f"{attributes.path.name}: stored mirrored, hung by where its chest wall is")
 
 
 def doubt(image: Image, confidence: float) -> Notice:

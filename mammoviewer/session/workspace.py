@@ -39,7 +39,7 @@ from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.patient_recorder import WRITE_PATIENCE_S, PatientRecorder
 from mammoviewer.session.pictures import PictureSource
 from mammoviewer.session.settings import Settings
-from mammoviewer.session.side_check import can_be_checked, doubt, side_doubt
+from mammoviewer.session.side_check import can_be_checked, doubt, hang_by_pixels, side_doubt
 from mammoviewer.session.training_runs import TrainingRuns
 from mammoviewer.session.viewer_state import DeskState, OverlayStyle, ViewerState
 
@@ -82,11 +82,11 @@ class Workspace:
             contours=settings.window.overlay_contours,
         )
         self.registry = ModelRegistry([bundled_models_dir(), user_models_dir()])
-        self.cache = FrameCache(settings.performance.cache_budget_mib << 20)
+        self.cache = FrameCache(settings.performance.cache_bytes)
         self.decoding = ThreadRunner(2, "decode")
         self.computing = ThreadRunner(1, "compute")
         self.explaining = ThreadRunner(1, "explain")
-        self.pictures = PictureSource(self.decoding)
+        self.pictures = PictureSource(self.decoding, self.cache)
         self.shelf = CompanionShelf(self.decoding)
         self.heatmaps = HeatmapRuns(
             self.computing, self.explaining, self.registry, threads=settings.performance.threads
@@ -236,8 +236,14 @@ class Workspace:
 
         def work(progress: Progress) -> None:
             confidence = side_doubt(image, progress)
-            if confidence:
-                self._states[image.attributes.identity].side_doubted = True
+            state = self._states[image.attributes.identity]
+            if confidence and image.attributes.kind is ImageKind.RASTER:
+                untouched = state.orientation == image.attributes.orientation
+                self.notice.emit(hang_by_pixels(image))
+                if untouched:
+                    state.orientation = image.attributes.orientation
+            elif confidence:
+                state.side_doubted = True
                 self.notice.emit(doubt(image, confidence))
 
         self.decoding.submit("Check the side", work, key=("side", image.attributes.identity), priority=-9)
@@ -288,6 +294,7 @@ class Workspace:
         if stage is None:
             return
         self.pictures.forget_failures(stage.cells)
+        self.pictures.look_only_at(stage.cells)
         # An empty cell has the empty identity, so "in" alone would take "none active" for a hung image.
         if not self.desk.active_identity or self.desk.active_identity not in stage.cells:
             self.desk.active_identity = next(cell for cell in stage.cells if cell)

@@ -197,3 +197,74 @@ def test_a_job_submitted_while_the_runner_is_shut_down_is_cancelled():
 def test_a_runner_needs_a_thread():
     with pytest.raises(ArgumentError):
         ThreadRunner(0, "none")
+
+
+def test_idle_work_is_done_after_all_that_waits(runner: ThreadRunner):
+    gate = _Gate(runner)
+    order: list[str] = []
+    pieces = iter(["one", "two"])
+    over = threading.Event()
+
+    def next_work():
+        piece = next(pieces, None)
+        if piece is None:
+            over.set()
+            return None
+        return lambda progress: order.append(piece)
+
+    runner.when_idle(next_work)
+    for name, priority in (("last", -99), ("first", 0)):
+        runner.submit(name, lambda progress, name=name: order.append(name), priority=priority)
+    gate.open()
+    assert over.wait(10)
+    assert order == ["first", "last", "one", "two"]
+
+
+def test_what_is_submitted_during_idle_work_comes_next(runner: ThreadRunner):
+    order: list[str] = []
+    pieces = iter(range(100))
+    jobs: list[Job] = []
+
+    def work(progress):
+        order.append("idle")
+        if len(order) == 3:
+            jobs.append(runner.submit("asked for", lambda progress: order.append("asked for")))
+
+    runner.when_idle(lambda: work if next(pieces, None) is not None else None)
+    assert runner.submit("wait", lambda progress: None, priority=-1).wait(10)
+    while len(order) < 101:
+        threading.Event().wait(0.001)
+    assert order.index("asked for") == 3
+
+
+def test_idle_work_that_fails_does_not_stop_the_next(runner: ThreadRunner):
+    done = threading.Event()
+    pieces = iter([lambda progress: {}[1], lambda progress: done.set()])
+    runner.when_idle(lambda: next(pieces, None))
+    assert done.wait(10)
+
+
+def test_idle_work_is_asked_for_again_when_the_runner_is_woken(runner: ThreadRunner):
+    found: list[threading.Event] = []
+    asked = threading.Event()
+
+    def next_work():
+        asked.set()
+        event = found.pop() if found else None
+        return None if event is None else lambda progress: event.set()
+
+    runner.when_idle(next_work)
+    assert asked.wait(10)
+    event = threading.Event()
+    found.append(event)
+    runner.wake()
+    assert event.wait(10)
+
+
+def test_shutdown_stops_idle_work_without_an_end():
+    before = threading.active_count()
+    runner = ThreadRunner(2, "busy")
+    runner.when_idle(lambda: lambda progress: progress(0.0, ""))
+    assert runner.submit("one", lambda progress: None).wait(10)
+    assert runner.shutdown(10)
+    assert threading.active_count() == before

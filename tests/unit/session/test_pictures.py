@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -9,10 +10,11 @@ from helpers.images import breast_like, make_image
 
 from mammoviewer.base.notices import Notice
 from mammoviewer.dicom.attributes import ImageKind
+from mammoviewer.dicom.frames import FrameCache
 from mammoviewer.imaging.filter_chain import parse_filter
 from mammoviewer.imaging.voi import Padding, VoiLut, Window, apply_lut, auto_window, display_lut
 from mammoviewer.jobs.thread_runner import ThreadRunner
-from mammoviewer.session.pictures import PREVIEW_PIXELS, PictureSource, filtered_picture, plain_picture
+from mammoviewer.session.pictures import PREVIEW_PIXELS, PictureSource, averaged, filtered_picture, plain_picture
 from mammoviewer.session.viewer_state import ViewerState
 
 
@@ -92,14 +94,112 @@ def test_a_failed_frame_is_tried_again_when_that_is_asked_for(source):
     assert wait_for(source, lambda: source.picture(state), lambda _: True).pixels.any()
 
 
-def test_prefetch_decodes_neighbours_and_stays_inside_the_volume(source):
+def test_the_rest_of_a_volume_is_decoded_while_nothing_else_is_to_be_done(source):
+    image = make_image(pixels=breast_like(frames=9), bad=(5,))
+    frames, told = queue.Queue(), []
+    source.ready.connect(lambda identity, frame: frames.put(frame))
+    source.failed.connect(lambda *_: told.append(1), check_nargs=False)
+    source.look_ahead(image, 4, 1)
+    assert [frames.get(timeout=20) for _ in range(8)] == [4, 6, 3, 7, 8, 2, 1, 0]
+    assert told == [], "a bad frame is told when the reader comes to it"
+
+
+def test_only_what_is_near_the_last_place_is_decoded_after_jumps(source):
+    image = make_image(pixels=breast_like(frames=60))
+    gate, entered = threading.Event(), threading.Event()
+    frames = queue.Queue()
+    source.ready.connect(lambda identity, frame: frames.put(frame))
+    source._runner.submit("busy", lambda progress: (entered.set(), gate.wait(20)))
+    assert entered.wait(20)
+    for frame in (5, 20, 35, 50):
+        source.look_ahead(image, frame, 1)
+    assert len(source._runner.jobs) == 1, "nothing waits that would have to be cancelled"
+    gate.set()
+    decoded = [frames.get(timeout=20) for _ in range(4)]
+    source.look_only_at([])
+    assert decoded == [50, 51, 52, 49]
+
+
+def test_what_is_asked_for_comes_before_what_is_ahead(source):
+    image = make_image(pixels=breast_like(frames=60))
+    asked, reads = threading.Event(), image._source.reads
+    read = image._source.read
+
+    def slow_read(index):
+        if len(reads) == 2:
+            assert asked.wait(20)
+        return read(index)
+
+    image._source.read = slow_read
+    frames = queue.Queue()
+    source.ready.connect(lambda identity, frame: frames.put(frame))
+    source.look_ahead(image, 0, 1)
+    assert [frames.get(timeout=20) for _ in range(2)] == [0, 1]
+    source.picture(view(image, frame=40))
+    asked.set()
+    assert [frames.get(timeout=20) for _ in range(3)] == [2, 40, 3]
+
+
+def test_nothing_is_decoded_ahead_in_what_is_not_on_screen(source):
     image = make_image(pixels=breast_like(frames=4))
-    ready = threading.Semaphore(0)
-    source.ready.connect(lambda *_: ready.release(), check_nargs=False)
-    source.prefetch(image, [-1, 2, 3, 4])
-    assert ready.acquire(timeout=20)
-    assert ready.acquire(timeout=20)
-    assert [image.is_cached(frame) for frame in range(4)] == [False, False, True, True]
+    source.look_only_at(["another"])
+    gate, entered = threading.Event(), threading.Event()
+    source._runner.submit("busy", lambda progress: (entered.set(), gate.wait(20)))
+    assert entered.wait(20)
+    source.look_ahead(image, 0)
+    source.look_only_at(["another"])
+    gate.set()
+    assert source._runner.submit("last", lambda progress: None, priority=-99).wait(20)
+    assert not any(image.is_cached(frame) for frame in range(4))
+
+
+class WatchedCache(FrameCache):
+    """Remembers the most that it held."""
+
+    most = 0
+
+    def _keep(self, key, made):
+        super()._keep(key, made)
+        self.most = max(self.most, self.held_bytes)
+
+
+def test_frames_halves_and_filtered_pictures_stay_within_one_budget():
+    frame_bytes = 1701 * 1301 * 2
+    cache = WatchedCache(7 * frame_bytes)
+    image = make_image(pixels=breast_like(1701, 1301, frames=8), cache=cache)
+    with ThreadRunner(2, "test") as runner:
+        source = PictureSource(runner, cache)
+        chain = (parse_filter("unsharp:amount=1"),)
+        for frame in range(8):
+            source.look_ahead(image, frame, 1)
+            wait_for(source, lambda frame=frame: source.picture(view(image, frame=frame)), lambda _: True)
+            state = view(image, frame=frame, filters=chain)
+            wait_for(source, lambda state=state: source.picture(state), lambda picture: picture.scale == 1.0)
+    assert 5 * frame_bytes < cache.most <= 7 * frame_bytes
+
+
+def test_no_copy_of_half_the_size_is_made_where_it_would_drive_its_frame_out():
+    cache = FrameCache(1701 * 1301 * 2 + 1000)
+    image = make_image(pixels=breast_like(1701, 1301), cache=cache)
+    with ThreadRunner(1, "test") as runner:
+        source = PictureSource(runner, cache)
+        assert wait_for(source, lambda: source.picture(view(image)), lambda _: True).half is None
+
+
+def test_what_is_near_stays_when_memory_is_scarce():
+    cache = WatchedCache(12 * 160 * 120 * 2)
+    image = make_image(pixels=breast_like(frames=60), cache=cache)
+    with ThreadRunner(2, "test") as runner:
+        source = PictureSource(runner, cache)
+        for place in (10, 30, 31, 32, 33, 34, 35, 36):
+            source.picture(view(image, frame=place))
+            source.look_ahead(image, place, 1)
+            near = range(place, place + 6)
+            deadline = time.monotonic() + 20
+            while not all(image.is_cached(frame) for frame in near):
+                assert time.monotonic() < deadline
+                time.sleep(0.001)
+    assert cache.most <= cache.byte_budget
 
 
 def test_an_empty_chain_of_greys_equals_the_plain_picture():
@@ -209,3 +309,13 @@ def test_a_filter_that_fails_is_told_and_leaves_the_frame_alone(source, monkeypa
     assert source.picture(filtered) is None
     filtered.filters = ()
     assert not source.is_bad(filtered)
+
+
+def test_padding_leaves_no_rim_in_a_halved_frame():
+    pixels = np.full((1700, 1300), 1000, np.uint16)
+    pixels[:, :651] = 65535
+    image = make_image(pixels=pixels, BitsStored=16, padding=Padding(65535, 65535))
+    picture = plain_picture(image.attributes, pixels, averaged(pixels, image.attributes.padding))
+    for inverse in (False, True):
+        greys = apply_lut(picture.half, picture.lookup(Window(1000.0, 2000.0), inverse=inverse), picture.first)
+        assert set(np.unique(greys)) == {0, greys[0, -1]}

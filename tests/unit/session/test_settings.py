@@ -4,9 +4,11 @@ from dataclasses import fields, replace
 import pytest
 
 from mammoviewer.base.errors import SettingsError
+from mammoviewer.base.machine import total_memory_bytes
 from mammoviewer.session import settings as module
 from mammoviewer.session.settings import (
     RECENT_LIMIT,
+    SCHEMA_VERSION,
     PerformanceSettings,
     Settings,
     SettingsFile,
@@ -39,7 +41,12 @@ def test_defaults_are_those_of_the_design():
     window = Settings().window
     assert (window.overlay_opacity, window.overlay_threshold, window.colormap) == (0.5, 0.5, "inferno")
     assert (window.corner_text, window.cine_rate) == ("full", 15.0)
-    assert Settings().performance.cache_budget_mib == 1024
+    assert Settings().performance.cache_bytes == total_memory_bytes() // 4 // (1 << 20) << 20
+
+
+@pytest.mark.parametrize(("mib", "used"), [(64, 64), (2048, 2048), (1, 64)])
+def test_the_memory_for_slices_is_what_is_set_and_never_too_little_for_one(mib, used):
+    assert PerformanceSettings(cache_budget_mib=mib).cache_bytes == used << 20
 
 
 def test_every_setting_has_a_description():
@@ -51,7 +58,7 @@ def test_every_setting_has_a_description():
 def test_what_was_saved_is_loaded(path):
     save_settings(path, CHANGED)
     assert load_settings(path) == (CHANGED, None)
-    assert json.loads(path.read_text(encoding="utf-8"))["schema_version"] == 1
+    assert json.loads(path.read_text(encoding="utf-8"))["schema_version"] == SCHEMA_VERSION
 
 
 def test_without_a_file_the_defaults_apply_and_nothing_is_written(path):
@@ -114,7 +121,7 @@ def test_a_whole_number_is_good_for_a_float(path):
     [
         (Settings(window=WindowSettings(overlay_threshold=float("nan"))), "window.overlay_threshold must be a number"),
         (Settings(window=WindowSettings(corner_text="some")), "window.corner_text must be one of full"),
-        (Settings(performance=PerformanceSettings(cache_budget_mib=1)), "from 64 to"),
+        (Settings(performance=PerformanceSettings(cache_budget_mib=-1)), "from 0 to"),
         (Settings(reader="\ud800"), "cannot be written"),
     ],
 )
@@ -134,6 +141,14 @@ def test_an_older_document_is_migrated():
     assert module._migrated({"schema_version": 2, "reader": "x"}, (rename,)) == {"reader": "x"}
     with pytest.raises(SettingsError, match="schema_version"):
         module._migrated({"schema_version": 3}, (rename,))
+
+
+@pytest.mark.parametrize(("written", "mib"), [(1024, 0), (2048, 2048)])
+def test_the_former_default_of_the_cache_becomes_the_machines_share(path, written, mib):
+    _write(path, {"schema_version": 1, "reader": "x", "performance": {"cache_budget_mib": written, "threads": 3}})
+    settings, notice = load_settings(path)
+    assert notice is None
+    assert settings == Settings(reader="x", performance=PerformanceSettings(cache_budget_mib=mib, threads=3))
 
 
 def test_recent_paths_are_unique_newest_first_and_bounded(tmp_path):

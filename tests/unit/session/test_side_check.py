@@ -97,3 +97,26 @@ def test_opening_tells_of_a_doubtful_side_once(tmp_path, monkeypatch) -> None:
         assert workspace.state("1.1").image.attributes.view.laterality == "R"
     finally:
         workspace.close()
+
+
+def test_a_picture_that_is_stored_mirrored_is_hung_by_its_pixels(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("MAMMOVIEWER_HOME", str(tmp_path))
+    workspace = Workspace(Settings())
+    mirrored, straight = (
+        make_image(label, uid=uid, kind=ImageKind.RASTER, pixels=breast("L"))
+        for label, uid in (("RCC", "1.1"), ("LCC", "1.2"))
+    )
+    told = []
+    workspace.notice.connect(lambda notice: told.append(notice.text))
+    try:
+        workspace.add(OpenResult((mirrored, straight), ()))
+        for job in workspace.decoding.jobs:
+            job.wait(30)
+        flipped = Orientation().flipped_horizontally()
+        assert (workspace.state("1.1").orientation, mirrored.attributes.orientation) == (flipped, flipped)
+        assert (workspace.state("1.2").orientation, straight.attributes.orientation) == (Orientation(), Orientation())
+        assert [text for text in told if "mirrored" in text] == [
+            "RCC.dcm: stored mirrored, hung by where its chest wall is"
+        ]
+    finally:
+        workspace.close()

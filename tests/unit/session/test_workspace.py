@@ -69,7 +69,7 @@ def test_a_frame_that_failed_is_tried_again_when_its_image_is_opened_or_hung_aga
     workspace = make_workspace()
     workspace.add(exam())
     state = workspace.state("1.0")
-    workspace.pictures._bad.add(("1.0", 0))
+    workspace.pictures._bad.add(("1.0", 0, ()))
     assert workspace.pictures.is_bad(state)
     again(workspace)
     assert not workspace.pictures.is_bad(state)
