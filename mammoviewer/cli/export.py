@@ -23,8 +23,8 @@ from mammoviewer.dicom.reader import open_paths
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.session.exporting import TOMOSYNTHESIS, ExportContent, export
+from mammoviewer.session.first_view import first_view
 from mammoviewer.session.rendering import Rendering
-from mammoviewer.session.workspace import first_view
 
 NAME = "export"
 _OF_ALL_IMAGES = ("json", "coco")

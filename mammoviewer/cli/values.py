@@ -11,7 +11,7 @@ from mammoviewer.base.errors import ArgumentError
 from mammoviewer.dicom.image import Image
 from mammoviewer.imaging.filter_chain import FilterStep, parse_filter
 from mammoviewer.imaging.voi import Voi, VoiFunction, VoiLut, Window, auto_window
-from mammoviewer.session.workspace import first_view, lacks_window
+from mammoviewer.session.first_view import first_view, lacks_window
 
 _LARGEST_SIDE = 20000
 

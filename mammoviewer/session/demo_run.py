@@ -28,10 +28,10 @@ from mammoviewer.inference.predict import predict_image, prepare_frame
 from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.session.demo import demo_truth
 from mammoviewer.session.exporting import ExportContent, export, offered_formats
+from mammoviewer.session.first_view import first_view
 from mammoviewer.session.rendering import Rendering, render, write_picture
 from mammoviewer.session.training_runs import TrainingRequest, TrainingRun
 from mammoviewer.session.viewer_state import OverlayStyle
-from mammoviewer.session.workspace import first_view
 
 REGIONS_PER_CLASS = 10
 LABELS = {"cluster": "Calcifications", "mass": "Mass"}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from psygnal import Signal
@@ -16,7 +16,7 @@ from mammoviewer.annotations.annotation_set import AnnotationSet
 from mammoviewer.annotations.edits import Edit
 from mammoviewer.annotations.store import open_store
 from mammoviewer.base.errors import ArgumentError
-from mammoviewer.base.notices import Notice, Severity
+from mammoviewer.base.notices import Notice
 from mammoviewer.base.paths import bundled_models_dir, library_path, user_models_dir
 from mammoviewer.base.progress import Progress, subprogress
 from mammoviewer.dicom.attributes import ImageKind, PixelSpacing
@@ -27,14 +27,15 @@ from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.reader import OpenResult, open_paths
 from mammoviewer.dicom.spacing import STATED
 from mammoviewer.dicom.study import Study, group_studies
-from mammoviewer.imaging.voi import Window, auto_window
 from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.jobs.job import Job
 from mammoviewer.jobs.thread_runner import ThreadRunner
-from mammoviewer.session.companions import CompanionShelf, belongs
+from mammoviewer.session.companions import CompanionShelf
 from mammoviewer.session.edit_stack import EditStack
+from mammoviewer.session.first_view import first_view, renewed_view
 from mammoviewer.session.hanging import Stage, hang, load_protocol
 from mammoviewer.session.heatmap_runs import HeatmapRuns
+from mammoviewer.session.opening_notices import opening_notices
 from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.patient_recorder import WRITE_PATIENCE_S, PatientRecorder
 from mammoviewer.session.pictures import PictureSource
@@ -176,7 +177,7 @@ class Workspace:
                 self._states[image.attributes.identity] = first_view(image)
             self._renew(came.renewed)
             self.shelf.add(result.companions)
-            for notice in (*_notices(result), *_left_alone(result.companions, (*self.images, *fresh))):
+            for notice in opening_notices(result, (*self.images, *fresh)):
                 self.notice.emit(notice)
             if not result.images:
                 return
@@ -307,58 +308,3 @@ class Workspace:
 
 def _opened_by(entry: Opened, places: Iterable[Path]) -> bool:
     return any(path == place or path in place.parents for path in entry.paths for place in places)
-
-
-def first_view(image: Image) -> ViewerState:
-    """Return the state in which an image is first shown: hung, in its file's window, at the middle slice."""
-    attributes = image.attributes
-    middle = attributes.frames // 2
-    offered = attributes.vois_for_frame(middle)
-    first, count = attributes.value_range
-    fallback = Window(first + count / 2, float(count))
-    return ViewerState(
-        image=image,
-        frame=middle,
-        voi=offered[0] if offered else fallback,
-        orientation=attributes.orientation,
-        window_pending=lacks_window(image, middle),
-    )
-
-
-def renewed_view(state: ViewerState, image: Image) -> ViewerState:
-    """Return the view of an image in the state in which another reading of the same file was looked at."""
-    frame = min(state.frame, image.attributes.frames - 1)
-    values = {field.name: getattr(state, field.name) for field in fields(state)}
-    return ViewerState(**{**values, "image": image, "frame": frame, "playing": False})
-
-
-def lacks_window(image: Image, frame: int) -> bool:
-    """Return whether a frame brings no window of its own and its pixels are no ready-made 8-bit picture."""
-    attributes = image.attributes
-    ready_made = attributes.kind is ImageKind.RASTER and attributes.BitsStored == 8
-    return not attributes.vois_for_frame(frame) and not ready_made
-
-
-def set_auto_window(state: ViewerState) -> None:
-    """Window an image by the grey values of its present frame, if that frame is decoded."""
-    stored = state.image.cached_frame(state.frame)
-    if stored is not None:
-        attributes = state.image.attributes
-        state.window_pending = False
-        state.voi = auto_window(stored, padding=attributes.padding, rescale=attributes.rescale)
-
-
-def _left_alone(companions: Sequence[Companion], images: Sequence[Image]) -> list[Notice]:
-    """Return what to say of companions whose images are not open."""
-    alone = [item for item in companions if not any(belongs(item, image) for image in images)]
-    return [
-        Notice(Severity.INFO, f"{item.path.name}: a {item.kind} of images that are not open", "open its images too")
-        for item in alone[:5]
-    ]
-
-
-def _notices(result: OpenResult) -> list[Notice]:
-    rejected = [Notice(Severity.CAUTION, f"{item.path.name}: {item.reason}", item.hint) for item in result.rejected[:5]]
-    if len(result.rejected) > 5:
-        rejected.append(Notice(Severity.CAUTION, f"{len(result.rejected) - 5} more files were left out"))
-    return [*rejected, *(notice for image in result.images for notice in image.attributes.warnings)]

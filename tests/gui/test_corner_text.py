@@ -17,7 +17,7 @@ from mammoviewer.gui.canvas.view_transform import view_transform
 from mammoviewer.imaging.filter_chain import FilterStep
 from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.imaging.voi import VoiFunction, VoiLut, Window
-from mammoviewer.session.workspace import first_view, set_auto_window
+from mammoviewer.session.first_view import first_view, set_auto_window
 
 
 def texts(**changes: object) -> list[str]:

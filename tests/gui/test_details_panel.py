@@ -11,7 +11,8 @@ from mammoviewer.gui.active_view import ActiveView
 from mammoviewer.gui.panels.details_panel import DetailsPanel, image_facts, view_facts, window_source
 from mammoviewer.gui.panels.header_tree import HeaderModel, HeaderTree
 from mammoviewer.imaging.voi import Window, auto_window
-from mammoviewer.session.workspace import Workspace, first_view
+from mammoviewer.session.first_view import first_view
+from mammoviewer.session.workspace import Workspace
 
 ROWS = [("(0010,0010)", "PatientName", "PN", "Doe^Jane"), ("(0028,0010)", "Rows", "US", "100")]
 

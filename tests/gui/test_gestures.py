@@ -8,8 +8,8 @@ from mammoviewer.gui.canvas.gestures import as_window, dragged_window, panned
 from mammoviewer.gui.canvas.view_transform import view_transform
 from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.imaging.voi import VoiFunction, VoiLut, Window
+from mammoviewer.session.first_view import first_view
 from mammoviewer.session.viewer_state import ViewerState
-from mammoviewer.session.workspace import first_view
 
 
 def state(**changes: object) -> ViewerState:

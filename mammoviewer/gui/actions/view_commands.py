@@ -9,8 +9,8 @@ from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.actions.desk import Desk
 from mammoviewer.gui.canvas.viewport import Viewport
 from mammoviewer.gui.panels.window_presets import presets
+from mammoviewer.session.first_view import set_auto_window
 from mammoviewer.session.viewer_state import ViewerState
-from mammoviewer.session.workspace import set_auto_window
 
 ZOOM_STEP = 1.25
 PAGE = 5

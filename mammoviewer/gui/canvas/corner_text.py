@@ -9,8 +9,8 @@ from typing import Final
 from mammoviewer.dicom.attributes import ImageAttributes, ImageKind
 from mammoviewer.gui.canvas.view_transform import ViewTransform
 from mammoviewer.imaging.voi import AUTO, Voi, Window
+from mammoviewer.session.first_view import lacks_window
 from mammoviewer.session.viewer_state import ViewerState
-from mammoviewer.session.workspace import lacks_window
 
 FULL: Final = "full"
 MINIMAL: Final = "minimal"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from mammoviewer.session.first_view import set_auto_window
 from mammoviewer.session.pictures import Picture, PictureSource
 from mammoviewer.session.viewer_state import ViewerState
-from mammoviewer.session.workspace import set_auto_window
 
 
 class FrameFollower:

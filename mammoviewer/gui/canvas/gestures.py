@@ -18,8 +18,9 @@ from mammoviewer.gui.canvas.slice_strip import SliceStrip
 from mammoviewer.gui.canvas.view_transform import ViewTransform, kept_near, zoomed
 from mammoviewer.gui.theme import color
 from mammoviewer.imaging.voi import Voi, Window
+from mammoviewer.session.first_view import set_auto_window
 from mammoviewer.session.viewer_state import ViewerState
-from mammoviewer.session.workspace import Workspace, set_auto_window
+from mammoviewer.session.workspace import Workspace
 
 CLICK_REACH: Final = 4.0
 """A drag shorter than this, in logical pixels, is a click."""

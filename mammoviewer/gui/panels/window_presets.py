@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QWidget
 from mammoviewer.gui.active_view import ActiveView
 from mammoviewer.gui.panels.parts import CalmCombo, LabelledSlider, button, column, row, section
 from mammoviewer.imaging.voi import Voi, Window
+from mammoviewer.session.first_view import set_auto_window
 from mammoviewer.session.viewer_state import ViewerState
-from mammoviewer.session.workspace import set_auto_window
 
 
 def presets(state: ViewerState) -> tuple[Voi, ...]:

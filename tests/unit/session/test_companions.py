@@ -32,7 +32,7 @@ from mammoviewer.imaging.voi import Window
 from mammoviewer.jobs.thread_runner import ThreadRunner
 from mammoviewer.session.companion_words import companion_lines, outcome_words, ranges
 from mammoviewer.session.companions import CompanionShelf, apply_presentation, belongs, outlined, status_on
-from mammoviewer.session.workspace import first_view
+from mammoviewer.session.first_view import first_view
 
 IMAGE = "1.2.3"
 POINT = Mark((Target(IMAGE),), MarkShape.POINT, ((3.0, 4.0),))

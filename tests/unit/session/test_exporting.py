@@ -22,8 +22,8 @@ from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.predict import predict_image
 from mammoviewer.session.demo_run import LABELS, NORMAL, REGIONS_PER_CLASS, truth_findings
 from mammoviewer.session.exporting import FORMATS, TOMOSYNTHESIS, ExportContent, export, offered_formats
+from mammoviewer.session.first_view import first_view
 from mammoviewer.session.rendering import Rendering
-from mammoviewer.session.workspace import first_view
 
 EVERY = tuple(form.key for form in FORMATS if form.key != TOMOSYNTHESIS)
 

@@ -17,8 +17,9 @@ from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.dicom.reader import OpenResult, Rejected
 from mammoviewer.imaging.voi import Window
 from mammoviewer.session import workspace as workspace_module
+from mammoviewer.session.first_view import first_view, set_auto_window
 from mammoviewer.session.settings import Settings
-from mammoviewer.session.workspace import Workspace, first_view, set_auto_window
+from mammoviewer.session.workspace import Workspace
 
 
 @pytest.fixture
