@@ -15,11 +15,9 @@ from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.interchange.coco import write_coco
 from mammoviewer.annotations.interchange.json_document import write_json
 from mammoviewer.base.errors import ArgumentError, ExportError, InputError, MammoViewerError
-from mammoviewer.cli.opening import findings_of, load_model
+from mammoviewer.cli.opening import add_reading_options, findings_of, load_model, open_all
 from mammoviewer.cli.values import choose_voi
-from mammoviewer.dicom.duke import follow_duke_convention
 from mammoviewer.dicom.image import Image
-from mammoviewer.dicom.reader import open_paths
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.session.exporting import TOMOSYNTHESIS, ExportContent, export
@@ -48,12 +46,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--annotations", type=Path, metavar="FILE.json", help="findings of this file, not the library")
     parser.add_argument("--model", metavar="NAME", help="model of the heatmap; pictures then show it too")
     parser.add_argument("--frame", type=int, metavar="N", help="0-based frame (default: the middle; seg: all)")
-    parser.add_argument("--pixel-size", type=float, metavar="MM", help="pixel size of pictures that state none")
-    parser.add_argument(
-        "--duke-convention",
-        action="store_true",
-        help="turn volumes whose pixels disagree with their side, by 180 degrees",
-    )
+    add_reading_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -98,14 +91,11 @@ class _Job:
 
 
 def _open(arguments: argparse.Namespace) -> tuple[tuple[Image, ...], bool]:
-    opened = open_paths([arguments.path], pixel_spacing_mm=arguments.pixel_size)
+    opened = open_all([arguments.path], arguments)
     if not opened.images:
         first = opened.rejected[0] if opened.rejected else None
         reason, hint = (first.reason, first.hint) if first else ("there is no image here", "")
         raise InputError(reason, hint=hint, path=first.path if first else arguments.path)
-    if arguments.duke_convention:
-        for image in opened.images:
-            follow_duke_convention(image)
     for rejected in opened.rejected:
         print(f"mammoviewer: {rejected.path}: {rejected.reason}", file=sys.stderr)
     return opened.images, not opened.rejected

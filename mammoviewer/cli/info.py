@@ -12,11 +12,11 @@ from typing import Any
 
 from mammoviewer.base.errors import DecodeError
 from mammoviewer.base.notices import Notice, Severity
-from mammoviewer.cli.opening import failure, rejected_text
+from mammoviewer.cli.opening import add_reading_options, failure, open_all, rejected_text
 from mammoviewer.dicom.attributes import ImageAttributes
 from mammoviewer.dicom.companions.records import Companion
 from mammoviewer.dicom.image import Image
-from mammoviewer.dicom.reader import OpenResult, open_paths
+from mammoviewer.dicom.reader import OpenResult
 from mammoviewer.imaging.voi import Voi, Window
 from mammoviewer.session.companion_words import companion_lines
 from mammoviewer.session.companions import belongs
@@ -38,12 +38,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a file, or a folder with all below it")
     parser.add_argument("--json", action="store_true", help="write JSON instead of text")
     parser.add_argument("--check", action="store_true", help="decode every frame and tell which are damaged")
-    parser.add_argument("--pixel-size", type=float, metavar="MM", help="pixel size of pictures that state none")
+    add_reading_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what was opened; 1 with one line on stderr when nothing could be, or a checked frame is damaged."""
-    result = open_paths(args.paths, pixel_spacing_mm=args.pixel_size)
+    result = open_all(args.paths, args)
     damaged = [_check(image) for image in result.images] if args.check else []
     if args.json:
         print(json.dumps(document(result), indent=2, ensure_ascii=False))

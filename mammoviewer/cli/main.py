@@ -20,6 +20,8 @@ from pathlib import Path
 import mammoviewer
 from mammoviewer.base.errors import ArgumentError, Cancelled, MammoViewerError
 from mammoviewer.base.paths import user_dir
+from mammoviewer.cli.opening import add_reading_options
+from mammoviewer.dicom.character_sets import require_charset
 from mammoviewer.session.window_request import WindowRequest
 
 COMMANDS = ("info", "render", "predict", "models", "train", "export", "anonymize", "phantom", "demo")
@@ -121,10 +123,14 @@ def _run_window(argv: Sequence[str], show: Show) -> int:
     )
     parser.add_argument("--version", action="version", version=f"MammoViewer {mammoviewer.__version__}")
     parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="files or folders to open in the window")
-    parser.add_argument("--pixel-size", type=float, metavar="MM", help="pixel size of pictures that state none")
+    add_reading_options(parser)
     arguments = parser.parse_args(argv)
+    if arguments.charset is not None:
+        require_charset(arguments.charset)
     missing = [path for path in arguments.paths if not path.exists()]
     if missing:
         hint = "" if len(argv) > 1 else f" (commands: {', '.join(COMMANDS)})"
         raise MammoViewerError(f"no such file or folder, nor a command{hint}", path=missing[0])
-    return show(WindowRequest(tuple(arguments.paths), arguments.pixel_size))
+    return show(
+        WindowRequest(tuple(arguments.paths), arguments.pixel_size, arguments.charset, arguments.duke_convention)
+    )

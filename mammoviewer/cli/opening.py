@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,15 +17,38 @@ from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.registry import ModelRegistry
 
 
-def open_one(path: Path, *, pixel_spacing_mm: float | None = None) -> Image:
-    """Return the one image at ``path``.
+def add_reading_options(parser: argparse.ArgumentParser) -> None:
+    """Declare how files are read, the same in every subcommand."""
+    parser.add_argument("--pixel-size", type=float, metavar="MM", help="pixel size of pictures that state none")
+    parser.add_argument(
+        "--charset", metavar="NAME", help="character set of the texts, such as windows-1251, instead of the file's own"
+    )
+    parser.add_argument(
+        "--duke-convention",
+        action="store_true",
+        help="turn volumes whose pixels disagree with their side by 180 degrees, as the Duke BCS-DBT data set asks",
+    )
+
+
+def open_all(paths: Sequence[Path], arguments: argparse.Namespace) -> OpenResult:
+    """Open files and folders as the reading options say."""
+    return open_paths(
+        paths,
+        pixel_spacing_mm=arguments.pixel_size,
+        charset=arguments.charset,
+        duke_convention=arguments.duke_convention,
+    )
+
+
+def open_one(path: Path, arguments: argparse.Namespace) -> Image:
+    """Return the one image at ``path``, read as the reading options say.
 
     Raises
     ------
     InputError
         If there is none, with the reason, or more than one.
     """
-    result = open_paths([path], pixel_spacing_mm=pixel_spacing_mm)
+    result = open_all([path], arguments)
     if len(result.images) > 1:
         raise InputError(f"holds {len(result.images)} images", hint="name one of them", path=path)
     if result.images:

@@ -21,9 +21,9 @@ import numpy as np
 from mammoviewer.base.arrays import FloatArray
 from mammoviewer.base.errors import ArgumentError, ExportError, InputError, MammoViewerError
 from mammoviewer.base.progress import Progress, no_progress, subprogress
-from mammoviewer.cli.opening import failure, rejected_text
+from mammoviewer.cli.opening import add_reading_options, failure, open_all, rejected_text
 from mammoviewer.dicom.image import Image
-from mammoviewer.dicom.reader import OpenResult, open_paths
+from mammoviewer.dicom.reader import OpenResult
 from mammoviewer.inference.cam import cam_for_image
 from mammoviewer.inference.detections import Detection, strongest_over_frames
 from mammoviewer.inference.manifest import CAM_METHODS
@@ -58,7 +58,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--threshold", type=float, metavar="P", help="lowest score of a peak (default: the model's)")
     parser.add_argument("--cam", action="store_true", help="also write the Grad-CAM over the image")
     parser.add_argument("--cam-method", choices=CAM_METHODS, help="default: the model's")
-    parser.add_argument("--pixel-size", type=float, metavar="MM", help="pixel size of images that state none")
+    add_reading_options(parser)
     parser.add_argument("--force", action="store_true", help="run although the model was not made for the image")
     parser.add_argument("--json", action="store_true", help="write predictions.json on stdout too")
 
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     _check_options(args)
     model = OnnxModel(ModelRegistry().get(args.model))
     mode = _mode(model, args)
-    opened = open_paths(args.paths, pixel_spacing_mm=args.pixel_size)
+    opened = open_all(args.paths, args)
     complete = _report_rejected(opened, args.paths)
     if not opened.images:
         return 1

@@ -10,6 +10,7 @@ from mammoviewer.annotations.finding import Finding
 from mammoviewer.base.arrays import FloatArray
 from mammoviewer.base.errors import InputError
 from mammoviewer.base.progress import no_progress
+from mammoviewer.cli.opening import add_reading_options, findings_of, load_model, open_one
 from mammoviewer.cli.values import choose_voi, describe_voi, filter_step, fraction, picture_size
 from mammoviewer.dicom.image import Image
 from mammoviewer.imaging.colormaps import COLORMAPS
@@ -46,14 +47,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--bits", type=int, choices=(8, 16), default=8)
     parser.add_argument("--size", type=picture_size, default=None, metavar="native|WxH")
     parser.add_argument("--hang", action="store_true", help="turn the picture as it is hung; else as it is stored")
-    parser.add_argument("--pixel-size", type=float, metavar="MM", help="pixel size of a picture that states none")
+    add_reading_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Render and write the picture; return the exit code."""
-    from mammoviewer.cli.opening import open_one
-
-    image = open_one(arguments.path, pixel_spacing_mm=arguments.pixel_size)
+    image = open_one(arguments.path, arguments)
     attributes = image.attributes
     if not 0 <= arguments.frame < attributes.frames:
         hint = f"frames are 0 to {attributes.frames - 1}"
@@ -92,7 +91,6 @@ def _overlay(
         return None, ()
     if arguments.overlay == "findings":
         return None, _findings(arguments, image)
-    from mammoviewer.cli.opening import load_model
     from mammoviewer.inference.cam import cam_for_image
     from mammoviewer.inference.predict import predict_image, prepare_frame
 
@@ -107,8 +105,6 @@ def _overlay(
 
 
 def _findings(arguments: argparse.Namespace, image: Image) -> tuple[Finding, ...]:
-    from mammoviewer.cli.opening import findings_of
-
     identity = image.attributes.identity
     findings = findings_of([identity], arguments.annotations)
     chosen = tuple(f for f in findings if f.image_uid == identity and f.frame == arguments.frame)

@@ -16,6 +16,7 @@ from mammoviewer.dicom.character_sets import UNKNOWN, require_charset
 from mammoviewer.dicom.companions.reader import read_companion
 from mammoviewer.dicom.companions.records import Companion
 from mammoviewer.dicom.dicom_file import CompanionFile, open_dicom
+from mammoviewer.dicom.duke import follow_duke_convention
 from mammoviewer.dicom.duplicates import tell_apart
 from mammoviewer.dicom.frames import FrameCache
 from mammoviewer.dicom.header import header_lines, looks_like_dicom, quiet_parsing, read_header
@@ -28,6 +29,7 @@ from mammoviewer.dicom.spacing import STATED
 _HEAD = 136
 _DOCUMENTS = {".csv", ".html", ".json", ".log", ".md", ".pdf", ".txt", ".xml", ".zip"}
 """Endings of files that lie beside images and are passed over in folders; named themselves, they are told about."""
+_READ_BY_PEOPLE = {"COPYING", "LICENCE", "LICENSE", "NOTICE", "README"}
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ def open_paths(
     *,
     pixel_spacing_mm: float | None = None,
     charset: str | None = None,
+    duke_convention: bool = False,
     cache: FrameCache | None = None,
     progress: Progress = no_progress,
 ) -> OpenResult:
@@ -71,6 +74,9 @@ def open_paths(
     charset
         What texts are decoded by instead of the character set that a file names, such as one of
         :data:`character_sets.CHARSETS`.
+    duke_convention
+        Turn volumes whose pixels disagree with their side, as the Duke BCS-DBT data set asks (see :mod:`duke`); a frame
+        of each volume is decoded.
     cache
         Holds the decoded frames of all these images; a new one of its own when None.
     progress
@@ -96,6 +102,8 @@ def open_paths(
         progress(index / len(files), f"Reading {index + 1} of {len(files)}")
         try:
             opened = _open_file(path, pixel_spacing_mm, charset, shared)
+            if duke_convention and isinstance(opened, Image):
+                follow_duke_convention(opened)
         except MammoViewerError as error:
             rejected.append(Rejected(path, error.reason, error.hint, has_header=_has_header(path)))
             continue
@@ -148,7 +156,7 @@ def _named_by(path: Path, rejected: list[Rejected]) -> tuple[Path, ...]:
 
 
 def _may_be_image(file: Path) -> bool:
-    hidden = file.name.startswith(".")
+    hidden = file.name.startswith(".") or file.name.upper() in _READ_BY_PEOPLE
     return not hidden and file.name.upper() != dicomdir.NAME and file.suffix.lower() not in _DOCUMENTS
 
 

@@ -54,7 +54,12 @@ def show_window(request: WindowRequest) -> int:
     # A tour is nobody's session.
     keeper = SessionKeeper(workspace) if request.tour is None else None
     if request.paths:
-        window.open_paths(request.paths, request.pixel_spacing_mm)
+        window.opening.open(
+            request.paths,
+            request.pixel_spacing_mm,
+            charset=request.charset,
+            duke_convention=request.duke_convention,
+        )
     elif keeper is not None:
         keeper.restore()
     if request.tour is not None:

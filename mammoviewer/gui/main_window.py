@@ -149,6 +149,10 @@ class MainWindow(QMainWindow):
         """Ask for a folder and open it."""
         self.opening.choose_folder()
 
+    def choose_duke_folder(self) -> None:
+        """Ask for a folder of the Duke data set and open it."""
+        self.opening.choose_duke_folder()
+
     def open_demo(self) -> None:
         """Open the demo exam."""
         self.start_page.follow_demo(self.opening.open_demo())

@@ -80,7 +80,22 @@ class Opening(QObject):
         if chosen:
             self.open([Path(chosen)])
 
-    def open(self, paths: Sequence[Path], pixel_spacing_mm: float | None = None) -> Job | None:
+    def choose_duke_folder(self) -> None:
+        """Ask for a folder of the Duke data set and open it, volumes turned as its convention has them."""
+        chosen = QFileDialog.getExistingDirectory(
+            self._window, "Open a folder of the Duke data set", self._settings.settings.last_folder
+        )
+        if chosen:
+            self.open([Path(chosen)], duke_convention=True)
+
+    def open(
+        self,
+        paths: Sequence[Path],
+        pixel_spacing_mm: float | None = None,
+        *,
+        charset: str | None = None,
+        duke_convention: bool = False,
+    ) -> Job | None:
         """Open files and folders; asks for the pixel size when there are plain pictures among the files."""
         if not paths:
             return None
@@ -90,7 +105,9 @@ class Opening(QObject):
             if not question.exec():
                 return None
             pixel_spacing_mm = question.pixel_spacing_mm
-        job = self._workspace.open(list(paths), pixel_spacing_mm=pixel_spacing_mm)
+        job = self._workspace.open(
+            list(paths), pixel_spacing_mm=pixel_spacing_mm, charset=charset, duke_convention=duke_convention
+        )
         remembered = paths[0] if len(paths) == 1 else paths[0].parent
         bind_values(self, job.finished, lambda ended: self._remember(remembered, ended))
         if not pictures:

@@ -110,10 +110,7 @@ def write_session(path: Path, session: LastSession) -> None:
         If the file cannot be written.
     """
     document = {"schema_version": SCHEMA_VERSION, **asdict(replace(session, opened=()))}
-    document["opened"] = [
-        {"paths": [str(path) for path in entry.paths], "pixel_spacing_mm": entry.pixel_spacing_mm}
-        for entry in session.opened
-    ]
+    document["opened"] = [{**asdict(entry), "paths": [str(path) for path in entry.paths]} for entry in session.opened]
     try:
         write_text_atomically(path, json.dumps(document))
     except (OSError, UnicodeEncodeError) as error:
@@ -223,7 +220,14 @@ def _session(document: Any) -> LastSession:
 def _opened(entry: Any) -> Opened:
     spacing = entry["pixel_spacing_mm"]
     paths = tuple(Path(_text(text)) for text in entry["paths"])
-    return Opened(paths, None if spacing is None else _between(float(spacing), 1e-6, 1e3))
+    # A session that an earlier version wrote has no other options.
+    charset, duke = entry.get("charset"), entry.get("duke_convention", False)
+    return Opened(
+        paths,
+        None if spacing is None else _between(float(spacing), 1e-6, 1e3),
+        None if charset is None else _text(charset),
+        _flag(duke),
+    )
 
 
 def _view(values: Any) -> KeptView:

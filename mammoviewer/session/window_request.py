@@ -16,6 +16,10 @@ class WindowRequest:
         Files and folders to open; the start page is shown when there are none.
     pixel_spacing_mm
         Pixel size for pictures that state none, else None.
+    charset
+        What texts are decoded by instead of the file's own character set, else None.
+    duke_convention
+        Whether volumes whose pixels disagree with their side are turned, as the Duke BCS-DBT data set asks.
     model
         Name of the classifier to begin with; the reader's last or the first one when empty.
     tour
@@ -25,5 +29,7 @@ class WindowRequest:
 
     paths: tuple[Path, ...] = ()
     pixel_spacing_mm: float | None = None
+    charset: str | None = None
+    duke_convention: bool = False
     model: str = ""
     tour: Path | None = None

@@ -24,7 +24,7 @@ from mammoviewer.dicom.companions.records import Companion
 from mammoviewer.dicom.duplicates import arrivals
 from mammoviewer.dicom.frames import FrameCache
 from mammoviewer.dicom.image import Image
-from mammoviewer.dicom.reader import OpenResult, open_paths
+from mammoviewer.dicom.reader import OpenResult, open_paths, reread_texts
 from mammoviewer.dicom.spacing import STATED
 from mammoviewer.dicom.study import Study, group_studies
 from mammoviewer.inference.registry import ModelRegistry
@@ -47,10 +47,12 @@ from mammoviewer.session.viewer_state import DeskState, OverlayStyle, ViewerStat
 
 @dataclass(frozen=True)
 class Opened:
-    """Files and folders that were opened in one go, with the pixel size stated for pictures that bring none."""
+    """Files and folders that were opened in one go, and how they were read; see :func:`dicom.reader.open_paths`."""
 
     paths: tuple[Path, ...]
     pixel_spacing_mm: float | None = None
+    charset: str | None = None
+    duke_convention: bool = False
 
 
 class Workspace:
@@ -137,11 +139,19 @@ class Workspace:
         """Return whether an image is open, by its identity."""
         return identity in self._states
 
-    def open(self, paths: Sequence[Path], *, pixel_spacing_mm: float | None = None) -> Job:
+    def open(
+        self,
+        paths: Sequence[Path],
+        *,
+        pixel_spacing_mm: float | None = None,
+        charset: str | None = None,
+        duke_convention: bool = False,
+    ) -> Job:
         """Read headers in the background, then add what can be shown and tell what cannot."""
 
         def work(progress: Progress) -> OpenResult:
-            return self._open(Opened(tuple(path.absolute() for path in paths), pixel_spacing_mm), progress)
+            whole = tuple(path.absolute() for path in paths)
+            return self._open(Opened(whole, pixel_spacing_mm, charset, duke_convention), progress)
 
         return self.decoding.submit("Open", work, priority=4, on_done=self._tell)
 
@@ -158,7 +168,14 @@ class Workspace:
 
     def _open(self, entry: Opened, progress: Progress) -> OpenResult:
         spacing = entry.pixel_spacing_mm
-        result = open_paths(entry.paths, pixel_spacing_mm=spacing, cache=self.cache, progress=progress)
+        result = open_paths(
+            entry.paths,
+            pixel_spacing_mm=spacing,
+            charset=entry.charset,
+            duke_convention=entry.duke_convention,
+            cache=self.cache,
+            progress=progress,
+        )
         if result.images and entry not in self.opened:
             self.opened = (*self.opened, entry)
         self.add(result)
@@ -231,6 +248,25 @@ class Workspace:
         stated = {entry: replace(entry, pixel_spacing_mm=millimetres) for entry in self.opened}
         self.opened = tuple(stated[entry] if _opened_by(entry, places) else entry for entry in self.opened)
         self.facts_changed.emit()
+
+    def reread_texts(self, charset: str) -> Job:
+        """Read the texts of the study anew in the background, decoded by another character set."""
+        images = self.study.images if self.study is not None else ()
+
+        def work(progress: Progress) -> None:
+            for number, image in enumerate(images):
+                progress(number / len(images), "")
+                reread_texts(image, charset)
+            places = {image.attributes.path.absolute() for image in images}
+            with self._adding:
+                read = {entry: replace(entry, charset=charset) for entry in self.opened}
+                self.opened = tuple(read[entry] if _opened_by(entry, places) else entry for entry in self.opened)
+                self.studies = group_studies(self.images)
+                self.study = next((s for s in self.studies if set(images) & set(s.images)), self.study)
+            self.studies_changed.emit()
+            self.facts_changed.emit()
+
+        return self.decoding.submit("Character set", work, key="charset", priority=4, on_done=self._tell)
 
     def _check_side(self, image: Image) -> None:
         """Look at the pixels in the background, after all that somebody waits for."""

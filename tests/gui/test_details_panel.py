@@ -133,3 +133,14 @@ def test_the_panel_follows_the_window_and_the_decoder(four_views: Workspace, qtb
     qtbot.waitUntil(lambda: dict(panel.fact_lines)["Window"] == "10/20, set by hand")
     four_views.pictures.picture(state)
     qtbot.waitUntil(lambda: dict(panel.fact_lines)["Decoder"] == "array")
+
+
+def test_another_character_set_is_asked_for(
+    four_views: Workspace, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(four_views, "reread_texts", asked.append)
+    panel = DetailsPanel(four_views, ActiveView(four_views))
+    qtbot.addWidget(panel)
+    panel._charset.activated.emit(panel._charset.findText("Cyrillic (Windows)"))
+    assert asked == ["windows-1251"]

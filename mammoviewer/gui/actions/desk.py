@@ -20,6 +20,9 @@ class WindowActs(Protocol):
     def choose_folder(self) -> None:
         """Ask for a folder and open it."""
 
+    def choose_duke_folder(self) -> None:
+        """Ask for a folder of the Duke data set and open it."""
+
     def open_demo(self) -> None:
         """Open the demo exam."""
 

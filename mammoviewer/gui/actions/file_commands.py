@@ -7,6 +7,12 @@ from mammoviewer.gui.actions.command import Command
 _FILE = (
     Command("file.open", "Open files…", ("Ctrl+O",), lambda desk: desk.window.choose_files()),
     Command("file.open_folder", "Open folder…", ("Ctrl+Shift+O",), lambda desk: desk.window.choose_folder()),
+    Command(
+        "file.open_duke",
+        "Open folder of the Duke BCS-DBT data set…",
+        (),
+        lambda desk: desk.window.choose_duke_folder(),
+    ),
     Command("file.demo", "Open the demo exam", (), lambda desk: desk.window.open_demo()),
     Command("file.pixel_size", "State the pixel size of pictures…", (), lambda desk: desk.window.ask_pixel_size()),
     Command("file.export", "Export…", ("Ctrl+E",), lambda desk: desk.window.show_export()),

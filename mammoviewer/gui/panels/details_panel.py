@@ -8,13 +8,14 @@ from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from mammoviewer.base.progress import Progress
 from mammoviewer.dicom.attributes import ImageAttributes
+from mammoviewer.dicom.character_sets import CHARSETS
 from mammoviewer.dicom.companions.records import Companion
 from mammoviewer.dicom.image import Image
 from mammoviewer.gui.active_view import ActiveView
 from mammoviewer.gui.bridge import bind, bind_values
 from mammoviewer.gui.canvas.corner_text import window_text
 from mammoviewer.gui.panels.header_tree import HeaderRow, HeaderTree
-from mammoviewer.gui.panels.parts import PADDING, FactGrid, column, label, scrolling, section
+from mammoviewer.gui.panels.parts import PADDING, CalmCombo, FactGrid, column, label, row, scrolling, section
 from mammoviewer.imaging.voi import AUTO, Window
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.session.companion_words import companion_lines
@@ -96,13 +97,19 @@ class DetailsPanel(QWidget):
         self._companion_section = section("Companions", self._companions)
         facts = scrolling([section("This image", self._facts), self._companion_section, None])
         outer.addWidget(facts, 2)
-        lower = column([label("HEADER", "section"), self._search, self._tree])
+        self._charset = CalmCombo()
+        self._charset.setAccessibleName("Character set of the texts")
+        self._charset.setToolTip("Read names and other texts of this study by another character set")
+        self._charset.setPlaceholderText("Character set: as in the file")
+        self._charset.show_choices(CHARSETS, None)
+        self._charset.activated.connect(self._choose_charset)
+        lower = column([label("HEADER", "section"), row([self._search, self._charset]), self._tree])
         lower.setContentsMargins(PADDING, 0, PADDING, PADDING)
         outer.addLayout(lower, 3)
         active.switched.connect(self.refresh)
         active.changed.connect(lambda name: self._refresh_facts() if name in _SHOWN_WITH else None)
         bind(self, workspace.shelf.changed, self._refresh_companions)
-        bind(self, workspace.facts_changed, self._refresh_facts)
+        bind(self, workspace.facts_changed, self.refresh)
         bind_values(self, workspace.pictures.ready, self._decoded)
         self.refresh()
 
@@ -140,6 +147,10 @@ class DetailsPanel(QWidget):
 
         job = self._workspace.decoding.submit("Header", work, key="header", priority=1)
         bind_values(self, job.finished, self._take)
+
+    def _choose_charset(self, index: int) -> None:
+        if self._active.state is not None:
+            self._workspace.reread_texts(str(self._charset.itemData(index)))
 
     def _refresh_facts(self) -> None:
         state = self._active.state

@@ -9,6 +9,7 @@ from helpers import companion_makers
 from helpers import dicom_makers as makers
 
 from mammoviewer.cli import info
+from mammoviewer.dicom.reader import open_paths
 
 
 def run(*argv: str) -> int:
@@ -94,7 +95,7 @@ def test_a_stated_pixel_size_is_told(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_companions_are_named_with_what_they_are_of(mammogram: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    uid = info.open_paths([mammogram]).images[0].attributes.SOPInstanceUID
+    uid = open_paths([mammogram]).images[0].attributes.SOPInstanceUID
     failed = companion_makers.cad_report([uid], summary="111245", detections="111224", failed=True)
     companion_makers.save(mammogram.parent / "cad.dcm", failed)
     companion_makers.save(mammogram.parent / "gsps.dcm", companion_makers.presentation_state("1.9", "1.8"))
@@ -120,6 +121,22 @@ def test_what_an_image_carries_in_its_header_is_told(tmp_path: Path, capsys: pyt
     assert run(str(path), "--json") == 0
     (image,) = json.loads(capsys.readouterr().out)["images"]
     assert image["companions"] == [{"kind": "overlay", "tells": ["Marker", "1 mask"]}]
+
+
+def test_the_character_set_and_the_duke_convention_are_options_of_reading(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = makers.np.zeros((40, 60), makers.np.uint16)
+    frame[2:15, 30:] = 900
+    volume = makers.np.stack([frame] * 3)
+    path = makers.save(tmp_path / "a.dcm", makers.tomo(volume, PatientName="12345^Test"), volume)
+    path.write_bytes(path.read_bytes().replace(b"12345^Test", "Иванов^Ив".encode("cp1251") + b" "))
+    assert run(str(path), "--charset", "windows-1251", "--duke-convention") == 0
+    out = capsys.readouterr().out
+    assert "Иванов^Ив" in out
+    assert "turned by 180 degrees" in out
+    assert run(str(path)) == 0
+    assert "turned" not in capsys.readouterr().out
 
 
 def test_a_folder_of_good_and_bad_files_is_summed_up(mammogram: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -97,18 +97,18 @@ def test_a_window_may_begin_with_a_minus(picture, tmp_path):
 
 
 def test_own_values_take_the_function_of_the_file(shared_data):
-    from mammoviewer.cli.opening import open_one
+    from mammoviewer.dicom.reader import open_paths
 
-    image = open_one(shared_data / "dicom" / "ge_essential_rmlo.dcm")
+    image = open_paths([shared_data / "dicom" / "ge_essential_rmlo.dcm"]).images[0]
     assert choose_voi(image, 0, window="2653,900", lut=None).function is VoiFunction.SIGMOID
     assert choose_voi(image, 0, window="2653,900,LINEAR", lut=None).function is VoiFunction.LINEAR
     assert choose_voi(image, 0, window="Auto", lut=None).explanation != "NORMAL"
 
 
 def test_windows_and_luts_are_found_by_their_explanation(shared_data):
-    from mammoviewer.cli.opening import open_one
+    from mammoviewer.dicom.reader import open_paths
 
-    image = open_one(shared_data / "dicom" / "ge_essential_rmlo.dcm")
+    image = open_paths([shared_data / "dicom" / "ge_essential_rmlo.dcm"]).images[0]
     harder = choose_voi(image, 0, window="harder", lut=None)
     assert isinstance(harder, Window)
     assert harder.function is VoiFunction.SIGMOID

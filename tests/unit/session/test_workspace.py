@@ -242,3 +242,19 @@ def test_a_stated_pixel_size_is_for_images_that_bring_none(make_workspace, tmp_p
     assert film.attributes.pixel_spacing.row_mm == 0.09
     with pytest.raises(ArgumentError):
         workspace.state_pixel_size(identities, 0.0)
+
+
+def test_the_texts_of_a_study_are_read_anew_by_another_character_set(make_workspace, tmp_path):
+    pixels = dicom_makers.texture(seed=3)
+    path = dicom_makers.save(tmp_path / "a.dcm", dicom_makers.mammogram(pixels, PatientName="12345^Test"), pixels)
+    path.write_bytes(path.read_bytes().replace(b"12345^Test", "Иванов^Ив".encode("cp1251") + b" "))
+    workspace = make_workspace()
+    workspace.open([tmp_path]).wait(20)
+    told = []
+    workspace.studies_changed.connect(lambda: told.append(workspace.study.patient_label))
+    job = workspace.reread_texts("windows-1251")
+    assert job.wait(20)
+    assert job.error is None
+    assert told == ["Иванов Ив, T1"]
+    assert workspace.images[0].attributes.PatientName == "Иванов^Ив"
+    assert [entry.charset for entry in workspace.opened] == ["windows-1251"]
