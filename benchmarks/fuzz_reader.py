@@ -2,7 +2,7 @@
 
 Every case is made from its number alone: a small valid file, changed in one to four places (element headers, lengths,
 numbers, offset tables, fragments, codestreams, cuts). The case is opened, its frames are decoded, its grey tables are
-made and its header is listed, in a child process. A failure is a crash, an exception that is not of the program's own
+made, the masks of companions are read and its header is listed, in a child process. A failure is a crash, an exception that is not of the program's own
 hierarchy, more than 2 s of processor time, or more memory than the largest frame that is allowed takes. What fails is
 printed with its number; ``--first N --cases 1`` does it again.
 
@@ -38,9 +38,10 @@ _EDGES = (0, 1, 2, 7, 8, 15, 16, 127, 128, 255, 256, 0x7FFF, 0x8000, 0xFFFE, 0xF
 
 
 def corpus() -> list[bytes]:
-    """Return small valid files: every transfer syntax, single and multi-frame, with windows, LUTs and overlays."""
+    """Return small valid files: every transfer syntax, single and multi-frame, with windows and LUTs; companions."""
     import imagecodecs
     import numpy as np
+    from helpers import companion_makers as companions
     from helpers import dicom_makers as makers
     from helpers.sco_maker import save_sco
 
@@ -77,6 +78,22 @@ def corpus() -> list[bytes]:
             value = makers.pixel_items(bytes(stream))
             syntax = f"1.2.840.10008.1.2.4.{kind}"
             made.append(makers.save_fragments(path, single, syntax, value).read_bytes())
+        mask = np.zeros((2, 12, 16))
+        mask[:, 3:8, 4:9] = 1.0
+        state = companions.presentation_state(
+            "1.2", window=(500, 100), graphics=[companions.graphic("POLYLINE", 1, 2, 3, 4, 5, 6)]
+        )
+        place = companions.place("111010", "POINT", [4.0, 5.0], companions.image("1.2"))
+        finding = companions.cad_finding("129769006", "111150", place, certainty=80.0)
+        for companion in (
+            companions.segmentation("1.2", mask),
+            state,
+            companions.cad_report(["1.2"], finding, summary="111242"),
+            companions.report(companions.DOSE, "113701", companions.number("111637", 4.0, "mGy")),
+        ):
+            made.append(companions.save(path, companion).read_bytes())
+        marked = companions.add_overlay(makers.mammogram(flat), np.ones((3, 3)))
+        made.append(makers.save(path, marked, flat).read_bytes())
     return made
 
 
@@ -200,9 +217,15 @@ def exercise(path: Path) -> int:
     from mammoviewer.base.errors import MammoViewerError
     from mammoviewer.dicom.reader import open_paths
     from mammoviewer.imaging.voi import apply_lut, auto_window, display_lut
+    from mammoviewer.session.companion_words import companion_lines
 
     result = open_paths([path])
     shown = 0
+    for companion in (*result.companions, *(item for image in result.images for item in image.companions)):
+        companion_lines(companion)
+        for plane in companion.planes[:_FRAMES_READ]:
+            with contextlib.suppress(MammoViewerError):
+                plane.read()
     for image in result.images:
         attributes = image.attributes
         for index in range(min(attributes.frames, _FRAMES_READ)):
