@@ -2,9 +2,9 @@
 
 Every case is made from its number alone: a small valid file, changed in one to four places (element headers, lengths,
 numbers, offset tables, fragments, codestreams, cuts). The case is opened, its frames are decoded, its grey tables are
-made, the masks of companions are read and its header is listed, in a child process. A failure is a crash, an exception that is not of the program's own
-hierarchy, more than 2 s of processor time, or more memory than the largest frame that is allowed takes. What fails is
-printed with its number; ``--first N --cases 1`` does it again.
+made, the masks of companions are read and its header is listed, in a child process. A failure is a crash, an exception
+that is not of the program's own hierarchy, more than 2 s of processor time, or more memory than the largest frame that
+is allowed takes. What fails is printed with its number; ``--first N --cases 1`` does it again.
 
 Run: python benchmarks/fuzz_reader.py [--cases 2000] [--first 0] [--keep DIR] [--json FILE]
 """
