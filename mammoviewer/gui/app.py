@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 from PySide6.QtCore import Qt
@@ -15,9 +16,12 @@ from mammoviewer.gui.error_report import ErrorReport, start_log
 from mammoviewer.gui.main_window import MainWindow
 from mammoviewer.gui.session_keeper import SessionKeeper
 from mammoviewer.gui.theme import apply_theme
+from mammoviewer.inference.onnx_session import load_runtime
 from mammoviewer.session.settings import SettingsFile
 from mammoviewer.session.window_request import WindowRequest
 from mammoviewer.session.workspace import Workspace
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def make_application() -> QApplication:
@@ -41,6 +45,10 @@ def show_window(request: WindowRequest) -> int:
     workspace = Workspace(settings.settings)
     report.notify = lambda error: workspace.notice.emit(Notice.from_error(error))
     bridge = Bridge(application)
+    try:
+        load_runtime()
+    except ImportError:  # images can be read without it; a model says so when it is run
+        _LOGGER.warning("ONNX Runtime cannot be loaded", exc_info=True)
     window = MainWindow(workspace, settings)
     if request.model:
         workspace.desk.model = workspace.registry.get(request.model).identity

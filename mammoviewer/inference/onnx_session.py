@@ -175,6 +175,13 @@ class OnnxModel:
             raise ModelError(error.reason, hint=error.hint, path=self.manifest.file_path(role)) from error
 
 
+def load_runtime() -> None:
+    """Load ONNX Runtime, which holds the interpreter up for the time of several frames: before a window is used."""
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(4)
+
+
 def usable_providers(available: list[str]) -> tuple[str, ...]:
     """Return which of :data:`PROVIDER_ORDER` are worth trying: those built in, NVIDIA's only with its driver."""
     has_driver = _has_nvidia_driver()
@@ -193,7 +200,7 @@ def _has_nvidia_driver() -> bool:
 def _make_session(data: bytes, threads: int, identity: str) -> Any:
     import onnxruntime
 
-    onnxruntime.set_default_logger_severity(4)
+    load_runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

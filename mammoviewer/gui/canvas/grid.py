@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Final
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
@@ -12,6 +13,8 @@ from mammoviewer.gui.bridge import bind
 from mammoviewer.gui.canvas.viewport import Viewport
 from mammoviewer.gui.theme import color
 from mammoviewer.session.workspace import Workspace
+
+_MADE_AHEAD: Final = 4
 
 
 class ViewportGrid(QWidget):
@@ -33,6 +36,8 @@ class ViewportGrid(QWidget):
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(1)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        # Made before there is anything to wait for: four at once would hold up the opening of the first exam.
+        self._pool += [self._new_viewport() for _ in range(_MADE_AHEAD)]
         bind(self, workspace.stage_changed, self.rebuild)
         self.rebuild()
 

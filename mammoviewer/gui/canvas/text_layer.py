@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Sequence
 from typing import Final
 
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QStaticText
+from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen, QStaticText
 
 from mammoviewer.gui.canvas.corner_text import Badge, CornerText, ScaleBar
 from mammoviewer.gui.theme import color
@@ -18,6 +20,9 @@ _NEAR: Final = tuple((dx, dy) for dx in (-1.0, 0.0, 1.0) for dy in (-1.0, 0.0, 1
 _FAR: Final = tuple((2.0 * dx, dy) for dx, dy in _NEAR if dx) + tuple((dx, 2.0 * dy) for dx, dy in _NEAR if dy)
 _HALO: Final = ((150, _FAR), (235, _NEAR))
 """The dark edge from outside inwards: its opacity, and where copies of the text lie in logical pixels."""
+_EDGE: Final = 3.0
+_KEPT: Final = 1000
+"""Pictures of texts that are kept, about 20 MB at the most."""
 
 
 class TextLayer:
@@ -122,15 +127,40 @@ class TextLayer:
 
 
 def paint_haloed(painter: QPainter, place: QPointF, text: str, font: QFont, colour: QColor) -> None:
-    """Write text that can be read over anything, an inverted image too: with a dark edge that fades out."""
+    """Write text that can be read over anything, an inverted image too: with a dark edge that fades out.
+
+    ``place`` is where its base line begins; it is moved to a whole device pixel.
+    """
+    ratio = painter.device().devicePixelRatioF()
+    picture, rise = _haloed(text, font.toString(), colour.rgba(), ratio)
+    x, y = place.x() - _EDGE, place.y() - rise
+    painter.drawImage(QPointF(round(x * ratio) / ratio, round(y * ratio) / ratio), picture)
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def _haloed(text: str, font_name: str, rgba: int, ratio: float) -> tuple[QImage, float]:
+    """Return the picture of a haloed text, and how far its base line lies below its upper edge.
+
+    A text is written twenty times for its edge, which is too much to do at every turn of the wheel.
+    """
+    font = QFont()
+    font.fromString(font_name)
+    metrics = QFontMetricsF(font)
     # Shaping costs most and is done once for all copies.
     shaped = QStaticText(text)
     shaped.setTextFormat(Qt.TextFormat.PlainText)
+    size = QSizeF(metrics.horizontalAdvance(text) + 2 * _EDGE, metrics.height() + 2 * _EDGE) * ratio
+    picture = QImage(math.ceil(size.width()), math.ceil(size.height()), QImage.Format.Format_ARGB32_Premultiplied)
+    picture.setDevicePixelRatio(ratio)
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
     painter.setFont(font)
-    corner = place - QPointF(0.0, QFontMetricsF(font).ascent())
+    corner = QPointF(_EDGE, _EDGE)
     for alpha, steps in _HALO:
         painter.setPen(QColor(0, 0, 0, alpha))
         for dx, dy in steps:
             painter.drawStaticText(corner + QPointF(dx, dy), shaped)
-    painter.setPen(colour)
+    painter.setPen(QColor.fromRgba(rgba))
     painter.drawStaticText(corner, shaped)
+    painter.end()
+    return picture, _EDGE + metrics.ascent()

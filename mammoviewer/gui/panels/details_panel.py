@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from mammoviewer.base.progress import Progress
@@ -84,6 +85,7 @@ class DetailsPanel(QWidget):
         super().__init__()
         self._workspace = workspace
         self._active = active
+        self._stale = False
         self._facts = FactGrid()
         self._search = QLineEdit()
         self._search.setPlaceholderText("Search the header")
@@ -133,7 +135,10 @@ class DetailsPanel(QWidget):
         self._search.setText(text)
 
     def refresh(self) -> None:
-        """Show the active image."""
+        """Show the active image; while the panel lies behind another this waits until it is seen."""
+        self._stale = self.parentWidget() is not None and not self.isVisible()
+        if self._stale:
+            return
         state = self._active.state
         self._tree.show_rows([])
         self._search.setEnabled(state is not None)
@@ -148,11 +153,19 @@ class DetailsPanel(QWidget):
         job = self._workspace.decoding.submit("Header", work, key="header", priority=1)
         bind_values(self, job.finished, self._take)
 
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """Catch up with what changed meanwhile."""
+        super().showEvent(event)
+        if self._stale:
+            self.refresh()
+
     def _choose_charset(self, index: int) -> None:
         if self._active.state is not None:
             self._workspace.reread_texts(str(self._charset.itemData(index)))
 
     def _refresh_facts(self) -> None:
+        if self._stale:
+            return
         state = self._active.state
         if state is None:
             self._facts.show_facts([("Image", "none open")])
@@ -167,6 +180,8 @@ class DetailsPanel(QWidget):
 
     def _refresh_companions(self) -> None:
         """Show what other objects tell of the image; the doses among it are facts of the image itself."""
+        if self._stale:
+            return
         state = self._active.state
         self._refresh_facts()
         lines: list[tuple[str, str]] = []
