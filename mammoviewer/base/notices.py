@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from pathlib import Path
 
 from mammoviewer.base.errors import MammoViewerError
 
@@ -18,11 +19,15 @@ class Severity(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Notice:
-    """One message to the user. ``text`` and ``hint`` never hold patient data."""
+    """One message to the user. ``text`` and ``hint`` never hold patient data.
+
+    ``header_of`` is a file that does not open but whose header can be looked at.
+    """
 
     severity: Severity
     text: str
     hint: str = ""
+    header_of: Path | None = None
 
     @classmethod
     def from_error(cls, error: MammoViewerError) -> Notice:

@@ -60,7 +60,8 @@ class ImageAttributes:
     """The facts of one image. Element values carry their DICOM keyword as name; empty text where absent.
 
     Everywhere in the program frames are counted from 0 in the order of their places in space. ``frame_order`` holds
-    the place of each in the file where the two differ; other programs mean the file's order.
+    the place of each in the file where the two differ; other programs mean the file's order. ``other_spacing`` is a
+    calibrated spacing that the file has beside the one in use.
     """
 
     path: Path
@@ -100,6 +101,7 @@ class ImageAttributes:
     orientation: Orientation = Orientation()
     unoriented: bool = False
     pixel_spacing: PixelSpacing | None = None
+    other_spacing: PixelSpacing | None = None
     slice_spacing_mm: float | None = None
     slice_positions_mm: tuple[float, ...] = ()
     vois: tuple[Voi, ...] = ()

@@ -83,6 +83,7 @@ def read_record(
         orientation=hanging or Orientation(),
         unoriented=hanging is None and kind is not ImageKind.SECONDARY,
         pixel_spacing=_spacing(kind, groups[0], dataset, notices),
+        other_spacing=_other_spacing(dataset),
         slice_spacing_mm=spacing.slice_spacing(positions, groups[0][:-1], dataset) if frames > 1 else None,
         slice_positions_mm=positions,
         vois=vois,
@@ -90,7 +91,7 @@ def read_record(
         padding=read_padding(dataset, form) if modality is None else modality.padded,
         rescale=rescale,
         inverse=_inverse(dataset, form),
-        facts=(*read_facts(dataset), *_calibration(dataset)),
+        facts=(*read_facts(dataset), *_calibration(_other_spacing(dataset))),
         warnings=tuple(notices),
         frame_order=order,
     )
@@ -215,9 +216,12 @@ def _hanging(
     return found
 
 
-def _calibration(dataset: Dataset) -> tuple[tuple[str, str], ...]:
-    """Return the calibrated spacing of a file that has one beside the spacing of its detector, as a fact to compare."""
-    found = spacing.calibrated_spacing(dataset, []) if elements.values(dataset, "ImagerPixelSpacing") else None
+def _other_spacing(dataset: Dataset) -> PixelSpacing | None:
+    """Return the calibrated spacing of a file that has one beside the spacing of its detector."""
+    return spacing.calibrated_spacing(dataset, []) if elements.values(dataset, "ImagerPixelSpacing") else None
+
+
+def _calibration(found: PixelSpacing | None) -> tuple[tuple[str, str], ...]:
     return (("Calibrated pixel", f"{found.row_mm:.4g} x {found.column_mm:.4g} {found.source}"),) if found else ()
 
 

@@ -19,6 +19,7 @@ from mammoviewer.gui.deidentification import Deidentification
 from mammoviewer.gui.dialogs.about_dialog import DISCLAIMER, AboutDialog
 from mammoviewer.gui.dialogs.cheat_sheet import CheatSheet
 from mammoviewer.gui.dialogs.command_palette import CommandPalette
+from mammoviewer.gui.dialogs.header_dialog import HeaderDialog
 from mammoviewer.gui.dialogs.jobs_dialog import JobsDialog
 from mammoviewer.gui.error_report import log_path
 from mammoviewer.gui.exports import Exports
@@ -131,6 +132,7 @@ class MainWindow(QMainWindow):
         self.header.help_wanted.connect(self.show_keys)
         self.header.panels_toggled.connect(self.toggle_panels)
         self.jobs.log_wanted.connect(self.show_log)
+        self.notices.header_wanted.connect(self.show_header)
         self.grid.cursor_moved.connect(self.cursor_line.show_reading)
         self.train_panel.job_started.connect(self.jobs.follow)
         self.train_panel.models_changed.connect(self.header.model.refresh)
@@ -194,6 +196,10 @@ class MainWindow(QMainWindow):
     def show_log(self) -> None:
         """Show what ran in the background."""
         self._show_dialog(JobsDialog(self.jobs.jobs, log_path(), self))
+
+    def show_header(self, path: Path) -> None:
+        """Show the header of a file that does not open as an image."""
+        self._show_dialog(HeaderDialog(self.workspace, path, self))
 
     def show_panel(self, title: str) -> None:
         """Show one of the panels on the right."""

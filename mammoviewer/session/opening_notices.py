@@ -26,7 +26,15 @@ def _left_alone(companions: Sequence[Companion], images: Sequence[Image]) -> lis
 
 
 def _of_files(result: OpenResult) -> list[Notice]:
-    rejected = [Notice(Severity.CAUTION, f"{item.path.name}: {item.reason}", item.hint) for item in result.rejected[:5]]
+    rejected = [
+        Notice(
+            Severity.CAUTION,
+            f"{item.path.name}: {item.reason}",
+            item.hint,
+            header_of=item.path if item.has_header else None,
+        )
+        for item in result.rejected[:5]
+    ]
     if len(result.rejected) > 5:
         rejected.append(Notice(Severity.CAUTION, f"{len(result.rejected) - 5} more files were left out"))
     return [*rejected, *(notice for image in result.images for notice in image.attributes.warnings)]

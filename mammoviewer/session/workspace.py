@@ -249,6 +249,20 @@ class Workspace:
         self.opened = tuple(stated[entry] if _opened_by(entry, places) else entry for entry in self.opened)
         self.facts_changed.emit()
 
+    def swap_pixel_size(self, identity: str) -> bool:
+        """Measure an image by the calibrated pixel size that its file has beside that of the detector, or back.
+
+        Returns False where the file has one pixel size only.
+        """
+        image = self._states[identity].image
+        mine, other = image.attributes.pixel_spacing, image.attributes.other_spacing
+        if other is None:
+            return False
+        image.attributes = replace(image.attributes, pixel_spacing=other, other_spacing=mine)
+        self.heatmaps.forget(identity)
+        self.facts_changed.emit()
+        return True
+
     def reread_texts(self, charset: str) -> Job:
         """Read the texts of the study anew in the background, decoded by another character set."""
         images = self.study.images if self.study is not None else ()

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from helpers import dicom_makers
 from helpers.images import breast_like
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtWidgets import QApplication, QLabel
@@ -14,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from mammoviewer.dicom.phantom_exam import write_exam
 from mammoviewer.gui.dialogs.cheat_sheet import CheatSheet
 from mammoviewer.gui.dialogs.command_palette import CommandPalette
+from mammoviewer.gui.dialogs.header_dialog import HeaderDialog
 from mammoviewer.gui.dialogs.open_raster_dialog import OpenRasterDialog
 from mammoviewer.gui.exports import export_content
 from mammoviewer.gui.main_window import MainWindow
@@ -217,3 +219,20 @@ def test_pictures_of_a_folder_can_be_given_a_pixel_size(
     empty.notices.use_remedy()
     sizes = [image.attributes.pixel_spacing for image in empty.workspace.images]
     assert [size.row_mm for size in sizes if size is not None] == [0.07, 0.07]
+
+
+def test_the_header_of_a_file_that_is_no_image_can_be_seen(empty: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    pixels = dicom_makers.texture()
+    path = dicom_makers.save_fragments(
+        tmp_path / "film.dcm",
+        dicom_makers.mammogram(pixels),
+        "1.2.840.10008.1.2.4.100",
+        dicom_makers.pixel_items(b"x" * 8),
+    )
+    empty.open_paths([path])
+    qtbot.waitUntil(lambda: bool(empty.notices.notices))
+    assert empty.notices._remedy.text() == "Show header"
+    empty.notices.use_remedy()
+    (dialog,) = empty.findChildren(HeaderDialog)
+    qtbot.waitUntil(lambda: dialog.shown_rows > 10)
+    dialog.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
+from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.actions.desk import Desk
 from mammoviewer.gui.canvas.viewport import Viewport
@@ -69,6 +70,14 @@ def _stage(step: int, desk: Desk) -> None:
     desk.workspace.show_stage(desk.workspace.stage_index + step)
 
 
+def _swap_pixel_size(desk: Desk) -> None:
+    workspace = desk.workspace
+    if desk.state is not None and not workspace.swap_pixel_size(workspace.desk.active_identity):
+        workspace.notice.emit(
+            Notice(Severity.INFO, "This file has no calibrated pixel size beside that of the detector")
+        )
+
+
 def _compare_filters(state: ViewerState) -> None:
     state.bypass_filters = not state.bypass_filters
 
@@ -114,6 +123,7 @@ _VIEW = (
         _on_viewport(lambda v: v.pan_by(0, 60)),
         images_only=True,
     ),
+    Command("view.pixel_size", "Measure by the calibrated pixel size, or back", (), _swap_pixel_size),
     Command("view.flip", "Flip left to right", ("Shift+F",), _on_state(_flip)),
     Command("view.hang_again", "Turn back as it was hung", (), _on_state(_hang_again)),
     Command("view.corner_text", "Corner text full, minimal, off", ("C",), _corner_text),

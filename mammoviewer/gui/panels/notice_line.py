@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QLabel
 
 from mammoviewer.base.notices import Notice, Severity
@@ -23,6 +24,9 @@ _ICONS = {Severity.INFO: ("info", "accent"), Severity.CAUTION: ("warning", "ambe
 
 class NoticeLine(QFrame):
     """One notice at a time, oldest first; it stays until the reader closes it."""
+
+    header_wanted = Signal(object)
+    """Carries the path of a file whose header the reader wants to see."""
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
@@ -47,6 +51,9 @@ class NoticeLine(QFrame):
 
     def add(self, notice: Notice, remedy: Remedy | None = None) -> None:
         """Put a notice behind those that wait; one that already waits is not repeated."""
+        path = notice.header_of
+        if remedy is None and path is not None:
+            remedy = ("Show header", lambda: self.header_wanted.emit(path))
         if notice not in self.notices:
             self._waiting.append((notice, remedy))
             self._show()

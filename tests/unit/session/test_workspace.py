@@ -258,3 +258,19 @@ def test_the_texts_of_a_study_are_read_anew_by_another_character_set(make_worksp
     assert told == ["Иванов Ив, T1"]
     assert workspace.images[0].attributes.PatientName == "Иванов^Ив"
     assert [entry.charset for entry in workspace.opened] == ["windows-1251"]
+
+
+def test_a_calibrated_pixel_size_can_be_measured_by(make_workspace, tmp_path):
+    pixels = dicom_makers.texture(seed=3)
+    made = dicom_makers.mammogram(pixels, PixelSpacing=[0.09, 0.08], PixelSpacingCalibrationType="FIDUCIAL")
+    dicom_makers.save(tmp_path / "a.dcm", made, pixels)
+    workspace = make_workspace()
+    workspace.open([tmp_path]).wait(20)
+    (image,) = workspace.images
+    before = image.attributes.pixel_spacing
+    assert workspace.swap_pixel_size(image.attributes.identity)
+    assert image.attributes.pixel_spacing.source == "mm calibrated (fiducial)"
+    assert workspace.swap_pixel_size(image.attributes.identity)
+    assert image.attributes.pixel_spacing == before
+    workspace.add(exam())
+    assert not workspace.swap_pixel_size("1.0")

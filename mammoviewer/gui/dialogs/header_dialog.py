@@ -1,0 +1,48 @@
+"""The header of a file that does not open as an image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtWidgets import QDialog, QLineEdit, QVBoxLayout, QWidget
+
+from mammoviewer.base.progress import Progress
+from mammoviewer.dicom.header import header_lines
+from mammoviewer.gui.bridge import bind_values
+from mammoviewer.gui.panels.header_tree import HeaderRow, HeaderTree
+from mammoviewer.gui.panels.parts import label
+from mammoviewer.jobs.job import Job, JobState
+from mammoviewer.session.workspace import Workspace
+
+
+class HeaderDialog(QDialog):
+    """Its elements as a tree to search in, read in the background."""
+
+    def __init__(self, workspace: Workspace, path: Path, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Header")
+        self.resize(720, 640)
+        self._tree = HeaderTree()
+        search = QLineEdit()
+        search.setPlaceholderText("Search the header")
+        search.setClearButtonEnabled(True)
+        search.textChanged.connect(self._tree.search)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(18, 16, 18, 16)
+        layout.addWidget(label(path.name, "section"))
+        layout.addWidget(search)
+        layout.addWidget(self._tree, 1)
+
+        def work(progress: Progress) -> list[HeaderRow]:
+            return header_lines(path)
+
+        bind_values(self, workspace.decoding.submit("Header", work, priority=3).finished, self._take)
+
+    @property
+    def shown_rows(self) -> int:
+        """Return how many elements are shown."""
+        return self._tree.shown_rows
+
+    def _take(self, job: Job) -> None:
+        if job.state is JobState.DONE:
+            self._tree.show_rows(job.result)
