@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -42,7 +43,10 @@ def run(arguments: argparse.Namespace) -> int:
         return int(arguments.show(WindowRequest((exam,))))
     start = time.monotonic()
     arguments.out.mkdir(parents=True, exist_ok=True)
+    chosen = ModelRegistry([bundled_models_dir(), user_models_dir()]).get(arguments.model)
     with _home_of_its_own():
+        if chosen.folder.parent != bundled_models_dir():
+            shutil.copytree(chosen.folder, user_models_dir() / chosen.folder.name)
         registry = ModelRegistry([bundled_models_dir(), user_models_dir()])
         options = DemoOptions(arguments.out, arguments.model, train=not arguments.no_train)
         run_demo(exam, options, registry, _say, _show_progress)

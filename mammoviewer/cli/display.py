@@ -14,9 +14,11 @@ _X_PORT = 6000
 
 def display_problem() -> str:
     """Return why no window can be opened here, empty where one can."""
-    if sys.platform in {"win32", "darwin"} or os.environ.get("QT_QPA_PLATFORM"):
+    # Qt takes a list of platforms, each with options after a colon.
+    asked = {part.partition(":")[0] for part in os.environ.get("QT_QPA_PLATFORM", "").split(";")} - {""}
+    if sys.platform in {"win32", "darwin"} or any(not part.startswith(("xcb", "wayland")) for part in asked):
         return ""
-    if os.environ.get("WAYLAND_DISPLAY"):
+    if os.environ.get("WAYLAND_DISPLAY") and asked != {"xcb"}:
         return ""
     name = os.environ.get("DISPLAY", "")
     if not name:

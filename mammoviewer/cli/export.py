@@ -15,7 +15,14 @@ from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.interchange.coco import write_coco
 from mammoviewer.annotations.interchange.json_document import write_json
 from mammoviewer.base.errors import ArgumentError, ExportError, InputError, MammoViewerError
-from mammoviewer.cli.opening import add_reading_options, findings_of, load_model, open_all
+from mammoviewer.cli.opening import (
+    add_reading_options,
+    findings_of,
+    load_model,
+    named_ones_opened,
+    open_all,
+    rejected_text,
+)
 from mammoviewer.cli.values import choose_voi
 from mammoviewer.dicom.image import Image
 from mammoviewer.inference.heatmap import Heatmap
@@ -97,8 +104,8 @@ def _open(arguments: argparse.Namespace) -> tuple[tuple[Image, ...], bool]:
         reason, hint = (first.reason, first.hint) if first else ("there is no image here", "")
         raise InputError(reason, hint=hint, path=first.path if first else arguments.path)
     for rejected in opened.rejected:
-        print(f"mammoviewer: {rejected.path}: {rejected.reason}", file=sys.stderr)
-    return opened.images, not opened.rejected
+        print(f"mammoviewer: {rejected_text(rejected)}", file=sys.stderr)
+    return opened.images, named_ones_opened(opened, [arguments.path])
 
 
 def _findings(arguments: argparse.Namespace, images: Sequence[Image]) -> tuple[Finding, ...]:

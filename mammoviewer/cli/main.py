@@ -88,8 +88,14 @@ def _log_defect() -> Path:
         with path.open("a", encoding="utf-8") as log:
             log.write(text)
     except OSError:
-        path = Path(tempfile.gettempdir()) / "mammoviewer.log"
-        path.write_text(text, encoding="utf-8")
+        with (
+            contextlib.suppress(OSError),
+            tempfile.NamedTemporaryFile(
+                "w", prefix="mammoviewer-", suffix=".log", delete=False, encoding="utf-8"
+            ) as log,
+        ):
+            log.write(text)
+            return Path(log.name)
     return path
 
 

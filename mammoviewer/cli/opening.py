@@ -82,6 +82,12 @@ def findings_of(identities: Sequence[str], file: Path | None) -> tuple[Finding, 
         return tuple(store.load(list(identities)))
 
 
+def named_ones_opened(result: OpenResult, paths: Sequence[Path]) -> bool:
+    """Return whether each path that was named has opened; what is no image in a folder is told and passed over."""
+    named = {path.absolute() for path in paths}
+    return not any(item.path.absolute() in named for item in result.rejected)
+
+
 def rejected_text(item: Rejected) -> str:
     """Return in one line which file did not open, why, and what can be done."""
     return f"{item.path}: {item.reason}" + (f" ({item.hint})" if item.hint else "")

@@ -21,7 +21,7 @@ import numpy as np
 from mammoviewer.base.arrays import FloatArray
 from mammoviewer.base.errors import ArgumentError, ExportError, InputError, MammoViewerError
 from mammoviewer.base.progress import Progress, no_progress, subprogress
-from mammoviewer.cli.opening import add_reading_options, failure, open_all, rejected_text
+from mammoviewer.cli.opening import add_reading_options, failure, named_ones_opened, open_all, rejected_text
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.reader import OpenResult
 from mammoviewer.inference.cam import cam_for_image
@@ -189,8 +189,7 @@ def _report_rejected(opened: OpenResult, paths: Sequence[Path]) -> bool:
         return False
     for rejected in opened.rejected:
         print(f"mammoviewer: {rejected_text(rejected)}", file=sys.stderr)
-    named = {path.absolute() for path in paths}
-    return not any(rejected.path.absolute() in named for rejected in opened.rejected)
+    return named_ones_opened(opened, paths)
 
 
 def _predict(image: Image, number: int, job: _Run) -> ImagePredictions:

@@ -33,6 +33,7 @@ _SECONDARY: Final = "1.2.840.10008.5.1.4.1.1.7"
 _SEGMENTATION: Final = "1.2.840.10008.5.1.4.1.1.66.4"
 _DIRECTORY: Final = "1.2.840.10008.1.3.10"
 _HOLOGIC_FRAMES: Final = 0x7E011010
+_CLEARED_WORDS: Final = (8, 16)
 _CAPTURES: Final = frozenset({"OT", "SC", "DOC", "SD"})
 _Cleaner: TypeAlias = Callable[[bytes, int], bytes]
 _LONG_VRS: Final = (b"OB", b"OW", b"OD", b"OF", b"OL", b"OV", b"UN")
@@ -74,8 +75,8 @@ def burned_in_doubt(header: Header) -> str:
         return "a secondary capture or scan may have text in its pixels"
     if elements.text(dataset, "BurnedInAnnotation") != "NO":
         return "the header does not rule out text in the pixels"
-    if overlay_bits(header) and not _is_native(header):
-        return "an overlay in spare bits of compressed pixels cannot be removed"
+    if overlay_bits(header) and not (_is_native(header) and _word_bits(header) in _CLEARED_WORDS):
+        return "an overlay in spare bits of such pixels cannot be removed"
     return ""
 
 
@@ -86,12 +87,16 @@ def overlay_bits(header: Header) -> int:
         position = header.dataset.get((group, 0x0102))
         if (group, 0x3000) not in header.dataset and position is not None and str(position.value).isdecimal():
             bits |= 1 << int(position.value)
-    allocated = elements.integer(header.dataset, "BitsAllocated") or 16
+    allocated = _word_bits(header)
     stored = elements.integer(header.dataset, "BitsStored") or allocated
     high = elements.integer(header.dataset, "HighBit")
     top = stored if high is None else high + 1
     sample = ((1 << stored) - 1) << max(top - stored, 0)
     return bits & ((1 << allocated) - 1) & ~sample
+
+
+def _word_bits(header: Header) -> int:
+    return elements.integer(header.dataset, "BitsAllocated") or 16
 
 
 def _is_native(header: Header) -> bool:
@@ -228,8 +233,8 @@ def _end_of_items(handle: BinaryIO, position: int, size: int) -> int:
 
 def _cleaner(header: Header, extent: _Extent, bits: int) -> _Cleaner:
     """Return the function that clears bits in the pixels of a block that stands at a place of the file."""
-    allocated = elements.integer(header.dataset, "BitsAllocated")
-    if not bits or allocated not in (8, 16) or not _is_native(header):
+    allocated = _word_bits(header)
+    if not bits or allocated not in _CLEARED_WORDS or not _is_native(header):
         return lambda block, position: block
     dtype = np.dtype(f"{'>' if header.big_endian else '<'}u{allocated // 8}")
     kept = np.array(~bits & ((1 << allocated) - 1), dtype)

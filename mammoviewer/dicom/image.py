@@ -42,7 +42,8 @@ class Image:
         """Reads the header for :meth:`header_text`; another one where its texts are to be read differently."""
         self._source = source
         self._cache = cache
-        self._serial = next(_serials)  # two files may carry one UID with different pixels: both are kept
+        self.serial = next(_serials)
+        """Tells this image from every other of the process, also from another reading of the same file."""
         self._decoder = ""
         self.stamp = _stamp(attributes.path)
         """Size and time of the file when it was opened, None without a file: tells whether it has changed since."""
@@ -72,15 +73,15 @@ class Image:
         if not 0 <= index < self.attributes.frames:
             reason = f"there is no frame {index + 1} of {self.attributes.frames}"
             raise DecodeError(reason, hint="frames are counted from 1", path=self.attributes.path)
-        return self._cache.get((self._serial, index), lambda: self._decoded(index))
+        return self._cache.get((self.serial, index), lambda: self._decoded(index))
 
     def is_cached(self, index: int) -> bool:
         """Return whether a frame can be had without decoding."""
-        return (self._serial, index) in self._cache
+        return (self.serial, index) in self._cache
 
     def cached_frame(self, index: int) -> StoredArray | None:
         """Return a frame if it is decoded already; never decodes."""
-        return self._cache.peek((self._serial, index))
+        return self._cache.peek((self.serial, index))
 
     def header_text(self) -> list[tuple[str, str, str, str]]:
         """Return (tag, keyword, VR, value) of every element of the header, read from the file again."""
@@ -88,7 +89,7 @@ class Image:
 
     def close(self) -> None:
         """Give the memory of the frames back."""
-        self._cache.drop(self._serial)
+        self._cache.drop(self.serial)
 
     def _decoded(self, index: int) -> StoredArray:
         pixels, self._decoder = self._source.read(index)

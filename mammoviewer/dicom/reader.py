@@ -201,11 +201,12 @@ def reread_texts(image: Image, charset: str) -> None:
     InputError
         The file cannot be read any more.
     """
-    attributes = image.attributes
-    if attributes.kind is ImageKind.RASTER:
+    path = image.attributes.path
+    if image.attributes.kind is ImageKind.RASTER:
         return
     with quiet_parsing():
-        texts = read_texts(read_header(attributes.path, charset=charset).dataset)
+        texts = read_texts(read_header(path, charset=charset).dataset)
+    attributes = image.attributes
     warnings = tuple(notice for notice in attributes.warnings if not notice.text.startswith(UNKNOWN))
     image.attributes = dataclasses.replace(attributes, warnings=warnings, **texts)
-    image.header_lines = functools.partial(header_lines, attributes.path, charset=charset)
+    image.header_lines = functools.partial(header_lines, path, charset=charset)

@@ -10,6 +10,8 @@ from psygnal import emit_queued
 from PySide6.QtCore import QObject, QTimer
 from shiboken6 import isValid
 
+from mammoviewer.jobs.job import Job
+
 INTERVAL_MS = 8
 
 
@@ -59,6 +61,20 @@ def bind_values(owner: QObject, signal: Any, slot: Callable[..., None]) -> None:
 
     signal.connect(deliver, thread="main")
     owner.destroyed.connect(leave)
+
+
+def when_over(owner: QObject, job: Job, slot: Callable[[Job], None]) -> None:
+    """Call ``slot`` with a job once it is over, on the GUI thread; also when it was over before anybody listened."""
+    told: list[Job] = []
+
+    def once(ended: Job) -> None:
+        if not told:
+            told.append(ended)
+            slot(ended)
+
+    bind_values(owner, job.finished, once)
+    if job.state.final:
+        QTimer.singleShot(0, owner, lambda: once(job))
 
 
 def bind(owner: QObject, signal: Any, refresh: Callable[[], None]) -> None:

@@ -12,7 +12,7 @@ from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.base.progress import Progress
 from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.dicom.deidentify import Plan, Result, write_batch
-from mammoviewer.gui.bridge import bind_values
+from mammoviewer.gui.bridge import when_over
 from mammoviewer.gui.dialogs.deidentify_dialog import DeidentifyDialog
 from mammoviewer.gui.panels.notice_line import NoticeLine
 from mammoviewer.jobs.job import Job, JobState
@@ -61,7 +61,7 @@ class Deidentification(QObject):
             return write_batch(plan, folder, progress)
 
         job = self._workspace.decoding.submit("De-identified copy", work, priority=3)
-        bind_values(self, job.finished, lambda ended: self._tell(ended, folder))
+        when_over(self, job, lambda ended: self._tell(ended, folder))
         return job
 
     def _tell(self, job: Job, folder: Path) -> None:

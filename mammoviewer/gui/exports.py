@@ -10,7 +10,7 @@ from PySide6.QtGui import QDesktopServices
 
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.base.progress import Progress
-from mammoviewer.gui.bridge import bind_values
+from mammoviewer.gui.bridge import when_over
 from mammoviewer.gui.canvas.grid import ViewportGrid
 from mammoviewer.gui.canvas.model_output import shown_output
 from mammoviewer.gui.canvas.viewport import Viewport
@@ -98,7 +98,7 @@ class Exports(QObject):
             return export(content, keys, folder, stem, progress, replace_files=False)
 
         job = self._workspace.decoding.submit("Export", work, priority=3)
-        bind_values(self, job.finished, self._tell)
+        when_over(self, job, self._tell)
         return job
 
     def _tell(self, job: Job) -> None:

@@ -28,7 +28,10 @@ def show_place(workspace: Workspace, identity: str, frame: int, point: tuple[flo
     workspace.desk.active_identity = identity
     state = workspace.state(identity)
     state.playing = False
-    state.frame = frame
+    if frame >= state.frames:
+        text = f"There is no slice {frame + 1} any more: the image has {state.frames}"
+        workspace.notice.emit(Notice(Severity.CAUTION, text, "open the whole file again"))
+    state.frame = min(frame, state.frames - 1)
     if state.zoom != FIT:
         state.centre = point
     return state
@@ -79,6 +82,8 @@ def _go_where_it_changes(workspace: Workspace, change: Callable[[], None]) -> No
     change()
     after = {finding.id: finding for finding in workspace.annotations.findings}
     touched = [after.get(i) or before[i] for i in (*after, *before) if before.get(i) is not after.get(i)]
+    if touched:
+        workspace.desk.show_findings = True
     if touched and not any(in_sight(workspace, finding) for finding in touched):
         show_place(workspace, touched[0].image_uid, touched[0].frame, touched[0].roi.centre)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from psygnal import Signal
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QWidget
 
@@ -14,7 +17,7 @@ from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.base.progress import Progress
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.spacing import STATED
-from mammoviewer.gui.bridge import bind_values
+from mammoviewer.gui.bridge import bind_values, when_over
 from mammoviewer.gui.dialogs.open_raster_dialog import OpenRasterDialog, rasters
 from mammoviewer.gui.panels.notice_line import NoticeLine
 from mammoviewer.gui.thumbnails import Thumbnails
@@ -23,6 +26,20 @@ from mammoviewer.session.demo import demo_exam
 from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.settings import SettingsFile
 from mammoviewer.session.workspace import Workspace
+
+
+class _Found:
+    """Looks which paths are there; ``ready`` carries them, on the thread that looked."""
+
+    ready = Signal(list)
+
+    def look(self, paths: Sequence[Path]) -> None:
+        """Ask for each path; one that may not be asked for counts as gone."""
+        there = []
+        for path in paths:
+            with contextlib.suppress(OSError):
+                there += [path] if path.exists() else []
+        self.ready.emit(there)
 
 
 def unsized(images: Iterable[Image]) -> list[Image]:
@@ -58,15 +75,10 @@ class Opening(QObject):
         """Show what was opened lately, and again without what is gone: a share that is away is slow to say so."""
         recent = self.recent
         show(recent)
-
-        def work(progress: Progress) -> list[Path]:
-            return [path for path in recent if path.exists()]
-
-        def tell(job: Job) -> None:
-            if job.state is JobState.DONE and job.result != recent:
-                show(job.result)
-
-        bind_values(self, self._workspace.decoding.submit("Recent", work, key="recent").finished, tell)
+        found = _Found()
+        bind_values(self, found.ready, lambda there: show(there) if there != recent else None)
+        # A thread of its own: those that decode are not to wait for a share either.
+        threading.Thread(target=found.look, args=(recent,), name="recent", daemon=True).start()
 
     def choose_files(self) -> None:
         """Ask for files and open them."""
@@ -109,9 +121,9 @@ class Opening(QObject):
             list(paths), pixel_spacing_mm=pixel_spacing_mm, charset=charset, duke_convention=duke_convention
         )
         remembered = paths[0] if len(paths) == 1 else paths[0].parent
-        bind_values(self, job.finished, lambda ended: self._remember(remembered, ended))
+        when_over(self, job, lambda ended: self._remember(remembered, ended))
         if not pictures:
-            bind_values(self, job.finished, self._offer_pixel_size)
+            when_over(self, job, self._offer_pixel_size)
         return job
 
     def ask_pixel_size(self) -> None:
@@ -143,7 +155,7 @@ class Opening(QObject):
             return demo_exam(progress)
 
         job = workspace.decoding.submit("Demo exam", work, key="demo", priority=4, on_done=self._tell)
-        bind_values(self, job.finished, self._open_made)
+        when_over(self, job, self._open_made)
         return job
 
     def _open_made(self, job: Job) -> None:

@@ -9,7 +9,7 @@ from PySide6.QtCore import QLockFile, QObject, QTimer
 from mammoviewer.base.errors import SettingsError
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.base.progress import Progress
-from mammoviewer.gui.bridge import bind, bind_values
+from mammoviewer.gui.bridge import bind, when_over
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.jobs.thread_runner import ThreadRunner
 from mammoviewer.session.last_session import LastSession, apply, capture, last_session_path, take_up, write_session
@@ -65,7 +65,7 @@ class SessionKeeper(QObject):
             return None
         self._restoring = True
         job = self._workspace.reopen(session.opened)
-        bind_values(self, job.finished, lambda ended: self._apply(session, ended))
+        when_over(self, job, lambda ended: self._apply(session, ended))
         return job
 
     def finish(self) -> None:

@@ -14,7 +14,7 @@ from mammoviewer.base.arrays import ByteArray
 from mammoviewer.base.paths import cache_dir
 from mammoviewer.base.progress import Progress
 from mammoviewer.dicom.image import Image
-from mammoviewer.gui.bridge import bind_values
+from mammoviewer.gui.bridge import when_over
 from mammoviewer.imaging.resample import extract
 from mammoviewer.imaging.voi import apply_lut, auto_window
 from mammoviewer.jobs.job import Job, JobState
@@ -61,8 +61,8 @@ class Thumbnails(QObject):
     def __init__(self, workspace: Workspace, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._workspace = workspace
-        self._made: dict[str, QPixmap] = {}
-        self._asked: set[str] = set()
+        self._made: dict[int, QPixmap] = {}
+        self._asked: set[int] = set()
 
     @property
     def waiting(self) -> bool:
@@ -71,11 +71,11 @@ class Thumbnails(QObject):
 
     def pixmap(self, image: Image) -> QPixmap | None:
         """Return the thumbnail of an image, or None and ask for it."""
-        identity = image.attributes.identity
-        if identity not in self._made and identity not in self._asked:
-            self._asked.add(identity)
+        # By image and not by identity: a file that has changed is another image.
+        if image.serial not in self._made and image.serial not in self._asked:
+            self._asked.add(image.serial)
             self._ask(image)
-        return self._made.get(identity)
+        return self._made.get(image.serial)
 
     def keep_recent(self, opened: Path, image: Image) -> None:
         """Keep a picture of what was opened for the start page."""
@@ -92,11 +92,11 @@ class Thumbnails(QObject):
             return thumbnail(image)
 
         job = self._workspace.decoding.submit("Thumbnail", work, key=("thumbnail", image.attributes.identity))
-        bind_values(self, job.finished, lambda ended: self._take(image.attributes.identity, ended))
+        when_over(self, job, lambda ended: self._take(image, ended))
 
-    def _take(self, identity: str, job: Job) -> None:
+    def _take(self, image: Image, job: Job) -> None:
         if job.state is JobState.DONE:
-            self._made[identity] = to_pixmap(job.result)
-            self.ready.emit(identity)
+            self._made[image.serial] = to_pixmap(job.result)
+            self.ready.emit(image.attributes.identity)
         else:
-            self._asked.discard(identity)
+            self._asked.discard(image.serial)

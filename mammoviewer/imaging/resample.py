@@ -100,7 +100,10 @@ def shrink(image: StoredArray, size: tuple[int, int], padding: tuple[int, int] |
     averaged = extract(cv2.copyTo(image, seen), (0.0, rows), (0.0, columns), size)
     rim = np.nonzero((known > 0) & (known < 65535))
     share = known[rim].astype(np.float64) / 65535.0
-    averaged[rim] = np.where(share >= 0.4999, np.rint(averaged[rim] / share), padding[0])
+    # What was rounded is divided again: no average lies outside of what is seen.
+    lowest, highest, _, _ = cv2.minMaxLoc(image, seen)
+    own = np.clip(np.rint(averaged[rim] / share), lowest, highest)
+    averaged[rim] = np.where(share >= 0.4999, own, padding[0])
     if padding[0]:
         averaged[known == 0] = padding[0]
     return averaged

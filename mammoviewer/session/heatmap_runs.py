@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from psygnal import Signal
 
@@ -25,6 +25,7 @@ from mammoviewer.jobs.thread_runner import ThreadRunner
 from mammoviewer.session.outcome import notice_of
 
 _Key = tuple[str, int, str]
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,9 @@ class HeatmapRuns:
         self._detections: dict[_Key, tuple[Detection, ...]] = {}
         self._cams: dict[_Key, Cam | Heatmap] = {}
         self._started: dict[str, _Run] = {}
+        self._forgotten: Counter[str] = Counter()
         self._lock = threading.Lock()
+        self._keeping = threading.Lock()
 
     def model(self, name: str) -> OnnxModel:
         """Return the loaded model; made at the first use, so call this on a worker's thread.
@@ -142,12 +145,13 @@ class HeatmapRuns:
         if going is not None and going.job is not None and going.take(request):
             return going.job
         run = self._started[identity] = _Run(request)
+        age = self._age(identity, request.model)
 
         def work(progress: Progress) -> None:
             model = self.model(request.model)
             for number, frame in enumerate(run.frames()):
                 part = subprogress(progress, number / len(request.frames), (number + 1) / len(request.frames))
-                self._run_frame(request, model, frame, part)
+                self._run_frame(request, model, frame, age, part)
 
         name = f"Heatmap {request.image.attributes.view.label}".strip()
 
@@ -170,24 +174,36 @@ class HeatmapRuns:
             if run.request.model == model and run.job is not None:
                 run.job.cancel()
 
-    def _run_frame(self, request: RunRequest, model: OnnxModel, frame: int, progress: Progress) -> None:
+    def _age(self, identity: str, model: str) -> tuple[int, int]:
+        return self._forgotten[identity], self._forgotten[model]
+
+    def _keep(self, found: dict[_Key, _T], key: _Key, value: _T, age: tuple[int, int]) -> None:
+        """Keep what was found, unless the image or the model was forgotten since the work on it began."""
+        with self._keeping:
+            if self._age(key[0], key[2]) == age:
+                found[key] = value
+
+    def _run_frame(
+        self, request: RunRequest, model: OnnxModel, frame: int, age: tuple[int, int], progress: Progress
+    ) -> None:
         identity = request.image.attributes.identity
         key = (identity, frame, request.model)
 
         def partial(heatmap: Heatmap) -> None:
-            self._heatmaps[key] = heatmap
+            self._keep(self._heatmaps, key, heatmap, age)
             self.changed.emit(identity, frame)
 
         prediction = predict_image(
             request.image, frame, model, on_partial=partial, progress=progress, override=request.override
         )
-        self._heatmaps[key] = prediction.heatmap
-        self._detections[key] = prediction.detections
+        self._keep(self._heatmaps, key, prediction.heatmap, age)
+        self._keep(self._detections, key, prediction.detections, age)
         self.changed.emit(identity, frame)
 
     def explain_patch(self, image: Image, frame: int, model: str, row: float, column: float) -> Job:
         """Make the Grad-CAM of the patch centred on a stored point of the breast; the newest request wins."""
         identity = image.attributes.identity
+        age = self._age(identity, model)
 
         def work(progress: Progress) -> None:
             loaded = self.model(model)
@@ -196,7 +212,7 @@ class HeatmapRuns:
             if not prepared.on_breast(row, column):
                 # A score of air means nothing, and a map of it looks as if it did.
                 raise ModelRefused("that is not breast", hint="point at the breast to have a patch explained")
-            self._cams[identity, frame, model] = cam_for_patch(prepared, loaded, row, column)
+            self._keep(self._cams, (identity, frame, model), cam_for_patch(prepared, loaded, row, column), age)
             self.changed.emit(identity, frame)
 
         return self._explaining.submit("Grad-CAM of a patch", work, key="cam", priority=3, on_done=self._tell)
@@ -204,11 +220,12 @@ class HeatmapRuns:
     def explain_image(self, image: Image, frame: int, model: str) -> Job:
         """Make the Grad-CAM of the whole image, blended from its patches."""
         identity = image.attributes.identity
+        age = self._age(identity, model)
 
         def work(progress: Progress) -> None:
             loaded = self.model(model)
             prepared = prepare_frame(image, frame, loaded.manifest)
-            self._cams[identity, frame, model] = cam_for_image(prepared, loaded, progress=progress)
+            self._keep(self._cams, (identity, frame, model), cam_for_image(prepared, loaded, progress=progress), age)
             self.changed.emit(identity, frame)
 
         return self._explaining.submit("Grad-CAM of the image", work, key="cam", priority=2, on_done=self._tell)
@@ -218,19 +235,21 @@ class HeatmapRuns:
         run = self._started.pop(identity, None)
         if run is not None and run.job is not None:
             run.job.cancel()
-        self._drop(lambda key: key[0] == identity)
+        self._drop(identity, lambda key: key[0] == identity)
 
     def forget_model(self, model: str) -> None:
         """Drop a model that was removed, and all that it found."""
         with self._lock:
             self._models.pop(model, None)
-        self._drop(lambda key: key[2] == model)
+        self._drop(model, lambda key: key[2] == model)
 
-    def _drop(self, unwanted: Callable[[_Key], bool]) -> None:
+    def _drop(self, name: str, unwanted: Callable[[_Key], bool]) -> None:
         found: dict[_Key, Any]
-        for found in (self._heatmaps, self._detections, self._cams):
-            for key in [key for key in list(found) if unwanted(key)]:
-                del found[key]
+        with self._keeping:
+            self._forgotten[name] += 1
+            for found in (self._heatmaps, self._detections, self._cams):
+                for key in [key for key in found if unwanted(key)]:
+                    del found[key]
 
     def _tell(self, job: Job) -> None:
         notice = notice_of(job)

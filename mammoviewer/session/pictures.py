@@ -192,11 +192,11 @@ class _Request:
     priority: int
 
 
-_Key = tuple[str, int, FilterChain, bool]
+_Key = tuple[int, int, FilterChain, bool]
 
 
-def _half_key(image: Image, frame: int) -> tuple[str, int, str]:
-    return image.attributes.identity, frame, "half"
+def _half_key(image: Image, frame: int) -> tuple[int, int, str]:
+    return image.serial, frame, "half"
 
 
 def _with_half(nbytes: int) -> int:
@@ -235,7 +235,6 @@ class PictureSource:
     def picture(self, state: ViewerState) -> Picture | None:
         """Return the best picture there is now for a view and ask for a better one; never blocks."""
         image, frame, chain = state.image, state.frame, state.active_filters
-        identity = image.attributes.identity
         if self.is_bad(state):
             return None
         if not chain:
@@ -244,10 +243,10 @@ class PictureSource:
                 return plain
             self._submit(image, frame)
             return None
-        full = self._lookup((identity, frame, chain, True))
+        full = self._lookup((image.serial, frame, chain, True))
         if full is not None:
             return full
-        preview = self._lookup((identity, frame, chain, False))
+        preview = self._lookup((image.serial, frame, chain, False))
         if preview is None:
             self._submit_filtered(image, frame, chain, full=False)
         else:
@@ -294,7 +293,6 @@ class PictureSource:
         with self._lock:
             self._bad = {key for key in self._bad if key[0] != identity}
         self._ahead.forget(identity)
-        self._cache.drop(identity)
 
     def is_bad(self, state: ViewerState) -> bool:
         """Return whether the frame of a view could not be decoded or filtered."""
@@ -353,7 +351,7 @@ class PictureSource:
             progress(0.3, "filter")
             scale = 1.0 if full else min(1.0, math.sqrt(PREVIEW_PIXELS / stored.size))
             picture = filtered_picture(attributes, stored, chain, frame=frame, scale=scale)
-            self._cache.get((attributes.identity, frame, chain, full or scale == 1.0), lambda: picture)
+            self._cache.get((image.serial, frame, chain, full or scale == 1.0), lambda: picture)
 
         key = ("filter", attributes.identity)
         self._run(apply, _Request("Filter", image, frame, chain, key, 1 if full else 2))

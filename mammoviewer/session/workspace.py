@@ -176,8 +176,9 @@ class Workspace:
             cache=self.cache,
             progress=progress,
         )
-        if result.images and entry not in self.opened:
-            self.opened = (*self.opened, entry)
+        with self._adding:
+            if result.images and entry not in self.opened:
+                self.opened = (*self.opened, entry)
         self.add(result)
         if spacing is not None:
             self.state_pixel_size([image.attributes.identity for image in result.images], spacing)
@@ -203,7 +204,7 @@ class Workspace:
             before = self.images
             self.studies = group_studies((*before, *fresh))
             self._hang_new(fresh[0].attributes.identity if fresh else wanted[0], set(before))
-            for image in fresh:
+            for image in (*fresh, *(newer for _, newer in came.renewed)):
                 if can_be_checked(image):
                     self._check_side(image)
 
@@ -238,15 +239,16 @@ class Workspace:
         if not 0 < millimetres < float("inf"):
             raise ArgumentError("the pixel size must be a number of millimetres above 0")
         spacing = PixelSpacing(millimetres, millimetres, STATED)
-        images = [self._states[identity].image for identity in identities if self.is_open(identity)]
-        for image in images:
-            known = image.attributes.pixel_spacing
-            if known is None or known.source == STATED:
-                image.attributes = replace(image.attributes, pixel_spacing=spacing)
-                self.heatmaps.forget(image.attributes.identity)
-        places = {image.attributes.path.absolute() for image in images}
-        stated = {entry: replace(entry, pixel_spacing_mm=millimetres) for entry in self.opened}
-        self.opened = tuple(stated[entry] if _opened_by(entry, places) else entry for entry in self.opened)
+        with self._adding:
+            images = [self._states[identity].image for identity in identities if self.is_open(identity)]
+            for image in images:
+                known = image.attributes.pixel_spacing
+                if known is None or (known.source == STATED and known != spacing):
+                    image.attributes = replace(image.attributes, pixel_spacing=spacing)
+                    self.heatmaps.forget(image.attributes.identity)
+            places = {image.attributes.path.absolute() for image in images}
+            stated = {entry: replace(entry, pixel_spacing_mm=millimetres) for entry in self.opened}
+            self.opened = tuple(stated[entry] if _opened_by(entry, places) else entry for entry in self.opened)
         self.facts_changed.emit()
 
     def swap_pixel_size(self, identity: str) -> bool:
@@ -255,11 +257,12 @@ class Workspace:
         Returns False where the file has one pixel size only.
         """
         image = self._states[identity].image
-        mine, other = image.attributes.pixel_spacing, image.attributes.other_spacing
-        if other is None:
-            return False
-        image.attributes = replace(image.attributes, pixel_spacing=other, other_spacing=mine)
-        self.heatmaps.forget(identity)
+        with self._adding:
+            mine, other = image.attributes.pixel_spacing, image.attributes.other_spacing
+            if other is None:
+                return False
+            image.attributes = replace(image.attributes, pixel_spacing=other, other_spacing=mine)
+            self.heatmaps.forget(identity)
         self.facts_changed.emit()
         return True
 

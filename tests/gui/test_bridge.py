@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from mammoviewer.gui.active_view import ActiveView
-from mammoviewer.gui.bridge import Bridge, bind, bind_values
+from mammoviewer.gui.bridge import Bridge, bind, bind_values, when_over
+from mammoviewer.jobs.job import Job
 from mammoviewer.session.workspace import Workspace
 
 
@@ -68,3 +69,16 @@ def test_the_active_view_follows(four_views: Workspace, qtbot: QtBot) -> None:
     active.release()
     four_views.state(second).inverted = False
     assert fields == ["inverted"]
+
+
+def test_a_job_that_is_over_already_is_told_too(qtbot: QtBot, deliver: None) -> None:
+    owner = QObject()
+    early, late = Job("early"), Job("late")
+    told: list[Job] = []
+    early.run(lambda progress: None)
+    for job in (early, late):
+        when_over(owner, job, told.append)
+    late.run(lambda progress: None)
+    qtbot.waitUntil(lambda: len(told) == 2)
+    qtbot.wait(30)
+    assert sorted(job.name for job in told) == ["early", "late"]

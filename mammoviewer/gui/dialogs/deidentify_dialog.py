@@ -25,7 +25,7 @@ from mammoviewer.base.errors import ArgumentError, MammoViewerError
 from mammoviewer.base.progress import Progress, subprogress
 from mammoviewer.dicom.deidentify import Plan, PreviewLine, plan_batch, preview_batch, study_files
 from mammoviewer.dicom.deidentify_options import Dates, Options, Pseudonyms
-from mammoviewer.gui.bridge import bind_values
+from mammoviewer.gui.bridge import when_over
 from mammoviewer.gui.panels.parts import Segments, button, label, row
 from mammoviewer.gui.theme import set_role
 from mammoviewer.jobs.job import Job, JobState
@@ -247,7 +247,7 @@ class DeidentifyDialog(QDialog):
             return Preview(plan, preview_batch(plan, subprogress(progress, 0.6, 1.0)))
 
         self._job = self._workspace.decoding.submit("De-identify: what changes", work, key="deidentify", priority=2)
-        bind_values(self, self._job.finished, self._take)
+        when_over(self, self._job, self._take)
 
     def _take(self, job: Job) -> None:
         if job is not self._job or self._pause.isActive():

@@ -8,10 +8,11 @@ from PySide6.QtWidgets import QDialog, QLineEdit, QVBoxLayout, QWidget
 
 from mammoviewer.base.progress import Progress
 from mammoviewer.dicom.header import header_lines
-from mammoviewer.gui.bridge import bind_values
+from mammoviewer.gui.bridge import when_over
 from mammoviewer.gui.panels.header_tree import HeaderRow, HeaderTree
 from mammoviewer.gui.panels.parts import label
 from mammoviewer.jobs.job import Job, JobState
+from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.workspace import Workspace
 
 
@@ -29,14 +30,15 @@ class HeaderDialog(QDialog):
         search.textChanged.connect(self._tree.search)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 16)
-        layout.addWidget(label(path.name, "section"))
+        self._title = label(path.name, "section", wrap=True)
+        layout.addWidget(self._title)
         layout.addWidget(search)
         layout.addWidget(self._tree, 1)
 
         def work(progress: Progress) -> list[HeaderRow]:
             return header_lines(path)
 
-        bind_values(self, workspace.decoding.submit("Header", work, priority=3).finished, self._take)
+        when_over(self, workspace.decoding.submit("Header", work, priority=3), self._take)
 
     @property
     def shown_rows(self) -> int:
@@ -44,5 +46,8 @@ class HeaderDialog(QDialog):
         return self._tree.shown_rows
 
     def _take(self, job: Job) -> None:
-        if job.state is JobState.DONE:
+        notice = notice_of(job)
+        if notice is not None:
+            self._title.setText(notice.text)
+        elif job.state is JobState.DONE:
             self._tree.show_rows(job.result)

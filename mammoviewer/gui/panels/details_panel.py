@@ -13,7 +13,7 @@ from mammoviewer.dicom.character_sets import CHARSETS
 from mammoviewer.dicom.companions.records import Companion
 from mammoviewer.dicom.image import Image
 from mammoviewer.gui.active_view import ActiveView
-from mammoviewer.gui.bridge import bind, bind_values
+from mammoviewer.gui.bridge import bind, bind_values, when_over
 from mammoviewer.gui.canvas.corner_text import window_text
 from mammoviewer.gui.panels.header_tree import HeaderRow, HeaderTree
 from mammoviewer.gui.panels.parts import PADDING, CalmCombo, FactGrid, column, label, row, scrolling, section
@@ -151,7 +151,7 @@ class DetailsPanel(QWidget):
             return image.header_text()
 
         job = self._workspace.decoding.submit("Header", work, key="header", priority=1)
-        bind_values(self, job.finished, self._take)
+        when_over(self, job, self._take)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Catch up with what changed meanwhile."""

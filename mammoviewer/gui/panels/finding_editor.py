@@ -13,7 +13,7 @@ from mammoviewer.annotations.edits import ReplaceFinding
 from mammoviewer.annotations.finding import ALGORITHM, Finding
 from mammoviewer.annotations.roi import Roi
 from mammoviewer.base.progress import Progress
-from mammoviewer.gui.bridge import bind_values
+from mammoviewer.gui.bridge import when_over
 from mammoviewer.gui.panels.class_combo import ClassCombo
 from mammoviewer.gui.panels.parts import CalmCombo, column, label, section
 from mammoviewer.jobs.job import Job, JobState
@@ -162,7 +162,7 @@ class FindingEditor(QWidget):
             return finding, region_figures(workspace, finding)
 
         job = workspace.decoding.submit("Measure", work, key="measure", priority=3)
-        bind_values(self, job.finished, self._show_measured)
+        when_over(self, job, self._show_measured)
 
     def _show_measured(self, job: Job) -> None:
         if job.state is not JobState.DONE or self._finding is None:

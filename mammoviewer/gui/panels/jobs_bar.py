@@ -13,7 +13,7 @@ from mammoviewer.gui.panels.parts import button, icon_button, label, row
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.session.workspace import Workspace
 
-_QUIET = {"Decode", "Filter", "Thumbnail", "Header", "Recent", "Measure"}
+_QUIET = {"Decode", "Filter", "Thumbnail", "Header", "Measure"}
 _PATIENCE_S = 0.3
 _KEPT = 100
 

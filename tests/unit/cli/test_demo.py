@@ -64,3 +64,9 @@ def test_a_display_is_asked_before_a_window_is_opened(monkeypatch: pytest.Monkey
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
     monkeypatch.delenv("DISPLAY")
     assert display.display_problem() == ""
+    monkeypatch.setenv("QT_QPA_PLATFORM", "xcb")
+    assert "no display" in display.display_problem()
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    assert "no display" in display.display_problem()
+    monkeypatch.setenv("QT_QPA_PLATFORM", "wayland;xcb")
+    assert display.display_problem() == ""

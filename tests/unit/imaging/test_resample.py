@@ -223,3 +223,12 @@ def test_without_padding_shrinking_is_the_plain_average():
     expected = extract(image, (0.0, 120.0), (0.0, 90.0), (40, 30))
     np.testing.assert_array_equal(shrink(image, (40, 30)), expected)
     np.testing.assert_array_equal(shrink(image, (40, 30), (60000, 65000)), expected)
+
+
+@pytest.mark.parametrize(("value", "top", "dtype"), [(0, 255, np.uint8), (-1, 32767, np.int16), (0, 4095, np.uint16)])
+def test_the_brightest_pixels_stay_bright_beside_padding(value, top, dtype):
+    rows, columns = np.mgrid[0:400, 0:400]
+    inside = np.hypot(rows - 200, columns - 200) < 150
+    image = np.where(inside, top, value).astype(dtype)
+    for side in (200, 133, 101, 77):
+        assert set(np.unique(shrink(image, (side, side), (value, value)))) == {value, top}

@@ -96,3 +96,28 @@ def test_what_a_removed_model_found_is_forgotten(tmp_path):
         runs.forget_model(bundle.identity)
     assert runs.heatmap("1.2", 0, bundle.identity) is None
     assert runs.detections("1.2", 0, bundle.identity) == ()
+
+
+def test_what_was_under_way_on_a_forgotten_image_is_not_kept(tmp_path):
+    bundle = brightest_bundle(tmp_path / "spots")
+    image = make_image("RCC", uid="1.2")
+    begun, go_on = threading.Event(), threading.Event()
+    with ThreadRunner(1, "runs") as runner, ThreadRunner(1, "explain") as explaining:
+        runs = HeatmapRuns(runner, explaining, ModelRegistry([tmp_path]))
+        runs.model(bundle.identity)
+
+        def slowly(*_: object) -> None:
+            begun.set()
+            go_on.wait(20)
+
+        runs.changed.connect(slowly)
+        job = runs.start(RunRequest(image, (0,), bundle.identity, override=True))
+        assert begun.wait(20)
+        runs.forget("1.2")
+        go_on.set()
+        assert job.wait(20)
+        assert runs.heatmap("1.2", 0, bundle.identity) is None
+        assert runs.detections("1.2", 0, bundle.identity) == ()
+        again = runs.start(RunRequest(image, (0,), bundle.identity, override=True))
+        assert again.wait(20)
+        assert runs.heatmap("1.2", 0, bundle.identity) is not None
