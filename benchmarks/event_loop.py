@@ -13,10 +13,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
+from gaps import Gaps
 from measuring import arguments, report
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QApplication
 
 from mammoviewer.dicom.phantom_exam import write_exam
 from mammoviewer.gui.app import make_application
@@ -24,40 +23,13 @@ from mammoviewer.gui.bridge import Bridge
 from mammoviewer.gui.main_window import MainWindow
 from mammoviewer.gui.model_actions import explain_image, run_model
 from mammoviewer.gui.training_thread import TrainingThread
+from mammoviewer.inference.onnx_session import load_runtime
 from mammoviewer.inference.predict import predict_image
 from mammoviewer.session.demo import demo_truth
 from mammoviewer.session.demo_run import LABELS, NORMAL, truth_findings
 from mammoviewer.session.settings import SettingsFile
 from mammoviewer.session.training_runs import TrainingRequest
 from mammoviewer.session.workspace import Workspace
-
-
-class Gaps:
-    """Times between the ticks of a one-millisecond timer."""
-
-    def __init__(self) -> None:
-        self._last = time.perf_counter()
-        self.seen: list[float] = []
-        self._timer = QTimer(interval=1)
-        self._timer.timeout.connect(self._tick)
-        self._timer.start()
-
-    def _tick(self) -> None:
-        now = time.perf_counter()
-        self.seen.append((now - self._last) * 1000)
-        self._last = now
-
-    def during(self, until: Callable[[], bool], limit_s: float = 300.0) -> tuple[float, float]:
-        """Run the event loop until ``until()``; return the longest gap and the 99.9th percentile in ms."""
-        self._tick()
-        self.seen.clear()
-        start = time.monotonic()
-        while not until():
-            if time.monotonic() - start > limit_s:
-                raise TimeoutError("the work did not end")
-            QApplication.processEvents()
-            time.sleep(0.0002)
-        return max(self.seen), float(np.percentile(self.seen, 99.9))
 
 
 def main() -> None:
@@ -76,6 +48,7 @@ def measure(exam: Path) -> dict[str, float]:
     bridge = Bridge(application)
     settings = SettingsFile()
     workspace = Workspace(settings.settings)
+    load_runtime()  # as the program does before it shows its window
     window = MainWindow(workspace, settings)
     window.resize(2560, 1440)
     window.show()

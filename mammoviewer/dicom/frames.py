@@ -19,6 +19,7 @@ import numpy as np
 
 from mammoviewer.base.arrays import StoredArray
 from mammoviewer.base.errors import DecodeError
+from mammoviewer.base.pages import on_own_pages
 from mammoviewer.dicom.codestream import Codec, sniff
 from mammoviewer.dicom.decoders import FrameForm, decode
 from mammoviewer.dicom.fragments import FrameSegments
@@ -108,13 +109,15 @@ class FrameCache:
             return cast(Held, pending.result())
         try:
             made = make()
+            if isinstance(made, np.ndarray):
+                array = on_own_pages(made)
+                array.flags.writeable = False
+                made = cast(Held, array)
         except BaseException as error:
             with self._lock:
                 del self._pending[key]
             pending.set_exception(error)
             raise
-        if isinstance(made, np.ndarray):
-            made.flags.writeable = False
         with self._lock:
             del self._pending[key]
             self._keep(key, made)

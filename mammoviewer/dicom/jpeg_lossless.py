@@ -56,7 +56,7 @@ class _Scan:
     precision: int
     predictor: int
     code_lengths: ByteArray
-    entropy_coded: bytes
+    coded: ByteArray
 
 
 def require_used_up(data: bytes, pixels: StoredArray) -> None:
@@ -79,9 +79,8 @@ def require_used_up(data: bytes, pixels: StoredArray) -> None:
     scan = _scan(data)
     if scan is None or pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16):
         return
-    coded = np.frombuffer(scan.entropy_coded, np.uint8)
-    stuffed = int(np.count_nonzero(coded == 0xFF))  # each is followed by a zero that is no part of a code (B.1.1.5)
-    left = 8 * (coded.size - stuffed) - _bits_taken(pixels, scan)
+    stuffed = int(np.count_nonzero(scan.coded == 0xFF))  # each is followed by a zero that is no code (B.1.1.5)
+    left = 8 * (scan.coded.size - stuffed) - _bits_taken(pixels, scan)
     if not 0 <= left < _SPARE_BITS:
         raise ValueError("bytes were lost or changed" if left >= 0 else "bytes are missing")
 
@@ -131,10 +130,16 @@ def _scan(data: bytes) -> _Scan | None:
             usual = len(body) == 6 and body[0] == 1 and body[3] in _PREDICTORS and body[5] == 0
             if not usual or table is None or not 2 <= precision <= 16:
                 return None
-            # 0xFF may be repeated before a marker (B.1.1.2); within coded bits a zero follows each.
-            return _Scan(precision, body[3], table, data[position + 2 + length : end].rstrip(b"\xff"))
+            return _Scan(precision, body[3], table, _coded(data, position + 2 + length, end))
         position += 2 + length
     return None
+
+
+def _coded(data: bytes, start: int, end: int) -> ByteArray:
+    # 0xFF may be repeated before a marker (B.1.1.2); within coded bits a zero follows each.
+    while end > start and data[end - 1] == 0xFF:
+        end -= 1
+    return np.frombuffer(data, np.uint8, max(0, end - start), start)
 
 
 def _code_lengths(body: bytes) -> dict[int, ByteArray]:

@@ -32,6 +32,8 @@ Migration = Callable[[dict[str, Any]], dict[str, Any]]
 
 _MIB = 1 << 20
 _LEAST_CACHE_MIB = 64
+_MOST_WORKING_MIB = 256
+"""Two threads with a large JPEG 2000 frame each take so much."""
 _FORMER_CACHE_MIB = 1024
 
 
@@ -71,9 +73,9 @@ class PerformanceSettings:
 
     @property
     def cache_bytes(self) -> int:
-        """Return the memory for decoded slices and all pictures made of them, in bytes."""
-        mib = self.cache_budget_mib or total_memory_bytes() // 4 // _MIB
-        return max(mib, _LEAST_CACHE_MIB) * _MIB
+        """Return how much of the memory set, in bytes, may be held; the rest is for what is just being decoded."""
+        mib = max(self.cache_budget_mib or total_memory_bytes() // 4 // _MIB, _LEAST_CACHE_MIB)
+        return (mib - min(mib // 6, _MOST_WORKING_MIB)) * _MIB
 
 
 @dataclass(frozen=True)
