@@ -23,6 +23,7 @@ from mammoviewer.gui.panels.notice_line import NoticeLine
 from mammoviewer.gui.thumbnails import Thumbnails
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.session.demo import demo_exam
+from mammoviewer.session.image_facts import state_pixel_size
 from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.settings import SettingsFile
 from mammoviewer.session.workspace import Workspace
@@ -136,7 +137,7 @@ class Opening(QObject):
         question = OpenRasterDialog(len(images), self._window)
         if question.exec() and question.pixel_spacing_mm is not None:
             identities = [image.attributes.identity for image in images]
-            self._workspace.state_pixel_size(identities, question.pixel_spacing_mm)
+            state_pixel_size(self._workspace, identities, question.pixel_spacing_mm)
 
     def _offer_pixel_size(self, job: Job) -> None:
         if job.state is not JobState.DONE:

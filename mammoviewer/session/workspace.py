@@ -6,8 +6,8 @@ One workspace serves a window, a notebook or the command line. It starts backgro
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from psygnal import Signal
@@ -15,17 +15,15 @@ from psygnal import Signal
 from mammoviewer.annotations.annotation_set import AnnotationSet
 from mammoviewer.annotations.edits import Edit
 from mammoviewer.annotations.store import open_store
-from mammoviewer.base.errors import ArgumentError
 from mammoviewer.base.notices import Notice
 from mammoviewer.base.paths import bundled_models_dir, library_path, user_models_dir
 from mammoviewer.base.progress import Progress, subprogress
-from mammoviewer.dicom.attributes import ImageKind, PixelSpacing
+from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.dicom.companions.records import Companion
 from mammoviewer.dicom.duplicates import arrivals
 from mammoviewer.dicom.frames import FrameCache
 from mammoviewer.dicom.image import Image
-from mammoviewer.dicom.reader import OpenResult, open_paths, reread_texts
-from mammoviewer.dicom.spacing import STATED
+from mammoviewer.dicom.reader import OpenResult, open_paths
 from mammoviewer.dicom.study import Study, group_studies
 from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.jobs.job import Job
@@ -35,6 +33,7 @@ from mammoviewer.session.edit_stack import EditStack
 from mammoviewer.session.first_view import first_view, renewed_view
 from mammoviewer.session.hanging import Stage, hang, load_protocol
 from mammoviewer.session.heatmap_runs import HeatmapRuns
+from mammoviewer.session.image_facts import state_pixel_size
 from mammoviewer.session.opening_notices import opening_notices
 from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.patient_recorder import WRITE_PATIENCE_S, PatientRecorder
@@ -106,7 +105,7 @@ class Workspace:
         self.stages: tuple[Stage, ...] = ()
         self.stage_index = 0
         self._states: dict[str, ViewerState] = {}
-        self._adding = threading.RLock()
+        self.adding = threading.RLock()
         self.heatmaps.notice.connect(self.notice.emit)
         self.recorder.notice.connect(self.notice.emit)
         self.shelf.notice.connect(self.notice.emit)
@@ -153,7 +152,7 @@ class Workspace:
             whole = tuple(path.absolute() for path in paths)
             return self._open(Opened(whole, pixel_spacing_mm, charset, duke_convention), progress)
 
-        return self.decoding.submit("Open", work, priority=4, on_done=self._tell)
+        return self.decoding.submit("Open", work, priority=4, on_done=self.tell)
 
     def reopen(self, opened: Sequence[Opened]) -> Job:
         """Open again what was open in another session, one after the other; the result is how many images there are."""
@@ -164,7 +163,7 @@ class Workspace:
                 self._open(entry, part)
             return len(self.images)
 
-        return self.decoding.submit("Open", work, priority=4, on_done=self._tell)
+        return self.decoding.submit("Open", work, priority=4, on_done=self.tell)
 
     def _open(self, entry: Opened, progress: Progress) -> OpenResult:
         spacing = entry.pixel_spacing_mm
@@ -176,18 +175,18 @@ class Workspace:
             cache=self.cache,
             progress=progress,
         )
-        with self._adding:
+        with self.adding:
             if result.images and entry not in self.opened:
                 self.opened = (*self.opened, entry)
         self.add(result)
         if spacing is not None:
-            self.state_pixel_size([image.attributes.identity for image in result.images], spacing)
+            state_pixel_size(self, [image.attributes.identity for image in result.images], spacing)
         return result
 
     def add(self, result: OpenResult) -> None:
         """Take opened images in, hang the first new study, and say what was left out."""
         # Several openings may end at once, each on a worker's thread.
-        with self._adding:
+        with self.adding:
             wanted = [image.attributes.identity for image in result.images]
             came = arrivals(self.images, result.images)
             fresh = came.new
@@ -227,63 +226,6 @@ class Workspace:
             before.close()
         newer = dict(pairs)
         self.studies = group_studies([newer.get(image, image) for image in self.images])
-
-    def state_pixel_size(self, identities: Iterable[str], millimetres: float) -> None:
-        """Give open images that bring no pixel size, or one stated before, the one that the reader states.
-
-        Raises
-        ------
-        ArgumentError
-            It is not a number above 0.
-        """
-        if not 0 < millimetres < float("inf"):
-            raise ArgumentError("the pixel size must be a number of millimetres above 0")
-        spacing = PixelSpacing(millimetres, millimetres, STATED)
-        with self._adding:
-            images = [self._states[identity].image for identity in identities if self.is_open(identity)]
-            for image in images:
-                known = image.attributes.pixel_spacing
-                if known is None or (known.source == STATED and known != spacing):
-                    image.attributes = replace(image.attributes, pixel_spacing=spacing)
-                    self.heatmaps.forget(image.attributes.identity)
-            places = {image.attributes.path.absolute() for image in images}
-            stated = {entry: replace(entry, pixel_spacing_mm=millimetres) for entry in self.opened}
-            self.opened = tuple(stated[entry] if _opened_by(entry, places) else entry for entry in self.opened)
-        self.facts_changed.emit()
-
-    def swap_pixel_size(self, identity: str) -> bool:
-        """Measure an image by the calibrated pixel size that its file has beside that of the detector, or back.
-
-        Returns False where the file has one pixel size only.
-        """
-        image = self._states[identity].image
-        with self._adding:
-            mine, other = image.attributes.pixel_spacing, image.attributes.other_spacing
-            if other is None:
-                return False
-            image.attributes = replace(image.attributes, pixel_spacing=other, other_spacing=mine)
-            self.heatmaps.forget(identity)
-        self.facts_changed.emit()
-        return True
-
-    def reread_texts(self, charset: str) -> Job:
-        """Read the texts of the study anew in the background, decoded by another character set."""
-        images = self.study.images if self.study is not None else ()
-
-        def work(progress: Progress) -> None:
-            for number, image in enumerate(images):
-                progress(number / len(images), "")
-                reread_texts(image, charset)
-            places = {image.attributes.path.absolute() for image in images}
-            with self._adding:
-                read = {entry: replace(entry, charset=charset) for entry in self.opened}
-                self.opened = tuple(read[entry] if _opened_by(entry, places) else entry for entry in self.opened)
-                self.studies = group_studies(self.images)
-                self.study = next((s for s in self.studies if set(images) & set(s.images)), self.study)
-            self.studies_changed.emit()
-            self.facts_changed.emit()
-
-        return self.decoding.submit("Character set", work, key="charset", priority=4, on_done=self._tell)
 
     def _check_side(self, image: Image) -> None:
         """Look at the pixels in the background, after all that somebody waits for."""
@@ -353,11 +295,8 @@ class Workspace:
         if not self.desk.active_identity or self.desk.active_identity not in stage.cells:
             self.desk.active_identity = next(cell for cell in stage.cells if cell)
 
-    def _tell(self, job: Job) -> None:
+    def tell(self, job: Job) -> None:
+        """Tell why a job failed, if it did."""
         notice = notice_of(job)
         if notice is not None:
             self.notice.emit(notice)
-
-
-def _opened_by(entry: Opened, places: Iterable[Path]) -> bool:
-    return any(path == place or path in place.parents for path in entry.paths for place in places)

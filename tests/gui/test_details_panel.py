@@ -139,7 +139,7 @@ def test_another_character_set_is_asked_for(
     four_views: Workspace, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(four_views, "reread_texts", asked.append)
+    monkeypatch.setattr("mammoviewer.gui.panels.details_panel.reread_texts", lambda _, charset: asked.append(charset))
     panel = DetailsPanel(four_views, ActiveView(four_views))
     qtbot.addWidget(panel)
     panel._charset.activated.emit(panel._charset.findText("Cyrillic (Windows)"))

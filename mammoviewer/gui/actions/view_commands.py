@@ -11,6 +11,7 @@ from mammoviewer.gui.actions.desk import Desk
 from mammoviewer.gui.canvas.viewport import Viewport
 from mammoviewer.gui.panels.window_presets import presets
 from mammoviewer.session.first_view import set_auto_window
+from mammoviewer.session.image_facts import swap_pixel_size
 from mammoviewer.session.viewer_state import ViewerState
 
 ZOOM_STEP = 1.25
@@ -72,7 +73,7 @@ def _stage(step: int, desk: Desk) -> None:
 
 def _swap_pixel_size(desk: Desk) -> None:
     workspace = desk.workspace
-    if desk.state is not None and not workspace.swap_pixel_size(workspace.desk.active_identity):
+    if desk.state is not None and not swap_pixel_size(workspace, workspace.desk.active_identity):
         workspace.notice.emit(
             Notice(Severity.INFO, "This file has no calibrated pixel size beside that of the detector")
         )

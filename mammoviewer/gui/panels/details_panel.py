@@ -21,6 +21,7 @@ from mammoviewer.imaging.voi import AUTO, Window
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.session.companion_words import companion_lines
 from mammoviewer.session.hanging import KIND_TITLES
+from mammoviewer.session.image_facts import reread_texts
 from mammoviewer.session.viewer_state import ViewerState
 from mammoviewer.session.workspace import Workspace
 
@@ -161,7 +162,7 @@ class DetailsPanel(QWidget):
 
     def _choose_charset(self, index: int) -> None:
         if self._active.state is not None:
-            self._workspace.reread_texts(str(self._charset.itemData(index)))
+            reread_texts(self._workspace, str(self._charset.itemData(index)))
 
     def _refresh_facts(self) -> None:
         if self._stale:

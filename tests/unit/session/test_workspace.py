@@ -18,6 +18,7 @@ from mammoviewer.dicom.reader import OpenResult, Rejected
 from mammoviewer.imaging.voi import Window
 from mammoviewer.session import workspace as workspace_module
 from mammoviewer.session.first_view import first_view, set_auto_window
+from mammoviewer.session.image_facts import reread_texts, state_pixel_size, swap_pixel_size
 from mammoviewer.session.settings import Settings
 from mammoviewer.session.workspace import Workspace
 
@@ -233,7 +234,7 @@ def test_a_stated_pixel_size_is_for_images_that_bring_none(make_workspace, tmp_p
     before = other.attributes.pixel_spacing
     identities = [image.attributes.identity for image in workspace.images]
     for size in (0.05, 0.07):
-        workspace.state_pixel_size(identities, size)
+        state_pixel_size(workspace, identities, size)
         assert film.attributes.pixel_spacing.row_mm == size
     assert other.attributes.pixel_spacing is before
     assert len(told) == 2
@@ -241,7 +242,7 @@ def test_a_stated_pixel_size_is_for_images_that_bring_none(make_workspace, tmp_p
     workspace.open([tmp_path / "film.png"], pixel_spacing_mm=0.09).wait(20)
     assert film.attributes.pixel_spacing.row_mm == 0.09
     with pytest.raises(ArgumentError):
-        workspace.state_pixel_size(identities, 0.0)
+        state_pixel_size(workspace, identities, 0.0)
 
 
 def test_the_texts_of_a_study_are_read_anew_by_another_character_set(make_workspace, tmp_path):
@@ -252,7 +253,7 @@ def test_the_texts_of_a_study_are_read_anew_by_another_character_set(make_worksp
     workspace.open([tmp_path]).wait(20)
     told = []
     workspace.studies_changed.connect(lambda: told.append(workspace.study.patient_label))
-    job = workspace.reread_texts("windows-1251")
+    job = reread_texts(workspace, "windows-1251")
     assert job.wait(20)
     assert job.error is None
     assert told == ["Иванов Ив, T1"]
@@ -268,9 +269,9 @@ def test_a_calibrated_pixel_size_can_be_measured_by(make_workspace, tmp_path):
     workspace.open([tmp_path]).wait(20)
     (image,) = workspace.images
     before = image.attributes.pixel_spacing
-    assert workspace.swap_pixel_size(image.attributes.identity)
+    assert swap_pixel_size(workspace, image.attributes.identity)
     assert image.attributes.pixel_spacing.source == "mm calibrated (fiducial)"
-    assert workspace.swap_pixel_size(image.attributes.identity)
+    assert swap_pixel_size(workspace, image.attributes.identity)
     assert image.attributes.pixel_spacing == before
     workspace.add(exam())
-    assert not workspace.swap_pixel_size("1.0")
+    assert not swap_pixel_size(workspace, "1.0")
