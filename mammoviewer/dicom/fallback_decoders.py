@@ -60,8 +60,11 @@ def decode_apart(name: str, data: bytes) -> StoredArray:
         options["creationflags"] = subprocess.CREATE_NO_WINDOW
     try:
         done = subprocess.run(argv, input=data, capture_output=True, timeout=_LIMIT_S, check=True, **options)
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise ValueError(f"its process failed: {said[-1] if said else f'exit code {error.returncode}'}") from error
     except subprocess.SubprocessError as error:
-        raise ValueError("its process failed") from error
+        raise ValueError(f"its process failed: not ready within {_LIMIT_S:.0f} s") from error
     pixels: StoredArray = np.load(io.BytesIO(done.stdout), allow_pickle=False)
     return pixels
 
@@ -69,7 +72,10 @@ def decode_apart(name: str, data: bytes) -> StoredArray:
 def main() -> None:
     """Decode standard input by the decoder named in the arguments, and write the array to standard output."""
     pixels = FALLBACKS[sys.argv[1]](sys.stdin.buffer.read())
-    np.save(sys.stdout.buffer, pixels, allow_pickle=False)
+    # By way of memory: numpy asks a buffered file where it stands, which a pipe cannot tell.
+    written = io.BytesIO()
+    np.save(written, pixels, allow_pickle=False)
+    sys.stdout.buffer.write(written.getbuffer())
 
 
 if __name__ == "__main__":
