@@ -29,6 +29,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--frames", type=int, default=48, metavar="N", help="tomosynthesis frames, 40 to 80")
     parser.add_argument("--scale", type=float, default=1.0, metavar="S", help="1, 0.5, 0.25 or 0.125 of full size")
+    parser.add_argument(
+        "--years-before", type=int, default=0, metavar="N", help="the prior exam of N years before (default 0: today's)"
+    )
 
 
 def _seed(text: str) -> int:
@@ -55,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
         transfer_syntax=args.transfer_syntax,
         frames=args.frames,
         scale=args.scale,
+        years_before=args.years_before,
         progress=_report if watched else no_progress,
     )
     if watched:

@@ -78,6 +78,7 @@ def write_exam(
     transfer_syntax: str = "jpeg-ls",
     frames: int = 48,
     scale: float = 1.0,
+    years_before: int = 0,
     progress: Progress = no_progress,
 ) -> ExamFiles:
     """Write a phantom exam into ``directory``; the same arguments give the same bytes.
@@ -86,7 +87,7 @@ def write_exam(
     ----------
     directory
         Made when it is not there; files of the same names are replaced.
-    seed, density, frames, scale
+    seed, density, frames, scale, years_before
         See :class:`mammoviewer.imaging.phantom.exam.PhantomRequest`.
     transfer_syntax
         ``native``, ``jpeg-lossless``, ``jpeg-ls``, ``jpeg-2000``, ``htj2k`` or ``rle``.
@@ -101,7 +102,7 @@ def write_exam(
         When a file cannot be written.
     """
     transfer_syntax_uid(transfer_syntax)
-    exam = PhantomExam(PhantomRequest(seed, density, frames, scale))
+    exam = PhantomExam(PhantomRequest(seed, density, frames, scale, years_before))
     views: dict[str, Path] = {}
     order = ("RCC", "RMLO", "LCC", "LMLO")  # one breast after the other: its tissue is made once
     for number, view in enumerate(order):

@@ -60,6 +60,8 @@ class ObjectPlace:
 def uid_of(request: PhantomRequest, name: str) -> str:
     """Return the UID of a part of an exam: a hash under 2.25, the same for the same request."""
     text = f"mammoviewer-phantom/3/{request.seed}/{request.density}/{request.frames}/{request.scale}/{name}"
+    if request.years_before:
+        text += f"/{request.years_before} years before"
     return f"2.25.{int.from_bytes(hashlib.blake2b(text.encode(), digest_size=15).digest(), 'big')}"
 
 
@@ -81,6 +83,10 @@ def sequence(*items: Dataset) -> DicomSequence:
     return DicomSequence(list(items))
 
 
+def _date(request: PhantomRequest) -> str:
+    return f"{int(_DATE[:4]) - request.years_before}{_DATE[4:]}"
+
+
 def set_general(dataset: Dataset, request: PhantomRequest, place: ObjectPlace, name: str, storage: str) -> None:
     """Set patient, study, series, equipment and SOP elements."""
     dataset.SpecificCharacterSet = "ISO_IR 192"
@@ -89,10 +95,10 @@ def set_general(dataset: Dataset, request: PhantomRequest, place: ObjectPlace, n
     dataset.StudyInstanceUID = uid_of(request, "study")
     dataset.SeriesInstanceUID = uid_of(request, f"series/{place.series_number}")
     for keyword in ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate"):
-        setattr(dataset, keyword, _DATE)
+        setattr(dataset, keyword, _date(request))
     for keyword in ("StudyTime", "SeriesTime", "AcquisitionTime", "ContentTime"):
         setattr(dataset, keyword, _TIME)
-    dataset.AccessionNumber = f"PH{request.seed:06d}"
+    dataset.AccessionNumber = f"PH{request.seed:06d}" + (f"-{request.years_before}" if request.years_before else "")
     dataset.Modality = "MG"
     dataset.Manufacturer = "MammoViewer"
     dataset.ManufacturerModelName = "Breast phantom"
@@ -109,7 +115,7 @@ def set_general(dataset: Dataset, request: PhantomRequest, place: ObjectPlace, n
     dataset.PatientID = f"PHANTOM-{request.density}-{request.seed}"
     dataset.PatientBirthDate = "19700101"
     dataset.PatientSex = "F"
-    dataset.PatientAge = "055Y"
+    dataset.PatientAge = f"{55 - request.years_before:03d}Y"
     dataset.PatientIdentityRemoved = "YES"
     dataset.DeidentificationMethod = "Computed phantom, no patient"
     dataset.StudyID = str(request.seed)
@@ -225,7 +231,7 @@ def _set_mammography(dataset: Dataset, place: ObjectPlace, grid: Grid, *, synthe
     dataset.DetectorType = "DIRECT"
     dataset.DetectorConfiguration = "AREA"
     dataset.DetectorID = "PHANTOM"
-    dataset.DateOfLastDetectorCalibration = _DATE
+    dataset.DateOfLastDetectorCalibration = dataset.StudyDate
     dataset.DetectorElementPhysicalSize = spacing
     dataset.DetectorElementSpacing = spacing
     dataset.DetectorBinning = ["1", "1"]

@@ -1,4 +1,4 @@
-"""How the reader likes overlays and corner text, kept in the settings a moment after the last change."""
+"""How the reader likes overlays, corner text and hanging, kept in the settings a moment after the last change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REST_MS = 1000
 
 
 class KeptSettings(QObject):
-    """Writes overlay style and corner text to the settings file."""
+    """Writes overlay style, corner text and hanging protocol to the settings file."""
 
     def __init__(self, workspace: Workspace, settings: SettingsFile, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -27,6 +27,7 @@ class KeptSettings(QObject):
         self._rest.timeout.connect(self.keep)
         bind(self, workspace.style.events, self._rest.start)
         bind(self, workspace.desk.events.corner_text, self._rest.start)
+        bind(self, workspace.stage_changed, self._rest.start)
 
     def keep(self) -> None:
         """Write what is in force now; a notice tells when that is not possible."""
@@ -39,6 +40,7 @@ class KeptSettings(QObject):
             colormap=style.colormap,
             overlay_contours=style.contours,
             corner_text=self._workspace.desk.corner_text,
+            protocol=self._workspace.hung.protocol.name,
         )
         try:
             self._settings.update(replace(settings, window=window))

@@ -187,19 +187,19 @@ class MainWindow(QMainWindow):
 
     def show_keys(self) -> None:
         """Show the cheat sheet."""
-        self._show_dialog(CheatSheet(self.commands, self))
+        self.show_dialog(CheatSheet(self.commands, self))
 
     def show_about(self) -> None:
         """Show what the program is."""
-        self._show_dialog(AboutDialog(self))
+        self.show_dialog(AboutDialog(self))
 
     def show_log(self) -> None:
         """Show what ran in the background."""
-        self._show_dialog(JobsDialog(self.jobs.jobs, log_path(), self))
+        self.show_dialog(JobsDialog(self.jobs.jobs, log_path(), self))
 
     def show_header(self, path: Path) -> None:
         """Show the header of a file that does not open as an image."""
-        self._show_dialog(HeaderDialog(self.workspace, path, self))
+        self.show_dialog(HeaderDialog(self.workspace, path, self))
 
     def show_panel(self, title: str) -> None:
         """Show one of the panels on the right."""
@@ -211,7 +211,9 @@ class MainWindow(QMainWindow):
         self._folded = not self._folded
         self.panels.setVisible(bool(self.workspace.studies) and not self._folded)
 
-    def _show_dialog(self, dialog: QWidget) -> None:
+    def show_dialog(self, dialog: QWidget) -> None:
+        """Show a dialog of the window's, which is deleted when it closes."""
+        dialog.setParent(self, Qt.WindowType.Dialog)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()
 

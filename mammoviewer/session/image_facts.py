@@ -72,7 +72,8 @@ def reread_texts(workspace: Workspace, charset: str) -> Job:
             read = {entry: replace(entry, charset=charset) for entry in workspace.opened}
             workspace.opened = tuple(read[entry] if opened_by(entry, places) else entry for entry in workspace.opened)
             workspace.studies = group_studies(workspace.images)
-            workspace.study = next((s for s in workspace.studies if set(images) & set(s.images)), workspace.study)
+            study = next((s for s in workspace.studies if set(images) & set(s.images)), workspace.study)
+            workspace.hung.replace(study, workspace.studies)
         workspace.studies_changed.emit()
         workspace.facts_changed.emit()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 from mammoviewer.base.errors import DecodeError
 from mammoviewer.base.notices import Notice, Severity
@@ -11,6 +12,9 @@ from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.orientation import laterality_from_pixels
 from mammoviewer.imaging.breast_mask import breast_mask
+
+if TYPE_CHECKING:
+    from mammoviewer.session.workspace import Workspace
 
 _KINDS = (ImageKind.MAMMOGRAM, ImageKind.MAMMOGRAM_RAW, ImageKind.TOMO, ImageKind.SYNTHETIC_2D, ImageKind.RASTER)
 _PARTS_OF_A_BREAST = ("M", "S", "CV", "AT", "TAN")
@@ -72,3 +76,21 @@ def doubt(image: Image, confidence: float) -> Notice:
         f"{image.attributes.path.name}: the header says {told}, {looks}",
         "click LATERALITY? on the picture to flip it; the file is not changed",
     )
+
+
+def check_side(workspace: Workspace, image: Image) -> None:
+    """Look at the pixels in the background, after all that somebody waits for, and tell what they say."""
+
+    def work(progress: Progress) -> None:
+        confidence = side_doubt(image, progress)
+        state = workspace.state(image.attributes.identity)
+        if confidence and image.attributes.kind is ImageKind.RASTER:
+            untouched = state.orientation == image.attributes.orientation
+            workspace.notice.emit(hang_by_pixels(image))
+            if untouched:
+                state.orientation = image.attributes.orientation
+        elif confidence:
+            state.side_doubted = True
+            workspace.notice.emit(doubt(image, confidence))
+
+    workspace.decoding.submit("Check the side", work, key=("side", image.attributes.identity), priority=-9)

@@ -18,7 +18,6 @@ from mammoviewer.annotations.store import open_store
 from mammoviewer.base.notices import Notice
 from mammoviewer.base.paths import bundled_models_dir, library_path, user_models_dir
 from mammoviewer.base.progress import Progress, subprogress
-from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.dicom.companions.records import Companion
 from mammoviewer.dicom.duplicates import arrivals
 from mammoviewer.dicom.frames import FrameCache
@@ -31,15 +30,17 @@ from mammoviewer.jobs.thread_runner import ThreadRunner
 from mammoviewer.session.companions import CompanionShelf
 from mammoviewer.session.edit_stack import EditStack
 from mammoviewer.session.first_view import first_view, renewed_view
-from mammoviewer.session.hanging import Stage, hang, load_protocol
+from mammoviewer.session.hanging import Stage
 from mammoviewer.session.heatmap_runs import HeatmapRuns
+from mammoviewer.session.hung import Hung
 from mammoviewer.session.image_facts import state_pixel_size
 from mammoviewer.session.opening_notices import opening_notices
 from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.patient_recorder import WRITE_PATIENCE_S, PatientRecorder
 from mammoviewer.session.pictures import PictureSource
+from mammoviewer.session.priors import current_of
 from mammoviewer.session.settings import Settings
-from mammoviewer.session.side_check import can_be_checked, doubt, hang_by_pixels, side_doubt
+from mammoviewer.session.side_check import can_be_checked, check_side
 from mammoviewer.session.training_runs import TrainingRuns
 from mammoviewer.session.viewer_state import DeskState, OverlayStyle, ViewerState
 
@@ -100,10 +101,8 @@ class Workspace:
         self.annotations.record_with(self.recorder.record)
         self.training = TrainingRuns(self.registry)
         self.studies: tuple[Study, ...] = ()
-        self.study: Study | None = None
         self.opened: tuple[Opened, ...] = ()
-        self.stages: tuple[Stage, ...] = ()
-        self.stage_index = 0
+        self.hung = Hung(settings.window.protocol)
         self._states: dict[str, ViewerState] = {}
         self.adding = threading.RLock()
         self.heatmaps.notice.connect(self.notice.emit)
@@ -115,6 +114,21 @@ class Workspace:
     def images(self) -> tuple[Image, ...]:
         """Return every open image, study by study."""
         return tuple(image for study in self.studies for image in study.images)
+
+    @property
+    def study(self) -> Study | None:
+        """Return the study that is hung, None when nothing is open."""
+        return self.hung.study
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Return the stages of the study."""
+        return self.hung.stages
+
+    @property
+    def stage_index(self) -> int:
+        """Return which stage is hung."""
+        return self.hung.stage_index
 
     @property
     def stage(self) -> Stage | None:
@@ -205,13 +219,17 @@ class Workspace:
             self._hang_new(fresh[0].attributes.identity if fresh else wanted[0], set(before))
             for image in (*fresh, *(newer for _, newer in came.renewed)):
                 if can_be_checked(image):
-                    self._check_side(image)
+                    check_side(self, image)
 
     def _hang_new(self, identity: str, before: set[Image]) -> None:
-        """Hang the study of an image that came: from its first stage, or where the image is if the study was open."""
-        study = next(s for s in self.studies if any(image.attributes.identity == identity for image in s.images))
+        """Hang the study of an image that came: from its first stage, or where the image is if the study was open.
+
+        When it came as the prior of a newer study, that one is hung, with its prior.
+        """
+        came = next(s for s in self.studies if any(image.attributes.identity == identity for image in s.images))
+        study = current_of(came, self.studies)
         self.choose_study(study)
-        if not before.isdisjoint(study.images):
+        if study is came and not before.isdisjoint(study.images):
             self.show_stage(next(n for n, stage in enumerate(self.stages) if identity in stage.cells))
 
     def _renew(self, pairs: Sequence[tuple[Image, Image]]) -> None:
@@ -227,47 +245,38 @@ class Workspace:
         newer = dict(pairs)
         self.studies = group_studies([newer.get(image, image) for image in self.images])
 
-    def _check_side(self, image: Image) -> None:
-        """Look at the pixels in the background, after all that somebody waits for."""
-
-        def work(progress: Progress) -> None:
-            confidence = side_doubt(image, progress)
-            state = self._states[image.attributes.identity]
-            if confidence and image.attributes.kind is ImageKind.RASTER:
-                untouched = state.orientation == image.attributes.orientation
-                self.notice.emit(hang_by_pixels(image))
-                if untouched:
-                    state.orientation = image.attributes.orientation
-            elif confidence:
-                state.side_doubted = True
-                self.notice.emit(doubt(image, confidence))
-
-        self.decoding.submit("Check the side", work, key=("side", image.attributes.identity), priority=-9)
-
     def choose_study(self, study: Study) -> None:
-        """Hang a study from its first stage."""
-        self.study = study
-        self.stages = hang(study.images, load_protocol())
-        self.stage_index = 0
+        """Hang a study from its first stage, with the newest prior that is open."""
+        self.hung.take(study, self.studies)
         self._turn_to_stage()
         self.studies_changed.emit()
         self.stage_changed.emit()
 
+    def hang_again(self) -> None:
+        """Hang the study anew, because its prior or the protocol has changed; stay where the reader is if possible."""
+        if self.study is not None:
+            self.hung.hang_again(self.desk.active_identity)
+            self._turn_to_stage()
+            self.studies_changed.emit()
+            self.stage_changed.emit()
+
     def show_stage(self, index: int) -> None:
         """Hang another stage of the protocol; the index wraps around."""
         if self.stages:
-            self.stage_index = index % len(self.stages)
+            self.hung.stage_index = index % len(self.stages)
             self._turn_to_stage()
             self.stage_changed.emit()
 
+    def put_into_cell(self, cell: int, identity: str) -> None:
+        """Show an open image in a cell of the stage that is hung, as the reader wishes for the moment."""
+        self.hung.put(cell, identity)
+        self.desk.active_identity = identity
+        self._turn_to_stage()
+        self.stage_changed.emit()
+
     def show_single(self, identity: str) -> None:
         """Hang one image alone; the protocol's stages stay where they are and come back with ``show_stage``."""
-        alone = next((i for i, stage in enumerate(self.stages) if stage.cells == (identity,)), None)
-        if alone is None:
-            view = self._states[identity].image.attributes.view.label or "Image"
-            self.stages = (*self.stages, Stage(view, 1, 1, (identity,)))
-            alone = len(self.stages) - 1
-        self.show_stage(alone)
+        self.show_stage(self.hung.alone(self._states[identity].image))
 
     def edit(self, edit: Edit) -> None:
         """Change the annotations in a way that can be undone; stored before this returns, or as soon as it can be."""

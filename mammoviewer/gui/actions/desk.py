@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from PySide6.QtWidgets import QWidget
+
 from mammoviewer.gui.canvas.grid import ViewportGrid
 from mammoviewer.gui.canvas.viewport import Viewport
 from mammoviewer.gui.model_actions import MarkWalk
@@ -34,6 +36,9 @@ class WindowActs(Protocol):
 
     def ask_pixel_size(self) -> None:
         """Ask for the pixel size of images that bring none."""
+
+    def show_dialog(self, dialog: QWidget) -> None:
+        """Show a dialog of the window's, which is deleted when it closes."""
 
     def show_palette(self) -> None:
         """Show the command palette."""

@@ -1,4 +1,4 @@
-"""Window, zoom, slices, stages."""
+"""Window, zoom, slices."""
 
 from __future__ import annotations
 
@@ -67,10 +67,6 @@ def _play(state: ViewerState) -> None:
         state.playing = not state.playing
 
 
-def _stage(step: int, desk: Desk) -> None:
-    desk.workspace.show_stage(desk.workspace.stage_index + step)
-
-
 def _swap_pixel_size(desk: Desk) -> None:
     workspace = desk.workspace
     if desk.state is not None and not swap_pixel_size(workspace, workspace.desk.active_identity):
@@ -130,10 +126,6 @@ _VIEW = (
     Command("view.corner_text", "Corner text full, minimal, off", ("C",), _corner_text),
     Command("view.maximise", "Maximise the viewport, or back", ("Z",), lambda desk: desk.grid.toggle_maximised()),
     Command("view.restore", "All viewports back", ("Esc",), lambda desk: desk.grid.restore(), images_only=True),
-    Command("stage.next", "Next stage of the protocol", ("Tab",), functools.partial(_stage, 1), images_only=True),
-    Command(
-        "stage.back", "Previous stage of the protocol", ("Shift+Tab",), functools.partial(_stage, -1), images_only=True
-    ),
 )
 _SLICES = tuple(
     Command(f"slice.{name}", title, (key,), _on_viewport(functools.partial(_scroll, steps)), images_only=True)

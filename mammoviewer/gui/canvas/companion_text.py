@@ -1,22 +1,24 @@
-"""What companions add to the words beside a picture."""
+"""What companions and the other studies add to the words beside a picture."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from mammoviewer.gui.canvas.corner_text import OFF, Badge, CornerText
+from mammoviewer.gui.canvas.corner_text import OFF, Badge, CornerText, day
 from mammoviewer.session.companion_words import outcome_words
 from mammoviewer.session.viewer_state import ViewerState
 from mammoviewer.session.workspace import Workspace
 
 
 def with_companions(text: CornerText, state: ViewerState, workspace: Workspace, level: str) -> CornerText:
-    """Return the words with how CAD fared and which presentation state is applied.
+    """Return the words with how CAD fared, which presentation state is applied, and whether the study is a prior.
 
     A failure is a badge, which is always shown; "no findings" is a plain line. They never look alike.
     """
     companions = workspace.companions(state.image.attributes.identity)
     badges, lines = list(text.badges), list(text.current)
+    if workspace.hung.is_prior(state.image):
+        badges.insert(0, Badge(f"PRIOR {day(state.image.attributes.StudyDate)}".strip()))
     for companion in companions:
         words, failed = outcome_words(companion, state.image)
         if failed:

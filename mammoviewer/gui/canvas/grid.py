@@ -117,9 +117,14 @@ class ViewportGrid(QWidget):
         viewport.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         viewport.cursor_moved.connect(self.cursor_moved)
         viewport.label_activated.connect(self.toggle_maximised)
+        viewport.image_dropped.connect(lambda identity: self._put(viewport, identity))
         # Queued: a dialog cannot be opened in the middle of painting.
         viewport.paint_failed.connect(self._report, Qt.ConnectionType.QueuedConnection)
         return viewport
+
+    def _put(self, viewport: Viewport, identity: str) -> None:
+        if viewport in self._viewports:
+            self._workspace.put_into_cell(self._viewports.index(viewport), identity)
 
     def _report(self, error: Exception) -> None:
         """Report a defect in painting as one that nobody caught, once: it would come again with every picture."""

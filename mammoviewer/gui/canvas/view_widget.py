@@ -31,14 +31,16 @@ class ViewWidget(QWidget):
     """Shows one image of the workspace, or nothing.
 
     Signals: ``activated()`` when the reader turns to it; ``cursor_moved(CursorReading | None)``; ``label_activated()``
-    on a double click on the view label; ``paint_failed(Exception)`` on a defect in painting. ``beside`` gives the
-    viewports whose fitted images share its scale, ``pointed`` is where the mouse is while it is over the viewport.
+    on a double click on the view label; ``paint_failed(Exception)`` on a defect in painting;
+    ``image_dropped(identity)`` when an image of the rail was dropped here. ``beside`` gives the viewports whose fitted
+    images share its scale, ``pointed`` is where the mouse is while it is over the viewport.
     """
 
     activated = Signal()
     cursor_moved = Signal(object)
     label_activated = Signal()
     paint_failed = Signal(object)
+    image_dropped = Signal(str)
 
     def __init__(self, workspace: Workspace, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -5,13 +5,26 @@ from __future__ import annotations
 import logging
 
 from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtGui import QEnterEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
+from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDropEvent,
+    QEnterEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QWidget
 
 from mammoviewer.gui.canvas.corner_text import SIDE_DOUBTED
 from mammoviewer.gui.canvas.cursor_reading import CursorReading
 from mammoviewer.gui.canvas.view_widget import ViewWidget
 from mammoviewer.session.workspace import Workspace
+
+IMAGE_MIME = "application/x-mammoviewer-image"
+"""What is dragged from the thumbnail rail: the identity of an open image."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -22,6 +35,7 @@ class Viewport(ViewWidget):
     def __init__(self, workspace: Workspace, parent: QWidget | None = None) -> None:
         super().__init__(workspace, parent)
         self._told: CursorReading | None = None
+        self.setAcceptDrops(True)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Paint the others anew too."""
@@ -84,6 +98,20 @@ class Viewport(ViewWidget):
         """Scroll, zoom or change the opacity."""
         if self.state is not None:
             self.hands.wheel(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        """Take an image of the rail; files are for the window."""
+        if event.mimeData().hasFormat(IMAGE_MIME):
+            event.acceptProposedAction()
+        else:
+            event.ignore()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        """Show the image that was dropped."""
+        identity = bytes(event.mimeData().data(IMAGE_MIME).data()).decode()
+        if self.workspace.is_open(identity):
+            event.acceptProposedAction()
+            self.image_dropped.emit(identity)
 
     def event(self, event: QEvent) -> bool:
         """Keep the keys that belong to the hands from the shortcuts of the window."""

@@ -67,6 +67,11 @@ class HeaderBar(QFrame):
         self._back = icon_button("left", "Previous stage (Shift+Tab)", lambda: self._step(-1))
         self._on = icon_button("right", "Next stage (Tab)", lambda: self._step(1))
         self._count = label("", "dim")
+        self._prior = CalmCombo()
+        self._prior.setAccessibleName("Prior study to compare with")
+        self._prior.setToolTip("Prior study to compare with (Ctrl+PgDown older, Ctrl+PgUp newer)")
+        _let_shrink(self._prior, 14)
+        self._prior.activated.connect(self._choose_prior)
         self._tools = {tool: self._tool_button(tool, name, tip) for tool, name, tip in _TOOLS}
         self._invert = icon_button("invert", "Invert (I)", self._toggle_invert, checkable=True)
         self.model = ModelCombo(workspace)
@@ -84,6 +89,7 @@ class HeaderBar(QFrame):
                 self._stage,
                 self._on,
                 self._count,
+                self._prior,
                 divider(upright=True),
                 *tools[:3],
                 divider(upright=True),
@@ -120,6 +126,10 @@ class HeaderBar(QFrame):
     def _choose_study(self, index: int) -> None:
         self._workspace.choose_study(self._workspace.studies[index])
 
+    def _choose_prior(self, index: int) -> None:
+        self._workspace.hung.compare_with(self._workspace.hung.priors[index])
+        self._workspace.hang_again()
+
     def _step(self, step: int) -> None:
         self._workspace.show_stage(self._workspace.stage_index + step)
 
@@ -138,6 +148,10 @@ class HeaderBar(QFrame):
         stages = workspace.stages
         self._stage.show_choices([(stage.title, i) for i, stage in enumerate(stages)], workspace.stage_index)
         self._count.setText(f"{workspace.stage_index + 1}/{len(stages)}" if stages else "")
+        priors, prior = workspace.hung.priors, workspace.hung.prior
+        chosen = priors.index(prior) if prior is not None else None
+        self._prior.show_choices([(f"Prior {study.date}", i) for i, study in enumerate(priors)], chosen)
+        self._prior.setVisible(bool(priors))
         for widget in (self._stage, self._back, self._on):
             widget.setEnabled(len(stages) > 1)
         for tool, widget in self._tools.items():

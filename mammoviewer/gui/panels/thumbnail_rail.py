@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPixmap
-from PySide6.QtWidgets import QAbstractButton, QFrame, QVBoxLayout, QWidget
+from PySide6.QtCore import QMimeData, QPoint, QRect, QSize, Qt
+from PySide6.QtGui import QDrag, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap
+from PySide6.QtWidgets import QAbstractButton, QApplication, QFrame, QVBoxLayout, QWidget
 
 from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.dicom.image import Image
 from mammoviewer.gui.active_view import ActiveView
 from mammoviewer.gui.bridge import bind
-from mammoviewer.gui.panels.parts import clear_layout, scrolling
+from mammoviewer.gui.canvas.viewport import IMAGE_MIME
+from mammoviewer.gui.panels.parts import clear_layout, label, scrolling
 from mammoviewer.gui.theme import color
 from mammoviewer.gui.thumbnails import Thumbnails
 from mammoviewer.session.hanging import KIND_TITLES
@@ -29,15 +30,35 @@ class ThumbnailButton(QAbstractButton):
         attributes = image.attributes
         self.image = image
         self._pixmap: QPixmap | None = None
+        self._pressed = QPoint()
         self._badge = _BADGES.get(attributes.kind, "")
         name = attributes.view.label or attributes.SeriesDescription or attributes.path.stem
         self.setText(name)
         self.setAccessibleName(f"{KIND_TITLES[attributes.kind]} {name}")
         frames = f", {attributes.frames} slices" if attributes.frames > 1 else ""
-        self.setToolTip(f"{KIND_TITLES[attributes.kind]} {name}{frames}\nClick: show alone")
+        self.setToolTip(f"{KIND_TITLES[attributes.kind]} {name}{frames}\nClick: show alone. Drag: show in a viewport")
         self.setCheckable(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        """Remember where a drag may begin."""
+        self._pressed = event.position().toPoint()
+        super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        """Begin to drag the image once the mouse has gone far enough."""
+        far = (event.position().toPoint() - self._pressed).manhattanLength() >= QApplication.startDragDistance()
+        if not (event.buttons() & Qt.MouseButton.LeftButton and far):
+            return
+        self.setDown(False)
+        carried = QMimeData()
+        carried.setData(IMAGE_MIME, self.image.attributes.identity.encode())
+        drag = QDrag(self)
+        drag.setMimeData(carried)
+        if self._pixmap is not None:
+            drag.setPixmap(self._pixmap.scaledToHeight(80, Qt.TransformationMode.SmoothTransformation))
+        drag.exec(Qt.DropAction.CopyAction)
 
     def sizeHint(self) -> QSize:
         """Return the size of one entry of the rail."""
@@ -80,17 +101,25 @@ class ThumbnailButton(QAbstractButton):
         painter.drawRect(picture)
 
 
-def _as_hung(workspace: Workspace) -> list[Image]:
-    """Return the images of the study in the order in which its stages show them."""
+def _sections(workspace: Workspace) -> list[tuple[str, list[Image]]]:
+    """Return headings and images: as the stages show them, then what the protocol does not place, then the prior."""
     if workspace.study is None:
         return []
-    cells = [cell for stage in workspace.stages for cell in stage.cells]
+    stages = [stage for stage in workspace.stages if not stage.overflow]
+    cells = [cell for stage in stages for cell in stage.cells]
     first = {cell: cells.index(cell) for cell in cells}
-    return sorted(workspace.study.images, key=lambda image: first.get(image.attributes.identity, len(cells)))
+    placed = [image for image in workspace.study.images if image.attributes.identity in first]
+    placed.sort(key=lambda image: first[image.attributes.identity])
+    rest = [image for image in workspace.study.images if image.attributes.identity not in first]
+    found = [("", placed), ("Not in protocol" if placed else "", rest)]
+    prior = workspace.hung.prior
+    if prior is not None:
+        found.append((f"Prior {prior.date}", list(prior.images)))
+    return [(heading, images) for heading, images in found if images]
 
 
 class ThumbnailRail(QFrame):
-    """All images of the open study, in its order."""
+    """All images of the open study and its prior; drag one onto a viewport to hang it there."""
 
     def __init__(self, workspace: Workspace, active: ActiveView, thumbnails: Thumbnails) -> None:
         super().__init__()
@@ -100,6 +129,7 @@ class ThumbnailRail(QFrame):
         self._active = active
         self._thumbnails = thumbnails
         self._buttons: dict[str, ThumbnailButton] = {}
+        self._shown: list[tuple[str, list[str]]] = []
         self._column = QVBoxLayout()
         self._column.setSpacing(10)
         area = scrolling([self._column, None])
@@ -122,13 +152,21 @@ class ThumbnailRail(QFrame):
         return tuple(self._buttons.values())
 
     def _fill(self) -> None:
-        images = _as_hung(self._workspace)
-        if list(self._buttons) == [image.attributes.identity for image in images]:
+        sections = _sections(self._workspace)
+        shown = [(heading, [image.attributes.identity for image in images]) for heading, images in sections]
+        if shown == self._shown:
             for identity in self._buttons:
                 self._show_picture(identity)
             return
         clear_layout(self._column)
-        self._buttons = {}
+        self._buttons, self._shown = {}, shown
+        for heading, images in sections:
+            if heading:
+                self._column.addWidget(label(heading.upper(), "section", wrap=True))
+            self._add(images)
+        self._mark()
+
+    def _add(self, images: list[Image]) -> None:
         for image in images:
             entry = ThumbnailButton(image)
             entry.clicked.connect(lambda _, identity=image.attributes.identity: self._show_alone(identity))
@@ -137,7 +175,6 @@ class ThumbnailRail(QFrame):
             pixmap = self._thumbnails.pixmap(image)
             if pixmap is not None:
                 entry.show_pixmap(pixmap)
-        self._mark()
 
     def _show_alone(self, identity: str) -> None:
         self._workspace.desk.active_identity = identity

@@ -20,6 +20,7 @@ from mammoviewer.imaging.phantom.lesions import (
     Mass,
     Strand,
     add_mass,
+    earlier,
     make_lesions,
     speck_positions,
     spicule_strands,
@@ -66,6 +67,9 @@ class PhantomRequest:
         Tomosynthesis frames, 1 mm apart, which is also the compressed thickness in mm; 40 to 80.
     scale
         1 for full size; 0.25 for an exam of a quarter of the rows and columns; at least 0.125.
+    years_before
+        0 for today; else the prior exam of so many years before, up to 10: the same breasts, positioned anew, with
+        lesions that are smaller or not there yet.
 
     Raises
     ------
@@ -77,6 +81,7 @@ class PhantomRequest:
     density: str = "B"
     frames: int = 48
     scale: float = 1.0
+    years_before: int = 0
 
     def __post_init__(self) -> None:
         if self.density not in GLAND_VOLUME:
@@ -87,6 +92,13 @@ class PhantomRequest:
             raise ArgumentError("the number of frames is out of range", hint="from 40 to 80")
         if self.scale not in (1.0, 0.5, 0.25, 0.125):
             raise ArgumentError("the scale is not possible", hint="one of 1, 0.5, 0.25, 0.125")
+        if not 0 <= self.years_before <= 10:
+            raise ArgumentError("the number of years before is out of range", hint="from 0 to 10")
+
+    @property
+    def noise_key(self) -> tuple[int, ...]:
+        """What makes the noise of a prior exam another one than today's."""
+        return (self.years_before,) if self.years_before else ()
 
 
 class PhantomExam:
@@ -106,6 +118,8 @@ class PhantomExam:
             rng = generator(self.request.seed, 1)
             own = generator(self.request.seed, 2, side)
             size = float(rng.uniform(0.95, 1.05)) * (1 + float(own.normal(0, 0.012)))
+            # A breast is never positioned twice alike.
+            own = generator(self.request.seed, 2, side, *self.request.noise_key) if self.request.noise_key else own
             wobble = tuple(float(a) for a in own.normal(0, 0.007, 3))
             thickness = float(self.request.frames)
             result[f"{letter}CC"] = ViewGeometry(
@@ -132,7 +146,8 @@ class PhantomExam:
         sides = []
         for side, letter in enumerate("RL"):
             views = (self.geometries[f"{letter}CC"], self.geometries[f"{letter}MLO"])
-            sides.append(make_lesions(self.request.seed, side, views))
+            today = make_lesions(self.request.seed, side, views)
+            sides.append(earlier(today, self.request.years_before) if self.request.years_before else today)
         return sides[0], sides[1]
 
     def grid(self, view: str) -> Grid:
@@ -187,7 +202,7 @@ class PhantomExam:
         excess = cv2.resize(summed, (near.columns, near.rows), interpolation=cv2.INTER_CUBIC)
         margin = geometry.margin_mm(*near.coordinates())
         path = 2 * geometry.half_thickness_mm(margin)
-        rng = generator(self.request.seed, 60, VIEWS.index(view))
+        rng = generator(self.request.seed, 60, VIEWS.index(view), *self.request.noise_key)
         excess += np.float32(0.0011) * np.sqrt(path) * self._grain(rng, near)
         for cluster in self._clusters(view):
             add_specks(excess, near, speck_positions(cluster, geometry), cluster.radii_mm)
@@ -230,7 +245,7 @@ class PhantomExam:
         self, source: TissueSlices, slices: list[FloatArray], wide: Grid, progress: Progress
     ) -> list[FloatArray]:
         path = 2 * source.geometry.half_thickness_mm(source.geometry.margin_mm(*wide.coordinates()))
-        rng = generator(self.request.seed, 61)
+        rng = generator(self.request.seed, 61, *self.request.noise_key)
         projections = []
         for number, angle in enumerate(ANGLES_DEG):
             progress(0.3 * number / len(ANGLES_DEG), "projecting")

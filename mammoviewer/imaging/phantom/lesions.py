@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -19,6 +19,8 @@ _MASSES = (((9.0, False), (5.0, True)), ((7.0, True), (5.0, False)))
 """Radius in mm and whether spiculated, for the right and the left breast."""
 
 CLUSTERS_PER_BREAST = 2
+_SMALLEST_MASS_MM = 2.5
+_FEWEST_SPECKS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +142,25 @@ def make_lesions(seed: int, side: int, views: Sequence[ViewGeometry]) -> tuple[L
         taken.append((centre, 5.0))
         lesions.append(_make_cluster(rng, f"{letter}-cluster-{number}", centre))
     return tuple(lesions)
+
+
+def earlier(lesions: Sequence[Lesion], years: int) -> tuple[Lesion, ...]:
+    """Return lesions as they were some years before: smaller masses, fewer specks, and some not there yet.
+
+    The growth is invented: a fifth of today's radius and a quarter of today's specks a year.
+    """
+    found: list[Lesion] = []
+    for lesion in lesions:
+        if isinstance(lesion, Mass):
+            share = 1.0 - 0.2 * years
+            if lesion.radius_mm * share >= _SMALLEST_MASS_MM:
+                spicules = (lesion.spicules * np.float32(share)).astype(np.float32)
+                found.append(replace(lesion, radius_mm=lesion.radius_mm * share, spicules=spicules))
+        else:
+            count = round(len(lesion.offsets) * (1.0 - 0.25 * years))
+            if count >= _FEWEST_SPECKS:
+                found.append(replace(lesion, offsets=lesion.offsets[:count], radii_mm=lesion.radii_mm[:count]))
+    return tuple(found)
 
 
 def speck_positions(cluster: Cluster, view: ViewGeometry) -> FloatArray:

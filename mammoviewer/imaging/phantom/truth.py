@@ -102,5 +102,6 @@ def exam_truth(exam: PhantomExam, files: dict[str, str], tomo: str, synthetic: s
         "density": request.density,
         "frames": request.frames,
         "scale": request.scale,
+        "years_before": request.years_before,
         "lesions": lesions,
     }

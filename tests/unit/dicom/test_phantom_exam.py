@@ -289,3 +289,16 @@ def test_objects_pass_dciodvfy(exam: ExamFiles, profile: bool) -> None:
         printed = result.stdout + result.stderr
         assert "ImageFor" in printed or "BreastTomosynthesisImage" in printed
         assert [line for line in printed.splitlines() if line.startswith("Error")] == []
+
+
+def test_a_prior_exam_is_another_study_of_the_same_patient(tmp_path):
+    today = write_exam(tmp_path / "now", seed=5, scale=0.125, frames=40)
+    before = write_exam(tmp_path / "before", seed=5, scale=0.125, frames=40, years_before=2)
+    new, old = pydicom.dcmread(today.views["RCC"]), pydicom.dcmread(before.views["RCC"])
+    assert (new.StudyDate, old.StudyDate) == ("20250115", "20230115")
+    assert new.PatientID == old.PatientID
+    assert new.StudyInstanceUID != old.StudyInstanceUID
+    assert new.SOPInstanceUID != old.SOPInstanceUID
+    assert old.PatientAge == "053Y"
+    assert np.corrcoef(new.pixel_array.ravel(), old.pixel_array.ravel())[0, 1] > 0.95, "the breast must be the same"
+    assert json.loads(before.truth.read_text())["years_before"] == 2

@@ -10,6 +10,7 @@ from mammoviewer.imaging.phantom.lesions import (
     Mass,
     Strand,
     add_mass,
+    earlier,
     make_lesions,
     speck_positions,
     spicule_strands,
@@ -129,3 +130,18 @@ def test_a_tube_that_climbs_through_the_slices_has_no_beads() -> None:
     summed = sum(strands_in_slices([strand], Grid(300, 200, 0.2, 30.0), heights).values())
     middle = np.asarray(summed)[70:190, 100]
     assert middle.min() > 0.6 * middle.max()
+
+
+def test_years_before_masses_were_smaller_and_specks_fewer():
+    exam = PhantomExam(PhantomRequest(seed=5, scale=0.125))
+    for today in exam.lesions:
+        before = earlier(today, 2)
+        assert {lesion.id for lesion in before} <= {lesion.id for lesion in today}
+        now = {lesion.id: lesion for lesion in today}
+        for lesion in before:
+            assert lesion.centre == now[lesion.id].centre
+            if isinstance(lesion, Mass):
+                assert lesion.radius_mm == pytest.approx(0.6 * now[lesion.id].radius_mm)
+            else:
+                assert len(lesion.offsets) == round(len(now[lesion.id].offsets) / 2)
+    assert earlier(today, 10) == ()

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import json
-
 import pytest
 from helpers.images import make_image
 
-from mammoviewer.base.errors import InputError
 from mammoviewer.dicom.attributes import ImageKind
-from mammoviewer.session.hanging import EMPTY, hang, load_protocol
+from mammoviewer.session.hanging import hang
+from mammoviewer.session.protocol import EMPTY, Protocol, StageRule, load_protocol
 
 
 def cells_by_label(stage, images):
@@ -22,7 +20,7 @@ def four():
 
 def test_four_views_hang_with_right_breasts_on_the_left(four):
     stages = hang(four, load_protocol())
-    assert [stage.title for stage in stages] == ["Four views", "CC pair", "MLO pair"]
+    assert [stage.title for stage in stages] == ["Four views", "CC pair", "MLO pair", "Right breast", "Left breast"]
     assert cells_by_label(stages[0], four) == ["RCC", "LCC", "RMLO", "LMLO"]
     assert (stages[0].rows, stages[0].columns) == (2, 2)
 
@@ -65,9 +63,51 @@ def test_a_single_view_leaves_no_half_empty_four_up():
     assert [stage.cells for stage in stages] == [("1.1",)]
 
 
-@pytest.mark.parametrize("text", ["", "[]", json.dumps({"schema_version": 9, "stages": []})])
-def test_a_bad_protocol_is_told(tmp_path, text):
-    path = tmp_path / "protocol.json"
-    path.write_text(text)
-    with pytest.raises(InputError, match="protocol"):
-        load_protocol(path)
+@pytest.fixture
+def four_before():
+    return [make_image(label, uid=f"2.{i}") for i, label in enumerate(("LMLO", "RCC", "LCC", "RMLO"))]
+
+
+def test_priors_hang_below_their_views(four, four_before):
+    stages = {stage.title: stage for stage in hang(four, load_protocol(), four_before)}
+    assert cells_by_label(stages["CC with prior below"], [*four, *four_before]) == ["RCC", "LCC", "RCC", "LCC"]
+    assert stages["CC with prior below"].cells == ("1.1", "1.2", "2.1", "2.2")
+    eight = stages["Eight views with prior below"]
+    assert (eight.rows, eight.columns) == (2, 4)
+    assert eight.cells == ("1.1", "1.2", "1.3", "1.0", "2.1", "2.2", "2.3", "2.0")
+
+
+def test_a_stage_with_priors_needs_images_of_both_studies(four, four_before):
+    lone = [image for image in four if image.attributes.view.label == "LMLO"]
+    assert not any(stage.title.startswith("CC with") for stage in hang(lone, load_protocol(), four_before))
+    of_mlo = [image for image in four_before if image.attributes.view.label.endswith("MLO")]
+    assert not any(stage.title.startswith("CC with") for stage in hang(four, load_protocol(), of_mlo))
+
+
+def test_images_of_the_prior_get_no_stages_of_their_own(four, four_before):
+    strange = make_image("", kind=ImageKind.SECONDARY, uid="2.7")
+    assert not any("2.7" in stage.cells for stage in hang(four, load_protocol(), [*four_before, strange]))
+
+
+def test_volumes_hang_beside_their_prior_and_in_pairs():
+    tomos = [make_image(label, kind=ImageKind.TOMO, uid=f"1.{label}") for label in ("RCC", "LCC")]
+    before = [make_image("RCC", kind=ImageKind.TOMO, uid="2.RCC")]
+    stages = {stage.title: stage.cells for stage in hang(tomos, load_protocol(), before)}
+    assert stages["Tomosynthesis CC pair"] == ("1.RCC", "1.LCC")
+    assert stages["Tomosynthesis with prior RCC"] == ("1.RCC", "2.RCC")
+    assert "Tomosynthesis with prior LCC" not in stages
+
+
+def test_further_views_of_both_sides_hang_as_pairs(four):
+    more = [make_image(label, uid=f"1.{label}") for label in ("RML", "LML", "RXCCL")]
+    stages = {stage.title: stage for stage in hang([*four, *more], load_protocol())}
+    assert stages["Pair ML"].cells == ("1.RML", "1.LML")
+    assert stages["Mammogram RXCCL"].overflow
+    assert not stages["Pair ML"].overflow
+
+
+def test_a_protocol_of_the_reader_decides(four):
+    own = Protocol("Own", (StageRule("Crosswise", 1, 3, ("LMLO", "", "RCC")),))
+    stages = hang(four, own)
+    assert stages[0].cells == ("1.0", "", "1.1")
+    assert [stage.overflow for stage in stages] == [False, True, True]
