@@ -49,6 +49,7 @@ def export_content(workspace: Workspace, state: ViewerState, viewport: Viewport 
         findings=shown,
         marks=output.detections,
         patch=output.cam.box if output.cam is not None else None,
+        slab=state.slab,
         region=visible_region(viewport) if viewport is not None and viewport.state is state else None,
     )
     return ExportContent(view, maps, everything)

@@ -27,6 +27,7 @@ class KeptSettings(QObject):
         self._rest.timeout.connect(self.keep)
         bind(self, workspace.style.events, self._rest.start)
         bind(self, workspace.desk.events.corner_text, self._rest.start)
+        bind(self, workspace.desk.events.blind, self._rest.start)
         bind(self, workspace.stage_changed, self._rest.start)
 
     def keep(self) -> None:
@@ -40,6 +41,7 @@ class KeptSettings(QObject):
             colormap=style.colormap,
             overlay_contours=style.contours,
             corner_text=self._workspace.desk.corner_text,
+            blind=self._workspace.desk.blind,
             protocol=self._workspace.hung.protocol.name,
         )
         try:

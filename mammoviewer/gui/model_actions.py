@@ -8,9 +8,11 @@ from mammoviewer.annotations.finding import READER, Finding, new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.base.errors import ModelError, ModelRefused
 from mammoviewer.base.notices import Notice, Severity
+from mammoviewer.gui.canvas.model_output import HIDDEN
 from mammoviewer.gui.navigation import show_place
 from mammoviewer.inference.detections import Detection
 from mammoviewer.jobs.job import Job
+from mammoviewer.session.blind import ai_hidden
 from mammoviewer.session.heatmap_runs import RunRequest
 from mammoviewer.session.viewer_state import Overlay, ViewerState
 from mammoviewer.session.workspace import Workspace
@@ -99,13 +101,16 @@ def _ready(workspace: Workspace) -> ViewerState | None:
     if not workspace.desk.model:
         workspace.notice.emit(Notice(Severity.INFO, "No model is chosen", "put a model into the models folder"))
         return None
+    if ai_hidden(workspace, state.image):
+        workspace.notice.emit(HIDDEN)
+        return None
     return state
 
 
 def marks(workspace: Workspace) -> tuple[Detection, ...]:
     """Return the marks of the chosen model on all slices of the active image, the strongest first."""
     state = workspace.active
-    if state is None:
+    if state is None or ai_hidden(workspace, state.image):
         return ()
     identity, model = state.image.attributes.identity, workspace.desk.model
     found = [mark for frame in range(state.frames) for mark in workspace.heatmaps.detections(identity, frame, model)]

@@ -18,8 +18,9 @@ from mammoviewer.base.paths import user_dir, write_text_atomically
 from mammoviewer.dicom.attributes import ImageAttributes
 from mammoviewer.imaging.filter_chain import format_filter, parse_filter
 from mammoviewer.imaging.geometry import Orientation
+from mammoviewer.imaging.slab import SlabMode
 from mammoviewer.imaging.voi import Voi, VoiFunction, Window
-from mammoviewer.session.viewer_state import FIT, ViewerState
+from mammoviewer.session.viewer_state import FIT, LARGEST_SLAB_MM, ViewerState
 from mammoviewer.session.workspace import Opened, Workspace
 
 SCHEMA_VERSION = 1
@@ -50,6 +51,8 @@ class KeptView:
     zoom: float = FIT
     centre: tuple[float, float] = (0.0, 0.0)
     filters: tuple[str, ...] = ()
+    slab_mm: float = 0.0
+    slab_mode: str = SlabMode.MEAN.value
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,8 @@ def _kept(state: ViewerState) -> KeptView:
         zoom=state.zoom,
         centre=state.centre,
         filters=tuple(format_filter(step) for step in state.filters),
+        slab_mm=state.slab_mm,
+        slab_mode=state.slab_mode.value,
     )
 
 
@@ -185,6 +190,7 @@ def _restore(state: ViewerState, view: KeptView) -> None:
     state.centre = (row, column)
     state.zoom = view.zoom
     state.filters = tuple(parse_filter(text) for text in view.filters)
+    state.slab_mode, state.slab_mm = SlabMode(view.slab_mode), view.slab_mm
 
 
 def _voi(view: KeptView, attributes: ImageAttributes, frame: int) -> Voi | None:
@@ -248,6 +254,8 @@ def _view(values: Any) -> KeptView:
         zoom=_between(float(values["zoom"]), FIT, LARGEST_ZOOM),
         centre=(row, column),
         filters=filters,
+        slab_mm=_between(float(values.get("slab_mm", 0.0)), 0.0, LARGEST_SLAB_MM),
+        slab_mode=SlabMode(values.get("slab_mode", SlabMode.MEAN.value)).value,
     )
 
 

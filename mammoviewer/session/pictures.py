@@ -17,12 +17,13 @@ from psygnal import Signal
 from mammoviewer.base.arrays import ByteArray, StoredArray, WordArray
 from mammoviewer.base.errors import DecodeError
 from mammoviewer.base.notices import Notice
-from mammoviewer.base.progress import Progress
+from mammoviewer.base.progress import Progress, no_progress
 from mammoviewer.dicom.attributes import ImageAttributes
 from mammoviewer.dicom.frames import FrameCache
 from mammoviewer.dicom.image import Image
 from mammoviewer.imaging.filter_chain import FilterChain, filter_stored
 from mammoviewer.imaging.resample import shrink
+from mammoviewer.imaging.slab import SlabSpan, slab
 from mammoviewer.imaging.voi import AUTO, Padding, Rescale, Voi, Window, auto_window, display_lut
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.jobs.thread_runner import ThreadRunner
@@ -180,6 +181,28 @@ def _moves_greys(chain: FilterChain) -> bool:
     )
 
 
+def slab_of(image: Image, span: SlabSpan, progress: Progress = no_progress) -> StoredArray:
+    """Return the frames of a span put together; decodes those that are not at hand, leaves out those that are damaged.
+
+    Raises
+    ------
+    DecodeError
+        If none of them can be decoded.
+    """
+    frames = []
+    problem: DecodeError | None = None
+    for place, frame in enumerate(span.frames):
+        progress(0.3 * place / len(span.frames), "slab")
+        try:
+            frames.append(image.frame(frame))
+        except DecodeError as error:  # told where the frame itself is shown
+            problem = error
+    if problem is not None and not frames:
+        raise problem
+    attributes = image.attributes
+    return slab(frames, span.mode, dark_is_bright=attributes.inverse, padding=attributes.padding)
+
+
 @dataclass(frozen=True)
 class _Request:
     """Background work as it was asked for; equal requests are the same work."""
@@ -190,9 +213,21 @@ class _Request:
     chain: FilterChain
     key: tuple[object, ...]
     priority: int
+    span: SlabSpan | None = None
 
 
-_Key = tuple[int, int, FilterChain, bool]
+@dataclass(frozen=True)
+class _Wanted:
+    """A picture that has to be made of frames: filtered, thick, or both; ``full`` for full resolution."""
+
+    image: Image
+    frame: int
+    chain: FilterChain
+    span: SlabSpan | None
+    full: bool
+
+
+_Key = tuple[int, int, FilterChain, SlabSpan | None, bool]
 
 
 def _half_key(image: Image, frame: int) -> tuple[int, int, str]:
@@ -234,23 +269,22 @@ class PictureSource:
 
     def picture(self, state: ViewerState) -> Picture | None:
         """Return the best picture there is now for a view and ask for a better one; never blocks."""
-        image, frame, chain = state.image, state.frame, state.active_filters
+        image, frame, chain, span = state.image, state.frame, state.active_filters, state.slab
         if self.is_bad(state):
             return None
-        if not chain:
+        if not chain and span is None:
             plain = self.plain(image, frame)
             if plain is not None:
                 return plain
             self._submit(image, frame)
             return None
-        full = self._lookup((image.serial, frame, chain, True))
+        full = self._lookup((image.serial, frame, chain, span, True))
         if full is not None:
             return full
-        preview = self._lookup((image.serial, frame, chain, False))
-        if preview is None:
-            self._submit_filtered(image, frame, chain, full=False)
-        else:
-            self._submit_filtered(image, frame, chain, full=True)
+        preview = self._lookup((image.serial, frame, chain, span, False))
+        # A slab without filters costs its frames, whatever the size: there is no preview of it.
+        request = _Wanted(image, frame, chain, span, full=preview is not None or not chain)
+        self._submit_made(request)
         return preview
 
     def plain(self, image: Image, frame: int) -> Picture | None:
@@ -275,9 +309,13 @@ class PictureSource:
         """Stop looking ahead in all other images: they are not on screen any more."""
         self._ahead.keep_only(identities)
 
-    def stored(self, state: ViewerState) -> StoredArray | None:
-        """Return the decoded frame of a view if it is at hand; for the value under the cursor."""
-        return state.image.cached_frame(state.frame)
+    def stored(self, state: ViewerState, frame: int) -> StoredArray | None:
+        """Return what is shown of a view in stored units, the slab or a frame, if it is at hand."""
+        span = state.slab
+        if span is None:
+            return state.image.cached_frame(frame)
+        thick = self._lookup((state.image.serial, state.frame, (), span, True))
+        return thick.pixels if thick is not None else None
 
     def forget_failures(self, identities: Collection[str]) -> None:
         """Try what could not be shown of these images again when it is next asked for: a disk may be back."""
@@ -343,18 +381,23 @@ class PictureSource:
 
         self._run(decode, _Request("Decode", image, frame, (), ("frame", image.attributes.identity), 2))
 
-    def _submit_filtered(self, image: Image, frame: int, chain: FilterChain, *, full: bool) -> None:
+    def _submit_made(self, wanted: _Wanted) -> None:
+        image, frame, chain, span = wanted.image, wanted.frame, wanted.chain, wanted.span
         attributes = image.attributes
 
-        def apply(progress: Progress) -> None:
-            stored = image.frame(frame)
+        def make(progress: Progress) -> None:
+            stored = image.frame(frame) if span is None else slab_of(image, span, progress)
             progress(0.3, "filter")
-            scale = 1.0 if full else min(1.0, math.sqrt(PREVIEW_PIXELS / stored.size))
-            picture = filtered_picture(attributes, stored, chain, frame=frame, scale=scale)
-            self._cache.get((image.serial, frame, chain, full or scale == 1.0), lambda: picture)
+            scale = 1.0 if wanted.full else min(1.0, math.sqrt(PREVIEW_PIXELS / stored.size))
+            if chain:
+                picture = filtered_picture(attributes, stored, chain, frame=frame, scale=scale)
+            else:
+                picture = plain_picture(attributes, stored, halved(stored, attributes.padding))
+            self._cache.get((image.serial, frame, chain, span, wanted.full or scale == 1.0), lambda: picture)
 
         key = ("filter", attributes.identity)
-        self._run(apply, _Request("Filter", image, frame, chain, key, 1 if full else 2))
+        priority = 1 if wanted.full and chain else 2
+        self._run(make, _Request("Filter" if chain else "Slab", image, frame, chain, key, priority, span))
 
     def _run(self, work: Callable[[Progress], None], request: _Request) -> None:
         """Start the work unless the very same is under way: a repaint asks again and must not start anew."""

@@ -24,12 +24,13 @@ from mammoviewer.imaging.draw import WHITE, LineStyle
 from mammoviewer.imaging.filter_chain import FilterChain
 from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.imaging.resample import extract
+from mammoviewer.imaging.slab import SlabSpan
 from mammoviewer.imaging.voi import Voi, apply_lut
 from mammoviewer.inference.detections import Detection
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.session.label_colours import label_colour
 from mammoviewer.session.picture_ink import Ink, draw_contours, draw_legend
-from mammoviewer.session.pictures import filtered_picture, plain_picture
+from mammoviewer.session.pictures import filtered_picture, plain_picture, slab_of
 from mammoviewer.session.viewer_state import OverlayStyle
 
 
@@ -45,6 +46,8 @@ class Rendering:
         The reader's inversion; padding stays black.
     filters
         Applied at full resolution before the grey transform.
+    slab
+        The frames that are put together in place of ``frame`` alone, None for the frame.
     orientation
         From stored to rendered pixels; the identity keeps the pixels as stored.
     size
@@ -83,6 +86,7 @@ class Rendering:
     marks: Sequence[Detection] = ()
     patch: tuple[float, float, float, float] | None = None
     region: tuple[tuple[float, float], tuple[float, float]] | None = None
+    slab: SlabSpan | None = None
 
     @property
     def plain(self) -> bool:
@@ -105,7 +109,7 @@ def render(request: Rendering, progress: Progress = no_progress) -> ByteArray | 
     if request.bits not in {8, 16}:
         raise ArgumentError("bits must be 8 or 16")
     attributes = request.image.attributes
-    stored = request.image.frame(request.frame)
+    stored = request.image.frame(request.frame) if request.slab is None else slab_of(request.image, request.slab)
     progress(0.3, "filter")
     if request.filters:
         picture = filtered_picture(attributes, stored, request.filters, frame=request.frame)

@@ -13,14 +13,17 @@ from typing import ClassVar
 
 from psygnal import SignalGroupDescriptor
 
+from mammoviewer.dicom.attributes import ImageAttributes
 from mammoviewer.dicom.image import Image
 from mammoviewer.imaging.filter_chain import FilterChain
 from mammoviewer.imaging.geometry import Orientation
+from mammoviewer.imaging.slab import SlabMode, SlabSpan, centred_span
 from mammoviewer.imaging.voi import Voi, Window
 from mammoviewer.inference.detections import Detection
 
 FIT = 0.0
 """The zoom that fits the image into its viewport."""
+LARGEST_SLAB_MM = 200.0
 
 
 class Tool(enum.StrEnum):
@@ -70,6 +73,8 @@ class ViewerState:
         Which model output is shown.
     playing
         Whether the cine runs.
+    slab_mm, slab_mode
+        Thickness of the slab of a volume about ``frame``, 0 for single frames, and how its frames are put together.
     window_pending
         Whether ``voi`` stands in until a window can be made from the pixels, because the file brings none.
     presentation
@@ -91,6 +96,8 @@ class ViewerState:
     bypass_filters: bool = False
     overlay: Overlay = Overlay.NONE
     playing: bool = False
+    slab_mm: float = 0.0
+    slab_mode: SlabMode = SlabMode.MEAN
     window_pending: bool = False
     side_doubted: bool = False
     presentation: str = ""
@@ -111,6 +118,17 @@ class ViewerState:
         """Return the filters that apply now; none while the original is shown."""
         return () if self.bypass_filters else self.filters
 
+    @property
+    def slab(self) -> SlabSpan | None:
+        """Return the frames that are seen together, None for the single frame.
+
+        Where the header tells no distance between slices, a slice counts for a millimetre.
+        """
+        if self.frames < 2 or self.slab_mm <= 0:
+            return None
+        step = slice_step_mm(self.image.attributes) or 1.0
+        return centred_span(self.frame, max(1, round(self.slab_mm / step)), self.frames, self.slab_mode)
+
     def scroll(self, steps: int) -> None:
         """Move by ``steps`` frames and stop at the ends."""
         self.frame = min(max(self.frame + steps, 0), self.frames - 1)
@@ -126,6 +144,14 @@ class ViewerState:
             return
         named = (voi for voi in offered if voi.explanation and voi.explanation == self.voi.explanation)
         self.voi = next(named, offered[place])
+
+
+def slice_step_mm(attributes: ImageAttributes) -> float | None:
+    """Return the nominal distance between neighbouring slices, None where the header does not tell."""
+    positions = attributes.slice_positions_mm
+    if len(positions) > 1 and positions[-1] != positions[0]:
+        return abs(positions[-1] - positions[0]) / (len(positions) - 1)
+    return attributes.slice_spacing_mm
 
 
 @dataclass
@@ -145,10 +171,13 @@ class DeskState:
     """What is set for the window as a whole.
 
     ``selected_finding`` is the id of a finding or empty; ``label`` is the class that a new region gets;
-    ``corner_text`` is ``full``, ``minimal`` or ``off``; ``mark`` is the model's mark that the reader has gone to.
+    ``cine_loops`` tells that the cine begins anew at the end instead of turning; ``corner_text`` is ``full``,
+    ``minimal`` or ``off``; ``mark`` is the model's mark that the reader has gone to; ``blind`` hides
+    AI until the first read is signed.
     """
 
     tool: Tool = Tool.WINDOW
+    cine_loops: bool = False
     label: str = "Mass"
     selected_finding: str = ""
     show_findings: bool = True
@@ -157,5 +186,6 @@ class DeskState:
     active_identity: str = ""
     model: str = ""
     mark: Detection | None = None
+    blind: bool = False
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()

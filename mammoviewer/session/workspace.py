@@ -27,6 +27,7 @@ from mammoviewer.dicom.study import Study, group_studies
 from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.jobs.job import Job
 from mammoviewer.jobs.thread_runner import ThreadRunner
+from mammoviewer.session.blind import FirstReads
 from mammoviewer.session.companions import CompanionShelf
 from mammoviewer.session.edit_stack import EditStack
 from mammoviewer.session.first_view import first_view, renewed_view
@@ -78,6 +79,7 @@ class Workspace:
         self.settings = settings
         self.desk = DeskState()
         self.desk.corner_text = settings.window.corner_text
+        self.desk.blind = settings.window.blind
         self.style = OverlayStyle(
             opacity=settings.window.overlay_opacity,
             threshold=settings.window.overlay_threshold,
@@ -99,6 +101,7 @@ class Workspace:
         self.store, self.library_notice = open_store(library or library_path(), write_patience_s=WRITE_PATIENCE_S)
         self.recorder = PatientRecorder(self.store)
         self.annotations.record_with(self.recorder.record)
+        self.reads = FirstReads()
         self.training = TrainingRuns(self.registry)
         self.studies: tuple[Study, ...] = ()
         self.opened: tuple[Opened, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from PySide6.QtWidgets import QWidget
@@ -80,3 +81,23 @@ class Desk:
     def viewport(self) -> Viewport | None:
         """Return the active viewport."""
         return self.grid.active
+
+
+def on_state(act: Callable[[ViewerState], object]) -> Callable[[Desk], None]:
+    """Return a handler that does something with the active view, if there is one."""
+
+    def run(desk: Desk) -> None:
+        if desk.state is not None:
+            act(desk.state)
+
+    return run
+
+
+def on_viewport(act: Callable[[Viewport], object]) -> Callable[[Desk], None]:
+    """Return a handler that does something with the active viewport, if there is one."""
+
+    def run(desk: Desk) -> None:
+        if desk.viewport is not None:
+            act(desk.viewport)
+
+    return run

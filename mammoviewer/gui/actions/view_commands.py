@@ -1,13 +1,12 @@
-"""Window, zoom, slices."""
+"""Window, zoom, orientation."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.gui.actions.command import Command
-from mammoviewer.gui.actions.desk import Desk
+from mammoviewer.gui.actions.desk import Desk, on_state, on_viewport
 from mammoviewer.gui.canvas.viewport import Viewport
 from mammoviewer.gui.panels.window_presets import presets
 from mammoviewer.session.first_view import set_auto_window
@@ -15,24 +14,7 @@ from mammoviewer.session.image_facts import swap_pixel_size
 from mammoviewer.session.viewer_state import ViewerState
 
 ZOOM_STEP = 1.25
-PAGE = 5
 _CORNER_TEXTS = ("full", "minimal", "off")
-
-
-def _on_state(act: Callable[[ViewerState], object]) -> Callable[[Desk], None]:
-    def run(desk: Desk) -> None:
-        if desk.state is not None:
-            act(desk.state)
-
-    return run
-
-
-def _on_viewport(act: Callable[[Viewport], object]) -> Callable[[Desk], None]:
-    def run(desk: Desk) -> None:
-        if desk.viewport is not None:
-            act(desk.viewport)
-
-    return run
 
 
 def _preset(number: int, state: ViewerState) -> None:
@@ -58,15 +40,6 @@ def _corner_text(desk: Desk) -> None:
     desk.workspace.desk.corner_text = _CORNER_TEXTS[(place + 1) % len(_CORNER_TEXTS)]
 
 
-def _scroll(steps: int, viewport: Viewport) -> None:
-    viewport.scroll_slices(steps)
-
-
-def _play(state: ViewerState) -> None:
-    if state.frames > 1:
-        state.playing = not state.playing
-
-
 def _swap_pixel_size(desk: Desk) -> None:
     workspace = desk.workspace
     if desk.state is not None and not swap_pixel_size(workspace, workspace.desk.active_identity):
@@ -81,65 +54,50 @@ def _compare_filters(state: ViewerState) -> None:
 
 _WINDOW = (
     *(
-        Command(f"window.preset_{n}", f"Window {n} of the file", (str(n),), _on_state(functools.partial(_preset, n)))
+        Command(f"window.preset_{n}", f"Window {n} of the file", (str(n),), on_state(functools.partial(_preset, n)))
         for n in range(1, 10)
     ),
-    Command("window.auto", "Window by the grey values", ("0",), _on_state(set_auto_window)),
-    Command("window.reset", "First window of the file", ("Ctrl+0",), _on_viewport(Viewport.reset_window)),
-    Command("window.invert", "Invert", ("I",), _on_state(_invert)),
+    Command("window.auto", "Window by the grey values", ("0",), on_state(set_auto_window)),
+    Command("window.reset", "First window of the file", ("Ctrl+0",), on_viewport(Viewport.reset_window)),
+    Command("window.invert", "Invert", ("I",), on_state(_invert)),
     Command(
-        "filters.toggle_original", "Original instead of filters, on or off", ("Shift+O",), _on_state(_compare_filters)
+        "filters.toggle_original", "Original instead of filters, on or off", ("Shift+O",), on_state(_compare_filters)
     ),
 )
 _VIEW = (
-    Command("view.fit", "Fit into the viewport", ("F",), _on_viewport(Viewport.fit)),
-    Command("view.one_to_one", "One pixel to one pixel (1:1)", ("A",), _on_viewport(Viewport.one_to_one)),
-    Command("view.zoom_in", "Zoom in", ("+", "="), _on_viewport(lambda v: v.zoom_by(ZOOM_STEP))),
-    Command("view.zoom_out", "Zoom out", ("-",), _on_viewport(lambda v: v.zoom_by(1 / ZOOM_STEP))),
+    Command("view.fit", "Fit into the viewport", ("F",), on_viewport(Viewport.fit)),
+    Command("view.one_to_one", "One pixel to one pixel (1:1)", ("A",), on_viewport(Viewport.one_to_one)),
+    Command("view.zoom_in", "Zoom in", ("+", "="), on_viewport(lambda v: v.zoom_by(ZOOM_STEP))),
+    Command("view.zoom_out", "Zoom out", ("-",), on_viewport(lambda v: v.zoom_by(1 / ZOOM_STEP))),
     Command(
         "view.pan_left",
         "Move the picture left",
         ("Ctrl+Left",),
-        _on_viewport(lambda v: v.pan_by(-60, 0)),
+        on_viewport(lambda v: v.pan_by(-60, 0)),
         images_only=True,
     ),
     Command(
         "view.pan_right",
         "Move the picture right",
         ("Ctrl+Right",),
-        _on_viewport(lambda v: v.pan_by(60, 0)),
+        on_viewport(lambda v: v.pan_by(60, 0)),
         images_only=True,
     ),
     Command(
-        "view.pan_up", "Move the picture up", ("Ctrl+Up",), _on_viewport(lambda v: v.pan_by(0, -60)), images_only=True
+        "view.pan_up", "Move the picture up", ("Ctrl+Up",), on_viewport(lambda v: v.pan_by(0, -60)), images_only=True
     ),
     Command(
         "view.pan_down",
         "Move the picture down",
         ("Ctrl+Down",),
-        _on_viewport(lambda v: v.pan_by(0, 60)),
+        on_viewport(lambda v: v.pan_by(0, 60)),
         images_only=True,
     ),
     Command("view.pixel_size", "Measure by the calibrated pixel size, or back", (), _swap_pixel_size),
-    Command("view.flip", "Flip left to right", ("Shift+F",), _on_state(_flip)),
-    Command("view.hang_again", "Turn back as it was hung", (), _on_state(_hang_again)),
+    Command("view.flip", "Flip left to right", ("Shift+F",), on_state(_flip)),
+    Command("view.hang_again", "Turn back as it was hung", (), on_state(_hang_again)),
     Command("view.corner_text", "Corner text full, minimal, off", ("C",), _corner_text),
     Command("view.maximise", "Maximise the viewport, or back", ("Z",), lambda desk: desk.grid.toggle_maximised()),
     Command("view.restore", "All viewports back", ("Esc",), lambda desk: desk.grid.restore(), images_only=True),
 )
-_SLICES = tuple(
-    Command(f"slice.{name}", title, (key,), _on_viewport(functools.partial(_scroll, steps)), images_only=True)
-    for name, title, key, steps in (
-        ("up", "Slice up", "Up", -1),
-        ("down", "Slice down", "Down", 1),
-        ("page_up", "Five slices up", "PgUp", -PAGE),
-        ("page_down", "Five slices down", "PgDown", PAGE),
-        ("first", "First slice", "Home", -1_000_000),
-        ("last", "Last slice", "End", 1_000_000),
-    )
-) + (
-    Command("slice.play", "Play or pause the slices", ("Space",), _on_state(_play), images_only=True),
-    Command("slice.slower", "Play slower", (",",), _on_viewport(lambda v: v.cine.slower())),
-    Command("slice.faster", "Play faster", (".",), _on_viewport(lambda v: v.cine.faster())),
-)
-VIEW_COMMANDS = {"Window": _WINDOW, "View": _VIEW, "Slices": _SLICES}
+VIEW_COMMANDS = {"Window": _WINDOW, "View": _VIEW}

@@ -11,12 +11,12 @@ from PySide6.QtCore import QObject, Qt, QTimer
 from mammoviewer.session.pictures import PictureSource
 from mammoviewer.session.viewer_state import ViewerState
 
-RATES: Final = (2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 15.0, 20.0, 25.0, 30.0)
+RATES: Final = (2.0, 5.0, 8.0, 10.0, 12.0, 15.0, 20.0, 25.0, 30.0)
 """Frames a second that ``slower`` and ``faster`` step through."""
 
 
 class Cine(QObject):
-    """Moves the frame of a view to and fro while its ``playing`` is set.
+    """Moves the frame of a view while its ``playing`` is set: to and fro, or round and round where ``loops`` is set.
 
     Parameters
     ----------
@@ -35,6 +35,7 @@ class Cine(QObject):
         self._state: ViewerState | None = None
         self._direction = 1
         self._due = 0.0
+        self.loops = False
         self.rate = 10.0
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -54,6 +55,10 @@ class Cine(QObject):
     def running(self) -> bool:
         """Whether frames are being advanced."""
         return self._timer.isActive()
+
+    def turn(self) -> None:
+        """Go the other way."""
+        self._direction = -self._direction
 
     def faster(self) -> None:
         """Take the next higher rate."""
@@ -84,9 +89,13 @@ class Cine(QObject):
             state.frame = goal
 
     def _way(self, state: ViewerState, steps: int) -> list[tuple[int, int]]:
-        """Return the next frames with the direction in which each is reached; it turns at the ends."""
+        """Return the next frames with the direction in which each is reached."""
         frame, direction, way = state.frame, self._direction, []
         for _ in range(steps):
+            if self.loops:
+                frame = (frame + direction) % state.frames
+                way.append((frame, direction))
+                continue
             if not 0 <= frame + direction < state.frames:
                 direction = -direction
             frame += direction

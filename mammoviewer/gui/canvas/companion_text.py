@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mammoviewer.gui.canvas.corner_text import OFF, Badge, CornerText, day
+from mammoviewer.session.blind import ai_hidden
 from mammoviewer.session.companion_words import outcome_words
 from mammoviewer.session.viewer_state import ViewerState
 from mammoviewer.session.workspace import Workspace
@@ -15,10 +16,13 @@ def with_companions(text: CornerText, state: ViewerState, workspace: Workspace, 
 
     A failure is a badge, which is always shown; "no findings" is a plain line. They never look alike.
     """
-    companions = workspace.companions(state.image.attributes.identity)
+    blind = ai_hidden(workspace, state.image)
+    companions = () if blind else workspace.companions(state.image.attributes.identity)
     badges, lines = list(text.badges), list(text.current)
     if workspace.hung.is_prior(state.image):
         badges.insert(0, Badge(f"PRIOR {day(state.image.attributes.StudyDate)}".strip()))
+    if blind:
+        badges.insert(0, Badge("BLIND"))
     for companion in companions:
         words, failed = outcome_words(companion, state.image)
         if failed:

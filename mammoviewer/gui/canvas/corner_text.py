@@ -77,7 +77,8 @@ def corner_text(state: ViewerState, shown_frame: int, level: str, *, bad: bool =
     warnings = badges(state, bad=bad)
     if level == OFF:
         return CornerText("", (), (), (), warnings)
-    current = tuple(line for line in (slice_text(attributes, shown_frame), window_text(state.voi)) if line)
+    lines = (slice_text(attributes, shown_frame), slab_text(state), window_text(state.voi))
+    current = tuple(line for line in lines if line)
     if level == MINIMAL:
         return CornerText(view_label(attributes), (), (), current, warnings)
     facts = tuple(f"{label} {value}" for label, value in attributes.facts)
@@ -137,6 +138,14 @@ def slice_text(attributes: ImageAttributes, frame: int) -> str:
     text = f"slice {frame + 1}/{attributes.frames}"
     depth = depth_mm(attributes, frame)
     return text if depth is None else f"{text}  {depth:.0f} mm (nominal)"
+
+
+def slab_text(state: ViewerState) -> str:
+    """Return ``slab 5 mm MIP, slices 21-25``; empty while single slices are seen."""
+    span = state.slab
+    if span is None:
+        return ""
+    return f"slab {state.slab_mm:g} mm {span.mode.value}, slices {span.first + 1}-{span.last + 1}"
 
 
 def depth_mm(attributes: ImageAttributes, frame: int) -> float | None:

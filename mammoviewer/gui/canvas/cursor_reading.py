@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF
 
+from mammoviewer.base.arrays import StoredArray
 from mammoviewer.dicom.image import Image
 from mammoviewer.gui.canvas.view_transform import ViewTransform
 
@@ -20,7 +21,7 @@ class CursorReading:
     row, column
         Stored pixel, 0-based.
     value
-        Its stored value, None while the frame is not decoded.
+        Its stored value, of a slab that of the slab, None while the frame is not decoded.
     display
         The grey on screen, 0 to 255, None when it is not known.
     position_mm
@@ -38,14 +39,16 @@ class CursorReading:
 
 
 def cursor_reading(
-    image: Image, frame: int, view: ViewTransform, place: QPointF, display: int | None
+    image: Image, view: ViewTransform, place: QPointF, stored: StoredArray | None, display: int | None
 ) -> CursorReading | None:
-    """Return what is under a logical place of a viewport, None beside the image."""
+    """Return what is under a logical place of a viewport, None beside the image.
+
+    ``stored`` are the pixels on screen, in stored units and geometry; None while they are not there.
+    """
     row, column = view.to_stored(place.x(), place.y())
     if not view.contains(row, column):
         return None
     pixel = math.floor(row + 0.5), math.floor(column + 0.5)
-    stored = image.cached_frame(frame)
     spacing = image.attributes.pixel_spacing
     return CursorReading(
         *pixel,

@@ -55,7 +55,7 @@ class FrameFollower:
         state = self._state
         if frame == state.frame:
             return True
-        if state.active_filters or abs(frame - state.frame) >= abs(self.frame - state.frame):
+        if state.active_filters or state.slab is not None or abs(frame - state.frame) >= abs(self.frame - state.frame):
             return False
         picture = self._pictures.plain(state.image, frame)
         if picture is None:

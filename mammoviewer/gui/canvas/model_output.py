@@ -9,8 +9,11 @@ from mammoviewer.inference.cam import Cam
 from mammoviewer.inference.detections import Detection
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.jobs.job import Job, JobState
+from mammoviewer.session.blind import ai_hidden
 from mammoviewer.session.viewer_state import Overlay, ViewerState
 from mammoviewer.session.workspace import Workspace
+
+HIDDEN = Notice(Severity.INFO, "AI is hidden: you are reading blind", "sign the first read (Ctrl+J) to see it")
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class ModelOutput:
 
 def shown_output(workspace: Workspace, state: ViewerState, frame: int) -> ModelOutput:
     """Return what is there for a frame of the view, in the overlay that is switched on."""
+    if ai_hidden(workspace, state.image):
+        return ModelOutput()
     identity, model = state.image.attributes.identity, workspace.desk.model
     runs = workspace.heatmaps
     if state.overlay is Overlay.HEATMAP:
@@ -53,6 +58,9 @@ def ask_for_cam(workspace: Workspace, state: ViewerState, frame: int, point: tup
     Where there is none to be had the overlay from before comes back.
     """
     model = workspace.desk.model
+    if ai_hidden(workspace, state.image):
+        workspace.notice.emit(HIDDEN)
+        return
     if not model:
         workspace.notice.emit(Notice(Severity.INFO, "No model is chosen", "choose one in the bar on top"))
         return

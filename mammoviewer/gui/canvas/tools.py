@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from PySide6.QtCore import Qt
 
-from mammoviewer.annotations.finding import Finding
+from mammoviewer.annotations.finding import ALGORITHM, Finding
 from mammoviewer.annotations.roi import RoiKind
 from mammoviewer.gui.canvas.gestures import (
     Canvas,
@@ -20,6 +20,7 @@ from mammoviewer.gui.canvas.gestures import (
 )
 from mammoviewer.gui.canvas.region_gestures import ChangeFinding, DrawBox, DrawFreehand, DrawPoint, DrawPolygon
 from mammoviewer.gui.canvas.roi_layer import finding_at, handle_at
+from mammoviewer.session.blind import ai_hidden
 from mammoviewer.session.viewer_state import Tool
 
 Begin = Callable[[Canvas, Pointer], Gesture]
@@ -66,7 +67,9 @@ def visible_findings(canvas: Canvas) -> tuple[Finding, ...]:
     workspace = canvas.workspace
     if not workspace.desk.show_findings:
         return ()
-    return workspace.annotations.for_image(canvas.shown.image.attributes.identity, canvas.shown_frame)
+    image = canvas.shown.image
+    found = workspace.annotations.for_image(image.attributes.identity, canvas.shown_frame)
+    return tuple(f for f in found if f.origin != ALGORITHM) if ai_hidden(workspace, image) else found
 
 
 def _grasp(canvas: Canvas, pointer: Pointer) -> Gesture | None:

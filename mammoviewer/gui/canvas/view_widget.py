@@ -22,6 +22,7 @@ from mammoviewer.gui.canvas.tools import visible_findings
 from mammoviewer.gui.canvas.view_transform import ViewTransform, chest_side, view_transform, zoomed
 from mammoviewer.gui.canvas.viewport_painter import ViewportPainter
 from mammoviewer.gui.canvas.zoom_place import zoom_place
+from mammoviewer.session.blind import ai_hidden
 from mammoviewer.session.companions import Drawing
 from mammoviewer.session.viewer_state import FIT, ViewerState
 from mammoviewer.session.workspace import Workspace
@@ -155,7 +156,8 @@ class ViewWidget(QWidget):
     @property
     def drawing(self) -> Drawing:
         """Return what other objects say about the frame on screen, nothing while that is hidden."""
-        if self.state is None or not self.workspace.desk.show_companions:
+        workspace = self.workspace
+        if self.state is None or not workspace.desk.show_companions or ai_hidden(workspace, self.state.image):
             return Drawing()
         return self.workspace.shelf.drawing(self.state.image, self.shown_frame, self.state.presentation)
 
@@ -213,9 +215,11 @@ class ViewWidget(QWidget):
     def reading(self, place: QPointF) -> CursorReading | None:
         """Return what is under a logical place, None beside the image."""
         grey = self._painter.grey.grey_at(place.x() * self.devicePixelRatioF(), place.y() * self.devicePixelRatioF())
-        return cursor_reading(self.shown.image, self.shown_frame, self.view, place, grey)
+        stored = self.workspace.pictures.stored(self.shown, self.shown_frame)
+        return cursor_reading(self.shown.image, self.view, place, stored, grey)
 
     def _desk_changed(self) -> None:
+        self.cine.loops = self.workspace.desk.cine_loops
         self.hands.show_cursor()
         self.update()
 

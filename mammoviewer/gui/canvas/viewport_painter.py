@@ -17,6 +17,7 @@ from mammoviewer.gui.canvas.slice_strip import WIDTH
 from mammoviewer.gui.canvas.text_layer import TextLayer, paint_haloed
 from mammoviewer.gui.canvas.tools import visible_findings
 from mammoviewer.gui.theme import color
+from mammoviewer.session.blind import visible_scores
 from mammoviewer.session.companions import Drawing
 from mammoviewer.session.viewer_state import Overlay
 
@@ -134,8 +135,7 @@ class ViewportPainter:
         if strip is None:
             return
         workspace, image = viewport.workspace, viewport.shown.image
-        model = workspace.desk.model
-        scores = workspace.heatmaps.slice_scores(image, model) if model else ()
+        scores = visible_scores(workspace, image)
         shown = workspace.desk.show_findings
         findings = workspace.annotations.for_image(image.attributes.identity) if shown else ()
         others = workspace.shelf.frames(image) if workspace.desk.show_companions else ()

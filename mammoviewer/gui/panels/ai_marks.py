@@ -10,6 +10,7 @@ from mammoviewer.gui.bridge import bind
 from mammoviewer.gui.model_actions import accept_mark, marks, show_mark
 from mammoviewer.gui.panels.parts import button, column, label, row, section
 from mammoviewer.inference.detections import Detection
+from mammoviewer.session.blind import ai_hidden
 from mammoviewer.session.workspace import Workspace
 
 _LIMIT = 50
@@ -36,7 +37,8 @@ class AiMarks(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(section("Marks", column([self._empty, self._list, row([self._accept, None])])))
         self._list.currentItemChanged.connect(lambda *_: self._accept.setEnabled(self._chosen() is not None))
-        for signal in (workspace.heatmaps.changed, workspace.desk.events.model, workspace.computing.job_added):
+        desk, runs = workspace.desk.events, workspace.heatmaps
+        for signal in (runs.changed, desk.model, desk.blind, workspace.facts_changed, workspace.computing.job_added):
             bind(self, signal, self.refresh)
         bind(self, workspace.desk.events.mark, self._choose_current)
         active.switched.connect(self.refresh)
@@ -79,6 +81,8 @@ class AiMarks(QWidget):
         state = self._workspace.active
         if state is None:
             return "Open an image first."
+        if ai_hidden(self._workspace, state.image):
+            return "Hidden: you are reading blind. Sign the first read (Ctrl+J) to see AI."
         runs, identity, model = self._workspace.heatmaps, state.image.attributes.identity, self._workspace.desk.model
         if runs.is_coming(identity, state.frame, model):
             return "The model is looking…"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtWidgets import QWidget
 
 from mammoviewer.gui.active_view import ActiveView
+from mammoviewer.gui.canvas.corner_text import slab_text
 from mammoviewer.gui.canvas.cursor_reading import CursorReading
 from mammoviewer.gui.panels.parts import label, row
 from mammoviewer.imaging.voi import Voi, Window
@@ -32,6 +33,9 @@ def slice_text(state: ViewerState) -> str:
     return text
 
 
+_SHOWN = ("frame", "voi", "inverted", "slab_mm", "slab_mode")
+
+
 class CursorLine(QWidget):
     """What the reading under the cursor and the active view say, in numbers of one width."""
 
@@ -46,7 +50,7 @@ class CursorLine(QWidget):
         self._place.setMinimumWidth(310)
         self.setLayout(row([self._value, self._place, self._slice, self._window], spacing=18))
         active.switched.connect(self._refresh)
-        active.changed.connect(lambda name: self._refresh() if name in ("frame", "voi", "inverted") else None)
+        active.changed.connect(lambda name: self._refresh() if name in _SHOWN else None)
         self._refresh()
 
     def show_reading(self, reading: CursorReading | None) -> None:
@@ -67,7 +71,8 @@ class CursorLine(QWidget):
 
     def _refresh(self) -> None:
         state = self._active.state
-        self._slice.setText(slice_text(state) if state else "")
+        words = (slice_text(state), slab_text(state)) if state else ()
+        self._slice.setText("  ".join(text for text in words if text))
         inverted = "  inverted" if state and state.inverted else ""
         self._window.setText(f"window {voi_text(state.voi)}{inverted}" if state else "")
         self._slice.setVisible(bool(self._slice.text()))

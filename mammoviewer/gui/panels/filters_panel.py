@@ -21,6 +21,7 @@ from mammoviewer.gui.panels.parts import (
     scrolling,
     section,
 )
+from mammoviewer.gui.panels.slab_controls import SlabControls
 from mammoviewer.gui.panels.window_presets import WindowPresets
 from mammoviewer.imaging.filter_chain import FILTERS, FilterChain, FilterStep, parse_filter
 from mammoviewer.session.viewer_state import ViewerState
@@ -76,7 +77,8 @@ class FiltersPanel(QWidget):
         note = label(
             "Filters change only what you see. A model gets the image as its manifest asks for it.", "quiet", wrap=True
         )
-        outer.addWidget(scrolling([WindowPresets(active), divider(), chain, note, None]))
+        slices = SlabControls(workspace, active)
+        outer.addWidget(scrolling([WindowPresets(active), slices, divider(), chain, note, None]))
         active.switched.connect(self._rebuild)
         active.changed.connect(self._on_change)
         self._rebuild()

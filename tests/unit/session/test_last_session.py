@@ -221,3 +221,17 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="cannot be kept"):
         write_session(tmp_path / "file" / "last.json", SESSION)
+
+
+def test_slabs_come_back_and_older_files_have_none(tmp_path):
+    path = tmp_path / "session.json"
+    thick = KeptView(slab_mm=5.0, slab_mode="MIP")
+    write_session(path, replace(SESSION, views={"1.3": thick}))
+    assert read_session(path).views["1.3"] == thick
+    document = json.loads(path.read_text())
+    del document["views"]["1.3"]["slab_mm"], document["views"]["1.3"]["slab_mode"]
+    path.write_text(json.dumps(document))
+    assert read_session(path).views["1.3"] == KeptView()
+    document["views"]["1.3"]["slab_mode"] = "sum"
+    path.write_text(json.dumps(document))
+    assert read_session(path) is None

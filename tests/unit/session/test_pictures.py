@@ -12,6 +12,7 @@ from mammoviewer.base.notices import Notice
 from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.dicom.frames import FrameCache
 from mammoviewer.imaging.filter_chain import parse_filter
+from mammoviewer.imaging.slab import SlabMode
 from mammoviewer.imaging.voi import Padding, VoiLut, Window, apply_lut, auto_window, display_lut
 from mammoviewer.jobs.thread_runner import ThreadRunner
 from mammoviewer.session.pictures import PREVIEW_PIXELS, PictureSource, averaged, filtered_picture, plain_picture
@@ -319,3 +320,35 @@ def test_padding_leaves_no_rim_in_a_halved_frame():
     for inverse in (False, True):
         greys = apply_lut(picture.half, picture.lookup(Window(1000.0, 2000.0), inverse=inverse), picture.first)
         assert set(np.unique(greys)) == {0, greys[0, -1]}
+
+
+def test_a_slab_is_the_mean_or_the_brightest_of_its_frames(source):
+    image = make_image(kind=ImageKind.TOMO, pixels=breast_like(frames=9), slice_spacing_mm=1.0)
+    stack = np.stack([image.frame(frame) for frame in range(9)])
+    state = view(image, frame=4, slab_mm=3.0)
+    thick = wait_for(source, lambda: source.picture(state), lambda _: True)
+    np.testing.assert_array_equal(thick.pixels, np.rint(stack[3:6].astype(np.float64).mean(axis=0)))
+    np.testing.assert_array_equal(source.stored(state, 4), thick.pixels)
+    state.slab_mode = SlabMode.MIP
+    brightest = wait_for(source, lambda: source.picture(state), lambda _: True)
+    np.testing.assert_array_equal(brightest.pixels, stack[3:6].max(axis=0))
+    state.slab_mm = 0.0
+    np.testing.assert_array_equal(source.picture(state).pixels, stack[4])
+    np.testing.assert_array_equal(source.stored(state, 5), stack[5])
+
+
+def test_slabs_are_filtered_too(source):
+    image = make_image(kind=ImageKind.TOMO, pixels=breast_like(frames=5), slice_spacing_mm=1.0)
+    chain = (parse_filter("unsharp:amount=0"),)
+    state = view(image, frame=2, slab_mm=5.0, slab_mode=SlabMode.MIP, filters=chain)
+    filtered = wait_for(source, lambda: source.picture(state), lambda found: found.scale == 1.0)
+    stored = np.stack([image.frame(frame) for frame in range(5)]).max(axis=0)
+    np.testing.assert_array_equal(filtered.pixels, filtered_picture(image.attributes, stored, chain, frame=2).pixels)
+
+
+def test_a_damaged_slice_leaves_the_slab_of_the_others(source):
+    image = make_image(kind=ImageKind.TOMO, pixels=breast_like(frames=5), slice_spacing_mm=1.0, bad=(3,))
+    state = view(image, frame=2, slab_mm=3.0)
+    thick = wait_for(source, lambda: source.picture(state), lambda _: True)
+    expected = np.rint((image.frame(1).astype(np.float64) + image.frame(2)) / 2)
+    np.testing.assert_array_equal(thick.pixels, expected)

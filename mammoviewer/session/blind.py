@@ -1,0 +1,103 @@
+"""Blind reading: what algorithms say of a study stays hidden until the reader has signed the first read."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mammoviewer.annotations.finding import utc_now
+from mammoviewer.base.errors import SettingsError
+from mammoviewer.base.notices import Notice, Severity
+from mammoviewer.base.paths import user_dir, write_text_atomically
+from mammoviewer.dicom.image import Image
+
+if TYPE_CHECKING:
+    from mammoviewer.session.workspace import Workspace
+
+_LOGGER = logging.getLogger(__name__)
+_VERSION = 1
+
+
+class FirstReads:
+    """Which studies were signed, by whom and when; kept in a file of the user's folder by StudyInstanceUID.
+
+    Parameters
+    ----------
+    path
+        The file; it need not exist. One that cannot be read counts as empty, which hides rather than shows.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path or user_dir() / "first-reads.json"
+        self._signed: dict[str, dict[str, str]] = {}
+        try:
+            document = json.loads(self._path.read_text(encoding="utf-8"))
+            entries = document["signed"].items() if document["schema_version"] == _VERSION else ()
+            self._signed = {str(uid): {"reader": str(e["reader"]), "time": str(e["time"])} for uid, e in entries}
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            _LOGGER.warning("the list of signed reads cannot be used")
+
+    def is_signed(self, uid: str) -> bool:
+        """Return whether the first read of a study was signed."""
+        return uid in self._signed
+
+    def sign(self, uid: str, reader: str) -> None:
+        """Keep that a reader has signed a study; a study that was signed before keeps its first signature.
+
+        Raises
+        ------
+        SettingsError
+            If it cannot be written; the study then counts as not signed.
+        """
+        if self.is_signed(uid):
+            return
+        signed = {**self._signed, uid: {"reader": reader, "time": utc_now()}}
+        try:
+            write_text_atomically(self._path, json.dumps({"schema_version": _VERSION, "signed": signed}, indent=1))
+        except OSError as error:
+            raise SettingsError(f"the signature cannot be kept: {error.strerror}", path=self._path) from error
+        self._signed = signed
+
+
+def ai_hidden(workspace: Workspace, image: Image) -> bool:
+    """Return whether what algorithms say of an image is hidden for now."""
+    return workspace.desk.blind and not workspace.reads.is_signed(_study_of(image))
+
+
+def visible_scores(workspace: Workspace, image: Image) -> tuple[float | None, ...]:
+    """Return per frame the largest score of the chosen model; empty while that is hidden or no model is chosen."""
+    model = workspace.desk.model
+    return workspace.heatmaps.slice_scores(image, model) if model and not ai_hidden(workspace, image) else ()
+
+
+def switch_blind(workspace: Workspace) -> None:
+    """Begin or end reading blind, and say which."""
+    desk = workspace.desk
+    desk.blind = not desk.blind
+    if desk.blind:
+        notice = Notice(Severity.INFO, "Blind reading: AI is hidden", "it shows once the first read is signed (Ctrl+J)")
+    else:
+        notice = Notice(Severity.INFO, "Blind reading is off: AI shows in every study")
+    workspace.notice.emit(notice)
+
+
+def sign_first_read(workspace: Workspace) -> None:
+    """Sign the first read of the study that is hung; from then on AI shows in it."""
+    study = workspace.study
+    if study is None:
+        return
+    try:
+        workspace.reads.sign(_study_of(study.images[0]), workspace.settings.reader)
+    except SettingsError as error:
+        workspace.notice.emit(Notice.from_error(error))
+        return
+    workspace.facts_changed.emit()
+    workspace.notice.emit(Notice(Severity.INFO, "First read signed: AI shows in this study"))
+
+
+def _study_of(image: Image) -> str:
+    return image.attributes.StudyInstanceUID or image.attributes.identity

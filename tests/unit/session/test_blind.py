@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from helpers.images import make_image
+
+from mammoviewer.base.errors import SettingsError
+from mammoviewer.base.paths import user_dir
+from mammoviewer.dicom.reader import OpenResult
+from mammoviewer.session import blind
+from mammoviewer.session.blind import FirstReads, ai_hidden, sign_first_read, switch_blind
+from mammoviewer.session.settings import Settings
+from mammoviewer.session.workspace import Workspace
+
+
+@pytest.fixture
+def workspace():
+    settings = Settings(reader="Dr Reader")
+    made = Workspace(replace(settings, window=replace(settings.window, blind=True)))
+    made.add(OpenResult((make_image("RCC", uid="1.1"),), ()))
+    yield made
+    made.close()
+
+
+def test_ai_is_hidden_until_the_study_is_signed_and_stays_signed(workspace):
+    image = workspace.images[0]
+    assert ai_hidden(workspace, image)
+    sign_first_read(workspace)
+    assert not ai_hidden(workspace, image)
+    assert FirstReads().is_signed("1.2.3")
+    kept = json.loads((user_dir() / "first-reads.json").read_text())
+    assert kept["signed"]["1.2.3"]["reader"] == "Dr Reader"
+
+
+def test_the_first_signature_stays():
+    reads = FirstReads()
+    reads.sign("1", "A")
+    reads.sign("1", "B")
+    assert json.loads((user_dir() / "first-reads.json").read_text())["signed"]["1"]["reader"] == "A"
+
+
+def test_who_does_not_read_blind_sees_everything(workspace):
+    told = []
+    workspace.notice.connect(lambda notice: told.append(notice.text))
+    switch_blind(workspace)
+    assert not ai_hidden(workspace, workspace.images[0])
+    switch_blind(workspace)
+    assert ai_hidden(workspace, workspace.images[0])
+    assert ["off" in text for text in told] == [True, False]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema_version": 1, "signed": [1]}', '{"schema_version": 9}'])
+def test_a_broken_list_hides_rather_than_shows(tmp_path, text):
+    path = tmp_path / "reads.json"
+    path.write_text(text)
+    assert not FirstReads(path).is_signed("1")
+
+
+def test_a_signature_that_cannot_be_kept_does_not_count(workspace, monkeypatch):
+    def refuse(path, text):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(blind, "write_text_atomically", refuse)
+    told = []
+    workspace.notice.connect(lambda notice: told.append(notice.text))
+    sign_first_read(workspace)
+    assert "cannot be kept" in told[-1]
+    assert ai_hidden(workspace, workspace.images[0])
+    with pytest.raises(SettingsError):
+        workspace.reads.sign("1", "")
