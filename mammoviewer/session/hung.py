@@ -91,6 +91,17 @@ class Hung:
         self.compare_with(priors[priors.index(prior) + step])
         return True
 
+    def counterpart(self, image: Image) -> Image | None:
+        """Return the image of the same view and kind in the study that is compared with; None where there is none."""
+        prior = self.prior
+        if self.study is None or prior is None:
+            return None
+        others = self.study.images if self.is_prior(image) else prior.images
+        view, volume = image.attributes.view, image.attributes.frames > 1
+        same = [other for other in others if other.attributes.view.label == view.label != ""]
+        alike = [other for other in same if (other.attributes.frames > 1) == volume]
+        return next(iter(alike or same), None)
+
     def is_prior(self, image: Image) -> bool:
         """Return whether an image belongs to another study than the one that is hung."""
         return self.study is not None and image not in self.study.images

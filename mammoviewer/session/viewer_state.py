@@ -75,6 +75,8 @@ class ViewerState:
         Whether the cine runs.
     slab_mm, slab_mode
         Thickness of the slab of a volume about ``frame``, 0 for single frames, and how its frames are put together.
+    linked
+        Whether the view moves together with the other linked ones of its stage.
     window_pending
         Whether ``voi`` stands in until a window can be made from the pixels, because the file brings none.
     presentation
@@ -98,6 +100,7 @@ class ViewerState:
     playing: bool = False
     slab_mm: float = 0.0
     slab_mode: SlabMode = SlabMode.MEAN
+    linked: bool = False
     window_pending: bool = False
     side_doubted: bool = False
     presentation: str = ""
@@ -170,13 +173,16 @@ class OverlayStyle:
 class DeskState:
     """What is set for the window as a whole.
 
-    ``selected_finding`` is the id of a finding or empty; ``label`` is the class that a new region gets;
-    ``cine_loops`` tells that the cine begins anew at the end instead of turning; ``corner_text`` is ``full``,
-    ``minimal`` or ``off``; ``mark`` is the model's mark that the reader has gone to; ``blind`` hides
-    AI until the first read is signed.
+    ``linked_cursor`` shows the place under the cursor in the other viewports, ``pointed`` is that place: an image's
+    identity and stored (row, column). ``selected_finding`` is the id of a finding or empty; ``label`` is the class that
+    a new region gets; ``cine_loops`` tells that the cine begins anew at the end instead of turning; ``corner_text`` is
+    ``full``, ``minimal`` or ``off``; ``mark`` is the model's mark that the reader has gone to; ``blind`` hides AI until
+    the first read is signed.
     """
 
     tool: Tool = Tool.WINDOW
+    linked_cursor: bool = False
+    pointed: tuple[str, tuple[float, float]] | None = None
     cine_loops: bool = False
     label: str = "Mass"
     selected_finding: str = ""

@@ -35,6 +35,7 @@ from mammoviewer.session.hanging import Stage
 from mammoviewer.session.heatmap_runs import HeatmapRuns
 from mammoviewer.session.hung import Hung
 from mammoviewer.session.image_facts import state_pixel_size
+from mammoviewer.session.landmarks import Nipples
 from mammoviewer.session.opening_notices import opening_notices
 from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.patient_recorder import WRITE_PATIENCE_S, PatientRecorder
@@ -43,6 +44,7 @@ from mammoviewer.session.priors import current_of
 from mammoviewer.session.settings import Settings
 from mammoviewer.session.side_check import can_be_checked, check_side
 from mammoviewer.session.training_runs import TrainingRuns
+from mammoviewer.session.view_links import ViewLinks
 from mammoviewer.session.viewer_state import DeskState, OverlayStyle, ViewerState
 
 
@@ -92,6 +94,7 @@ class Workspace:
         self.computing = ThreadRunner(1, "compute")
         self.explaining = ThreadRunner(1, "explain")
         self.pictures = PictureSource(self.decoding, self.cache)
+        self.nipples = Nipples(self.decoding)
         self.shelf = CompanionShelf(self.decoding)
         self.heatmaps = HeatmapRuns(
             self.computing, self.explaining, self.registry, threads=settings.performance.threads
@@ -107,6 +110,7 @@ class Workspace:
         self.opened: tuple[Opened, ...] = ()
         self.hung = Hung(settings.window.protocol)
         self._states: dict[str, ViewerState] = {}
+        self.links = ViewLinks(self)
         self.adding = threading.RLock()
         self.heatmaps.notice.connect(self.notice.emit)
         self.recorder.notice.connect(self.notice.emit)

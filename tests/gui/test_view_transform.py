@@ -7,12 +7,12 @@ from helpers.images import make_image
 from mammoviewer.dicom.attributes import View
 from mammoviewer.gui.canvas.view_transform import (
     LARGEST_ZOOM,
-    chest_side,
     kept_near,
     view_transform,
     zoomed,
 )
 from mammoviewer.imaging.geometry import Orientation
+from mammoviewer.session.places import chest_side
 
 ORIENTATIONS = [Orientation(*flags) for flags in product((False, True), repeat=3)]
 SHAPE = (300, 200)

@@ -19,12 +19,18 @@ SIDE_DOUBTED: Final = "LATERALITY?"
 """The badge that flips the picture when it is clicked."""
 
 
+LINKED: Final = "LINKED"
+NOT_LINKED: Final = "NOT LINKED"
+"""Badges that link and unlink the viewport when they are clicked."""
+
+
 @dataclass(frozen=True)
 class Badge:
-    """A short word of warning; ``refusal`` when the picture itself cannot be trusted."""
+    """A short word of warning; ``refusal`` when the picture itself cannot be trusted, ``quiet`` when it only tells."""
 
     text: str
     refusal: bool = False
+    quiet: bool = False
 
 
 @dataclass(frozen=True)

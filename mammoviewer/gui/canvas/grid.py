@@ -31,6 +31,7 @@ class ViewportGrid(QWidget):
         self._pool: list[Viewport] = []
         self._viewports: tuple[Viewport, ...] = ()
         self._maximised: Viewport | None = None
+        self._hung = ("", 0)
         self._defect_told = False
         self._layout = QGridLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -62,6 +63,8 @@ class ViewportGrid(QWidget):
         stage = self._workspace.stage
         cells = stage.cells if stage is not None else ()
         columns = stage.columns if stage is not None else 1
+        same = stage is not None and (stage.title, len(cells)) == self._hung
+        self._hung = (stage.title, len(cells)) if stage is not None else ("", 0)
         while len(self._pool) < len(cells):
             self._pool.append(self._new_viewport())
         for viewport in self._pool:
@@ -72,8 +75,8 @@ class ViewportGrid(QWidget):
             if index < len(cells):
                 self._layout.addWidget(viewport, index // columns, index % columns)
         self._viewports = tuple(self._pool[: len(cells)])
-        self._maximised = None
-        self._stretch()
+        # An image that takes another's place in a maximised viewport leaves it maximised.
+        self._show_alone(self._maximised if same else None)
 
     def toggle_maximised(self) -> None:
         """Let the active viewport fill the grid, or bring the others back."""

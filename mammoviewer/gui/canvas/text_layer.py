@@ -97,7 +97,7 @@ class TextLayer:
             width = metrics.horizontalAdvance(badge.text) + 10.0
             place = QRectF(x if self._on_left else x - width, y + 1.0, width, metrics.height() + 3.0)
             self.badge_places[badge.text] = place
-            colour = color("red" if badge.refusal else "amber")
+            colour = color("red" if badge.refusal else "accent" if badge.quiet else "amber")
             self._painter.setPen(QPen(colour, 1.0))
             self._painter.setBrush(QColor(0, 0, 0, 215))
             self._painter.drawRoundedRect(place, 2.5, 2.5)

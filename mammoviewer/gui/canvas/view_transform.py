@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mammoviewer.base.arrays import DoubleArray
-from mammoviewer.dicom.attributes import ImageAttributes
 from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.session.viewer_state import FIT
 
@@ -129,24 +128,6 @@ class ViewTransform:
 
 def _clipped(start: int, length: float, limit: int) -> tuple[int, int]:
     return max(0, start), min(limit, max(start + 1, math.floor(start + length + 0.5)))
-
-
-def chest_side(attributes: ImageAttributes, orientation: Orientation) -> str:
-    """Return on which side of the screen the chest wall is: ``left``, ``right`` or empty when that is not known.
-
-    Hung by IHE (RAD TF-2 4.16.4.2.2.1.1.2) a right breast has it on the right; what the reader turned since moves it.
-    """
-    laterality = attributes.view.laterality
-    if laterality not in {"R", "L"}:
-        return ""
-    rows, columns = attributes.orientation.display_shape(attributes.shape)
-    hung = np.array([((rows - 1) / 2.0, columns - 1.0 if laterality == "R" else 0.0)])
-    stored = attributes.orientation.to_stored(hung, attributes.shape)
-    row, column = orientation.to_display(stored, attributes.shape)[0]
-    shown_rows, shown_columns = orientation.display_shape(attributes.shape)
-    if 0.0 < row < shown_rows - 1.0:
-        return "left" if column < shown_columns / 2.0 else "right"
-    return ""
 
 
 def fit_zoom(

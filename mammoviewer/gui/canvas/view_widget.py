@@ -19,11 +19,12 @@ from mammoviewer.gui.canvas.model_output import ModelOutput, ask_for_cam, shown_
 from mammoviewer.gui.canvas.roi_layer import finding_at
 from mammoviewer.gui.canvas.slice_strip import SliceStrip
 from mammoviewer.gui.canvas.tools import visible_findings
-from mammoviewer.gui.canvas.view_transform import ViewTransform, chest_side, view_transform, zoomed
+from mammoviewer.gui.canvas.view_transform import ViewTransform, view_transform, zoomed
 from mammoviewer.gui.canvas.viewport_painter import ViewportPainter
 from mammoviewer.gui.canvas.zoom_place import zoom_place
 from mammoviewer.session.blind import ai_hidden
 from mammoviewer.session.companions import Drawing
+from mammoviewer.session.places import chest_side
 from mammoviewer.session.viewer_state import FIT, ViewerState
 from mammoviewer.session.workspace import Workspace
 
@@ -61,6 +62,7 @@ class ViewWidget(QWidget):
         bind(self, workspace.style.events, self.update)
         bind(self, workspace.desk.events, self._desk_changed)
         bind(self, workspace.annotations.changed, self.update)
+        bind(self, workspace.nipples.changed, self.update)
         bind(self, workspace.shelf.changed, self.update)
         bind(self, workspace.facts_changed, self.update)
         bind_values(self, workspace.heatmaps.changed, self._scores_changed)
@@ -228,11 +230,11 @@ class ViewWidget(QWidget):
             self.cine.follow(self.state)
         self._chest = None
         self.update()
-        if info.signal.name == "orientation":
+        if info.signal.name in {"orientation", "linked"}:
             self._scale_changed()
 
     def _scale_changed(self) -> None:
-        """Paint the others anew: how this image fits has a say in their scale."""
+        """Paint the others anew: how this image fits has a say in their scale, its link in their badges."""
         for viewport in self.beside():
             viewport.update()
 

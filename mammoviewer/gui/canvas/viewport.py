@@ -18,7 +18,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from mammoviewer.gui.canvas.corner_text import SIDE_DOUBTED
+from mammoviewer.gui.canvas.corner_text import LINKED, NOT_LINKED, SIDE_DOUBTED
 from mammoviewer.gui.canvas.cursor_reading import CursorReading
 from mammoviewer.gui.canvas.view_widget import ViewWidget
 from mammoviewer.session.workspace import Workspace
@@ -63,17 +63,18 @@ class Viewport(ViewWidget):
             return
         self.workspace.desk.active_identity = self.identity
         self.activated.emit()
-        if event.button() == Qt.MouseButton.LeftButton and self._flip_doubted_side(event.position()):
+        if event.button() == Qt.MouseButton.LeftButton and self._use_badge(event.position()):
             return
         self.hands.press(event)
 
-    def _flip_doubted_side(self, place: QPointF) -> bool:
-        """Flip a picture of doubted side when its badge is clicked; the file stays as it is."""
-        badge = self._painter.badge_places.get(SIDE_DOUBTED)
-        if badge is None or not badge.contains(place):
-            return False
-        self.shown.orientation = self.shown.orientation.flipped_horizontally()
-        return True
+    def _use_badge(self, place: QPointF) -> bool:
+        """Flip a picture of doubted side (the file stays as it is), link or unlink, when that badge is clicked."""
+        badge = next((text for text, at in self._painter.badge_places.items() if at.contains(place)), "")
+        if badge == SIDE_DOUBTED:
+            self.shown.orientation = self.shown.orientation.flipped_horizontally()
+        elif badge in {LINKED, NOT_LINKED}:
+            self.workspace.links.toggle(self.identity)
+        return badge in {SIDE_DOUBTED, LINKED, NOT_LINKED}
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         """Go on with the gesture and tell what is under the cursor."""
@@ -146,3 +147,6 @@ class Viewport(ViewWidget):
         if reading != self._told:
             self._told = reading
             self.cursor_moved.emit(reading)
+            desk = self.workspace.desk
+            if desk.linked_cursor:
+                desk.pointed = (self.identity, (float(reading.row), float(reading.column))) if reading else None

@@ -12,6 +12,7 @@ from mammoviewer.gui.canvas.companion_text import with_companions
 from mammoviewer.gui.canvas.corner_text import OFF, corner_text, scale_bar
 from mammoviewer.gui.canvas.grey_layer import GreyLayer
 from mammoviewer.gui.canvas.heatmap_layer import HeatmapLayer, paint_colour_bar
+from mammoviewer.gui.canvas.linked_layer import paint_linked_cursor
 from mammoviewer.gui.canvas.roi_layer import box_on_screen, paint_detection, paint_finding, stroke
 from mammoviewer.gui.canvas.slice_strip import WIDTH
 from mammoviewer.gui.canvas.text_layer import TextLayer, paint_haloed
@@ -103,6 +104,7 @@ class ViewportPainter:
         for stored in visible_findings(viewport):
             finding = preview if preview is not None and preview.id == stored.id else stored
             paint_finding(painter, finding, view, selected=finding.id == selected)
+        paint_linked_cursor(painter, viewport)
         if gesture is not None:
             gesture.paint(painter)
 

@@ -1,0 +1,119 @@
+"""Linked viewports, the linked cursor, and flickering between current and prior, by real events."""
+
+from __future__ import annotations
+
+from unittest.mock import Mock
+
+import numpy as np
+import pytest
+from helpers import mouse
+from helpers.images import make_image
+from helpers.viewports import picture, place
+
+from mammoviewer.dicom.reader import OpenResult
+from mammoviewer.gui.actions.commands import COMMANDS
+from mammoviewer.gui.actions.desk import Desk
+from mammoviewer.gui.canvas.grid import ViewportGrid
+from mammoviewer.gui.theme import color
+from mammoviewer.session.places import anatomy, same_place
+
+BY_ID = {command.id: command for command in COMMANDS}
+
+
+@pytest.fixture
+def grid(qtbot, four_views):
+    made = ViewportGrid(four_views)
+    qtbot.addWidget(made)
+    made.resize(700, 700)
+    made.show()
+    qtbot.waitUntil(lambda: all(not viewport.follower.waiting for viewport in made.viewports))
+    return made
+
+
+def run(workspace, grid, command_id):
+    BY_ID[command_id].handler(Desk(workspace, grid, Mock()))
+
+
+def accents(viewport):
+    """Return where the accent colour is painted below the corner text, as (x, y) pairs."""
+    accent = color("accent")
+    shown = picture(viewport).astype(int)
+    near = np.abs(shown - (accent.red(), accent.green(), accent.blue())).sum(axis=2) < 60
+    near[:60] = False
+    rows, columns = np.nonzero(near)
+    return np.stack([columns, rows], axis=1)
+
+
+def test_the_cursor_is_a_cross_in_the_same_view_and_an_arc_in_the_other(qtbot, four_views, grid):
+    run(four_views, grid, "view.linked_cursor")
+    first, mirrored, oblique, stranger = grid.viewports
+    states = [viewport.shown for viewport in grid.viewports]
+    for state in states:
+        four_views.nipples.of(state.image)
+    qtbot.waitUntil(lambda: all(four_views.nipples.of(state.image) is not None for state in states))
+    mouse.move(first, place(first, 100.0, 80.0))
+    assert four_views.desk.pointed[0] == first.identity
+    point = four_views.desk.pointed[1]
+    nipples = [four_views.nipples.of(state.image) for state in states]
+    expected = same_place(anatomy(states[0], nipples[0]), anatomy(states[1], nipples[1]), point)
+    x, y = place(mirrored, *expected)
+    marks = accents(mirrored)
+    assert np.abs(marks.mean(axis=0) - (x, y)).max() < 2.0
+    assert len(accents(oblique)) > 60, "an arc of equal distance from the nipple"
+    assert len(accents(stranger)) == 0
+    assert len(accents(first)) == 0
+
+
+def test_the_mark_goes_when_the_mouse_leaves_or_the_command_is_given_again(qtbot, four_views, grid):
+    run(four_views, grid, "view.linked_cursor")
+    first, mirrored = grid.viewports[:2]
+    mouse.move(first, place(first, 100.0, 80.0))
+    assert len(accents(mirrored))
+    first.leaveEvent(Mock())
+    assert not len(accents(mirrored))
+    mouse.move(first, place(first, 90.0, 80.0))
+    run(four_views, grid, "view.linked_cursor")
+    assert not len(accents(mirrored))
+    mouse.move(first, place(first, 70.0, 80.0))
+    assert four_views.desk.pointed is None
+
+
+def test_linking_is_shown_and_each_badge_can_be_clicked(four_views, grid):
+    run(four_views, grid, "view.link")
+    first, second = grid.viewports[:2]
+    picture(second)
+    spot = second._painter.badge_places["LINKED"].center()
+    mouse.press(second, (spot.x(), spot.y()))
+    mouse.release(second, (spot.x(), spot.y()))
+    assert [viewport.shown.linked for viewport in grid.viewports] == [True, False, True, True]
+    picture(second)
+    assert "NOT LINKED" in second._painter.badge_places
+    first.zoom_by(2.0)
+    assert second.shown.zoom == 0.0
+    assert grid.viewports[2].shown.zoom == pytest.approx(first.shown.zoom)
+
+
+def test_current_and_prior_flicker_in_one_place_even_maximised(qtbot, four_views, grid):
+    prior = make_image("RCC", uid="2.1", StudyInstanceUID="2", StudyDate="20200101", PatientID="P")
+    now = [
+        make_image(label, uid=f"1.{label}", StudyInstanceUID="1", StudyDate="20240101", PatientID="P")
+        for label in ("RCC", "LCC", "RMLO", "LMLO")
+    ]
+    four_views.add(OpenResult((*now, prior), ()))
+    four_views.desk.active_identity = "1.RCC"
+    grid.toggle_maximised()
+    grid.active.zoom_by(3.0)
+    before = grid.active.shown
+    run(four_views, grid, "stage.flicker")
+    assert grid.viewports[0].identity == "2.1"
+    assert four_views.state("2.1").zoom == pytest.approx(before.zoom)
+    assert grid.maximised is grid.viewports[0]
+    run(four_views, grid, "stage.flicker")
+    assert grid.viewports[0].identity == "1.RCC"
+
+
+def test_without_another_study_nothing_flickers(four_views, grid):
+    told = []
+    four_views.notice.connect(lambda notice: told.append(notice.text))
+    run(four_views, grid, "stage.flicker")
+    assert "no image of this view in another study" in told[0]
