@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from mammoviewer.annotations.roi import Roi
+from mammoviewer.annotations.roi import MEASURES, Roi
 from mammoviewer.base.errors import AnnotationError
 
 READER = "reader"
@@ -88,6 +88,11 @@ class Finding:
         if not numeric or not -_LARGEST_SCORE <= self.score <= _LARGEST_SCORE:
             raise AnnotationError("score of a finding must be a finite number or absent")
         object.__setattr__(self, "score", float(self.score))
+
+    @property
+    def is_measure(self) -> bool:
+        """Whether it measures or points at something and is no finding."""
+        return self.roi.kind in MEASURES
 
     def edited(self, **changes: Any) -> Finding:
         """Return a copy with ``changes`` made and ``modified`` set to now."""

@@ -32,6 +32,21 @@ class RoiKind(enum.StrEnum):
     POLYGON = "polygon"
     FREEHAND = "freehand"
     POINT = "point"
+    DISTANCE = "distance"
+    ANGLE = "angle"
+    PROFILE = "profile"
+    STATISTICS = "statistics"
+    ARROW = "arrow"
+    TEXT = "text"
+
+
+MEASURES = frozenset(
+    {RoiKind.DISTANCE, RoiKind.ANGLE, RoiKind.PROFILE, RoiKind.STATISTICS, RoiKind.ARROW, RoiKind.TEXT}
+)
+"""What measures or points at something and is no finding: nothing is learned from it, no label is exported."""
+LINES = frozenset({RoiKind.DISTANCE, RoiKind.ANGLE, RoiKind.PROFILE, RoiKind.ARROW})
+_BOXES = frozenset({RoiKind.ELLIPSE, RoiKind.STATISTICS})
+_SINGLE = frozenset({RoiKind.POINT, RoiKind.TEXT})
 
 
 _POINT_COUNTS: dict[RoiKind, tuple[int, int]] = {
@@ -40,6 +55,12 @@ _POINT_COUNTS: dict[RoiKind, tuple[int, int]] = {
     RoiKind.POLYGON: (3, _LARGEST_POINT_COUNT),
     RoiKind.FREEHAND: (3, _LARGEST_POINT_COUNT),
     RoiKind.POINT: (1, 1),
+    RoiKind.DISTANCE: (2, 2),
+    RoiKind.ANGLE: (3, 3),
+    RoiKind.PROFILE: (2, 2),
+    RoiKind.STATISTICS: (2, 2),
+    RoiKind.ARROW: (2, 2),
+    RoiKind.TEXT: (1, 1),
 }
 
 
@@ -53,7 +74,8 @@ class Roi:
         Its shape.
     points
         (row, column) pairs: two opposite corners of the bounding box for rectangle and ellipse, the outline for
-        polygon and freehand (closed by itself), one for a point.
+        polygon and freehand (closed by itself), one for a point and a text; the ends of a distance, a profile and an
+        arrow (its tip first), the vertex of an angle in the middle, the box of the ellipse of statistics.
 
     Raises
     ------
@@ -97,23 +119,25 @@ class Roi:
 
     @property
     def area_px(self) -> float:
-        """The area inside the outline in square pixels (exact geometry, not a count of pixels); 0 for a point."""
+        """The area inside the outline in square pixels (exact geometry, not a count of pixels); 0 for points, lines."""
         top, left, bottom, right = self.bounding_box()
         if self.kind is RoiKind.RECTANGLE:
             return (bottom - top) * (right - left)
-        if self.kind is RoiKind.ELLIPSE:
+        if self.kind in _BOXES:
             return math.pi / 4 * (bottom - top) * (right - left)
-        if self.kind is RoiKind.POINT:
+        if self.kind in _SINGLE or self.kind in LINES:
             return 0.0
         return abs(_outline.signed_area(self._vertices()))
 
     def mask(self, shape: tuple[int, int]) -> BoolArray:
         """Return which pixels of an image of ``shape`` (rows, columns) belong to the region.
 
-        A point gives the one pixel it falls into. What lies outside the image is left out.
+        A point gives the one pixel it falls into, a line none. What lies outside the image is left out.
         """
         mask = np.zeros(shape, dtype=np.bool_)
-        if self.kind is RoiKind.POINT:
+        if self.kind in LINES:
+            return mask
+        if self.kind in _SINGLE:
             row, column = _nearest_pixel(self.points[0])
             if 0 <= row < shape[0] and 0 <= column < shape[1]:
                 mask[row, column] = True
@@ -127,7 +151,9 @@ class Roi:
 
     def contains(self, row: float, column: float) -> bool:
         """Return whether the place (row, column) lies inside or on the outline; for a point, in its pixel."""
-        if self.kind is RoiKind.POINT:
+        if self.kind in LINES:
+            return False
+        if self.kind in _SINGLE:
             return _nearest_pixel((row, column)) == _nearest_pixel(self.points[0])
         top, left, bottom, right = self.bounding_box()
         if not (top <= row <= bottom and left <= column <= right):
@@ -139,16 +165,18 @@ class Roi:
     def outline(self, vertices: int = 64) -> DoubleArray:
         """Return the outline as (N, 2) rows and columns; an ellipse as ``vertices`` points on it.
 
-        A rectangle gives its four corners, a point itself.
+        A rectangle gives its four corners, a point itself, a line its points there and back.
         """
         top, left, bottom, right = self.bounding_box()
         if self.kind is RoiKind.RECTANGLE:
             return np.array([(top, left), (top, right), (bottom, right), (bottom, left)], dtype=np.float64)
-        if self.kind is RoiKind.ELLIPSE:
+        if self.kind in _BOXES:
             angle = np.linspace(0.0, 2.0 * np.pi, vertices, endpoint=False)
             rows = (top + bottom) / 2 + (bottom - top) / 2 * np.sin(angle)
             columns = (left + right) / 2 + (right - left) / 2 * np.cos(angle)
             return np.stack([rows, columns], axis=1)
+        if self.kind in LINES:
+            return np.array([*self.points, *self.points[-2:0:-1]], dtype=np.float64)
         return self._vertices()
 
     def moved(self, rows: float, columns: float) -> Roi:
@@ -174,7 +202,7 @@ class Roi:
         """Return membership on the grid rows x columns, which lies inside the bounding box."""
         if self.kind is RoiKind.RECTANGLE:
             return np.ones((rows.size, columns.size), dtype=np.bool_)
-        if self.kind is RoiKind.ELLIPSE:
+        if self.kind in _BOXES:
             return _outline.inside_ellipse(self.bounding_box(), rows, columns)
         return _outline.inside_polygon(self._vertices(), rows, columns)
 

@@ -138,6 +138,7 @@ class MainWindow(QMainWindow):
         self.train_panel.models_changed.connect(self.header.model.refresh)
         bind(self, self.workspace.studies_changed, self._show_images_or_start)
         bind(self, self.workspace.stage_changed, self._focus_images)
+        bind(self, self.workspace.desk.events.note_wanted, self._show_note)
 
     def open_paths(self, paths: Sequence[Path], pixel_spacing_mm: float | None = None) -> None:
         """Open files and folders in the background."""
@@ -225,6 +226,11 @@ class MainWindow(QMainWindow):
         if not something:
             self.opening.find_recent(self.start_page.show_recent)
         self._focus_images()
+
+    def _show_note(self) -> None:
+        """Show where the text of what was just drawn is written, before the field there takes the focus."""
+        if self.workspace.desk.note_wanted:
+            self.show_panel("Findings")
 
     def _focus_images(self) -> None:
         viewport = self.grid.active

@@ -42,6 +42,7 @@ PALETTE: Mapping[str, str] = MappingProxyType(
         "red": "#f47067",
         "green": "#4fbf8b",
         "companion": "#cbb8ff",
+        "measure": "#9fe8ff",
     }
 )
 """Colours by role, ``#rrggbb``. ``faint`` is for disabled controls only."""

@@ -8,6 +8,9 @@ from typing import Final
 COLOURS: Final = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167))
 """Okabe-Ito colours (red, green, blue), which colour-blind readers can tell apart."""
 
+MEASURE: Final = (159, 232, 255)
+"""Of measures, arrows and texts, which have no class."""
+
 _KNOWN: Final = {
     "mass": 0,
     "calcification": 1,

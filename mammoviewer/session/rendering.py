@@ -28,7 +28,8 @@ from mammoviewer.imaging.slab import SlabSpan
 from mammoviewer.imaging.voi import Voi, apply_lut
 from mammoviewer.inference.detections import Detection
 from mammoviewer.inference.heatmap import Heatmap
-from mammoviewer.session.label_colours import label_colour
+from mammoviewer.session.label_colours import MEASURE, label_colour
+from mammoviewer.session.measuring import line_text
 from mammoviewer.session.picture_ink import Ink, draw_contours, draw_legend
 from mammoviewer.session.pictures import filtered_picture, plain_picture, slab_of
 from mammoviewer.session.viewer_state import OverlayStyle
@@ -200,7 +201,11 @@ def _draw_marks(ink: Ink, shape: tuple[int, int], request: Rendering) -> None:
     for finding in request.findings:
         style: LineStyle = "dashed" if finding.origin == "algorithm" else "solid"
         placed = _placed(finding.roi.outline(), shape, request)
-        ink.draw_region(placed, label_colour(finding.label), style=style, label=finding.label, size_px=size_px)
+        if finding.is_measure:
+            text = finding.note or line_text(finding.roi, request.image.attributes)
+            ink.draw_region(placed, MEASURE, style=style, label=text, size_px=size_px)
+        else:
+            ink.draw_region(placed, label_colour(finding.label), style=style, label=finding.label, size_px=size_px)
     for mark in request.marks:
         placed = _placed(_corners(mark.box), shape, request)
         ink.draw_region(placed, WHITE, style="dashed", label=f"{mark.score:.2f}", size_px=size_px)

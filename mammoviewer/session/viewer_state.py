@@ -37,6 +37,12 @@ class Tool(enum.StrEnum):
     POLYGON = "polygon"
     FREEHAND = "freehand"
     POINT = "point"
+    DISTANCE = "distance"
+    ANGLE = "angle"
+    PROFILE = "profile"
+    STATISTICS = "statistics"
+    ARROW = "arrow"
+    TEXT = "text"
 
 
 class Overlay(enum.StrEnum):
@@ -177,7 +183,7 @@ class DeskState:
     identity and stored (row, column). ``selected_finding`` is the id of a finding or empty; ``label`` is the class that
     a new region gets; ``cine_loops`` tells that the cine begins anew at the end instead of turning; ``corner_text`` is
     ``full``, ``minimal`` or ``off``; ``mark`` is the model's mark that the reader has gone to; ``blind`` hides AI until
-    the first read is signed.
+    the first read is signed; ``note_wanted`` is the id of the finding that the reader is to write a text for.
     """
 
     tool: Tool = Tool.WINDOW
@@ -193,5 +199,6 @@ class DeskState:
     model: str = ""
     mark: Detection | None = None
     blind: bool = False
+    note_wanted: str = ""
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()

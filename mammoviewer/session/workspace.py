@@ -36,6 +36,7 @@ from mammoviewer.session.heatmap_runs import HeatmapRuns
 from mammoviewer.session.hung import Hung
 from mammoviewer.session.image_facts import state_pixel_size
 from mammoviewer.session.landmarks import Nipples
+from mammoviewer.session.measuring import Measures
 from mammoviewer.session.opening_notices import opening_notices
 from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.patient_recorder import WRITE_PATIENCE_S, PatientRecorder
@@ -95,6 +96,7 @@ class Workspace:
         self.explaining = ThreadRunner(1, "explain")
         self.pictures = PictureSource(self.decoding, self.cache)
         self.nipples = Nipples(self.decoding)
+        self.measures = Measures(self, self.decoding)
         self.shelf = CompanionShelf(self.decoding)
         self.heatmaps = HeatmapRuns(
             self.computing, self.explaining, self.registry, threads=settings.performance.threads

@@ -30,6 +30,8 @@ _TRANSFORM = [[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]]
 def write_coco(path: Path, findings: Iterable[Finding], images: Sequence[ImageAttributes]) -> None:
     """Write the findings of ``images`` as COCO instances; regions are cut at the image's edges.
 
+    Measures, arrows and texts are left out: they are no instances of a class.
+
     Points and regions without area become the square of the pixel they lie in.
 
     Raises
@@ -37,7 +39,7 @@ def write_coco(path: Path, findings: Iterable[Finding], images: Sequence[ImageAt
     ExportError
         If a finding belongs to none of the images or lies outside of its image, or the file cannot be written.
     """
-    findings = tuple(findings)
+    findings = tuple(finding for finding in findings if not finding.is_measure)
     entries = [_image_entry(image, frame) for image in images for frame in range(image.frames)]
     keys = [(image.identity, frame) for image in images for frame in range(image.frames)]
     frames = dict(zip(keys, entries, strict=True))

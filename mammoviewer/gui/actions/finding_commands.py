@@ -11,12 +11,15 @@ from mammoviewer.session.viewer_state import Tool
 
 
 def _choose(tool: Tool, desk: Desk) -> None:
-    desk.workspace.desk.tool = tool
+    """Choose a tool; the key of the chosen one goes back to windowing."""
+    state = desk.workspace.desk
+    state.tool = Tool.WINDOW if state.tool is tool else tool
 
 
 def _walk(step: int, desk: Desk) -> None:
     workspace = desk.workspace
-    chosen = neighbour([f.id for f in findings_of_study(workspace)], workspace.desk.selected_finding, step)
+    findings = [finding.id for finding in findings_of_study(workspace) if not finding.is_measure]
+    chosen = neighbour(findings, workspace.desk.selected_finding, step)
     if chosen:
         show_finding(workspace, workspace.annotations.get(chosen))
 
@@ -32,7 +35,7 @@ def _show_findings(desk: Desk) -> None:
 _TOOLS = tuple(
     Command(f"tool.{tool.value}", title, keys, functools.partial(_choose, tool))
     for tool, title, keys in (
-        (Tool.WINDOW, "Tool: window", ("W",)),
+        (Tool.WINDOW, "Tool: window (the key of a chosen tool, too)", ()),
         (Tool.PAN, "Tool: pan", ()),
         (Tool.ZOOM, "Tool: zoom into a region", ()),
         (Tool.RECTANGLE, "Draw a rectangle", ("R",)),
@@ -40,6 +43,12 @@ _TOOLS = tuple(
         (Tool.POLYGON, "Draw a polygon", ("P",)),
         (Tool.FREEHAND, "Draw freehand", ("D",)),
         (Tool.POINT, "Mark a point", ("X",)),
+        (Tool.DISTANCE, "Measure a distance", ("L",)),
+        (Tool.ANGLE, "Measure an angle", ("Shift+L",)),
+        (Tool.STATISTICS, "Statistics of a region", ("S",)),
+        (Tool.PROFILE, "Profile along a line", ("Shift+S",)),
+        (Tool.ARROW, "Arrow with a text", ("W",)),
+        (Tool.TEXT, "Text", ("Shift+W",)),
     )
 )
 _FINDINGS = (

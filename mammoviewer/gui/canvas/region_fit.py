@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from mammoviewer.annotations.roi import Roi, RoiKind
+from mammoviewer.annotations.roi import LINES, Roi, RoiKind
 
 LEAST_AREA_PX: Final = 1.0
 """A region smaller than a pixel holds nothing to measure or to learn from."""
+
+LEAST_LENGTH_PX: Final = 0.5
 
 Point = tuple[float, float]
 
@@ -18,8 +20,11 @@ def on_image(point: Point, shape: tuple[int, int]) -> Point:
 
 
 def is_fit(roi: Roi) -> bool:
-    """Return whether a region has an area, or is a point."""
-    return roi.kind is RoiKind.POINT or roi.area_px >= LEAST_AREA_PX
+    """Return whether a region has an area, a line a length, or it is a place."""
+    if roi.kind in LINES:
+        top, left, bottom, right = roi.bounding_box()
+        return max(bottom - top, right - left) >= LEAST_LENGTH_PX
+    return roi.kind in {RoiKind.POINT, RoiKind.TEXT} or roi.area_px >= LEAST_AREA_PX
 
 
 def moved_within(roi: Roi, rows: float, columns: float, shape: tuple[int, int]) -> Roi:

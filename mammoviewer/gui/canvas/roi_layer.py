@@ -24,6 +24,9 @@ GRASP: Final = 7.0
 
 _MARK_RADIUS: Final = 7.0
 _MOST_HANDLES: Final = 40
+_HEAD: Final = 12.0
+_HEAD_ANGLE: Final = 0.45
+_BOXES: Final = (RoiKind.RECTANGLE, RoiKind.ELLIPSE, RoiKind.STATISTICS)
 
 
 def label_colour(label: str) -> QColor:
@@ -35,14 +38,26 @@ def outline(roi: Roi, view: ViewTransform) -> QPainterPath:
     """Return a region's outline in logical pixels."""
     points = view.to_widget(roi.outline())
     path = QPainterPath()
-    if roi.kind is RoiKind.POINT:
+    if roi.kind in (RoiKind.POINT, RoiKind.TEXT):
         x, y = points[0]
         path.addEllipse(QPointF(x, y), _MARK_RADIUS, _MARK_RADIUS)
-    elif roi.kind is RoiKind.ELLIPSE:
+    elif roi.kind in (RoiKind.ELLIPSE, RoiKind.STATISTICS):
         path.addEllipse(_bounds(view.to_widget(np.array(roi.points))))
     else:
         path.addPolygon(QPolygonF([QPointF(x, y) for x, y in points.tolist()]))
         path.closeSubpath()
+    if roi.kind is RoiKind.ARROW:
+        path.addPath(_arrow_head(points[0], points[1]))
+    return path
+
+
+def _arrow_head(tip: DoubleArray, tail: DoubleArray) -> QPainterPath:
+    """Return two strokes at the tip, as long at every zoom."""
+    way = np.arctan2(tail[1] - tip[1], tail[0] - tip[0])
+    path = QPainterPath()
+    for turn in (-_HEAD_ANGLE, _HEAD_ANGLE):
+        path.moveTo(tip[0], tip[1])
+        path.lineTo(tip[0] + _HEAD * np.cos(way + turn), tip[1] + _HEAD * np.sin(way + turn))
     return path
 
 
@@ -59,17 +74,17 @@ def box_on_screen(box: tuple[float, float, float, float], view: ViewTransform) -
 
 def handles(roi: Roi) -> tuple[tuple[float, float], ...]:
     """Return the stored places at which a region is reshaped: four corners, or its points when they are few."""
-    if roi.kind in (RoiKind.RECTANGLE, RoiKind.ELLIPSE):
+    if roi.kind in _BOXES:
         (top, left), (bottom, right) = roi.points
         return (top, left), (top, right), (bottom, right), (bottom, left)
-    if roi.kind is RoiKind.POINT or len(roi.points) > _MOST_HANDLES:
+    if roi.kind in (RoiKind.POINT, RoiKind.TEXT) or len(roi.points) > _MOST_HANDLES:
         return ()
     return roi.points
 
 
 def reshaped(roi: Roi, handle: int, point: tuple[float, float]) -> Roi:
     """Return the region with one of its :func:`handles` put at a stored point."""
-    if roi.kind not in (RoiKind.RECTANGLE, RoiKind.ELLIPSE):
+    if roi.kind not in _BOXES:
         return roi.with_point(handle, point)
     (top, left), (bottom, right) = roi.points
     row, column = point
@@ -99,7 +114,7 @@ def finding_at(
     on_line, within = [], []
     for finding in findings:
         path = outline(finding.roi, view)
-        if finding.roi.kind is RoiKind.POINT:
+        if finding.roi.kind in (RoiKind.POINT, RoiKind.TEXT):
             if path.contains(place):
                 on_line.append(finding)
         elif path.intersects(area) and not path.contains(area):
@@ -117,18 +132,25 @@ def detection_at(detections: Sequence[Detection], view: ViewTransform, place: QP
     return max(hit, key=lambda detection: detection.score, default=None)
 
 
-def paint_finding(painter: QPainter, finding: Finding, view: ViewTransform, *, selected: bool = False) -> None:
-    """Paint a finding: solid for a reader's, dashed for an algorithm's, with handles when it is selected."""
-    colour = label_colour(finding.label)
+def paint_finding(
+    painter: QPainter, finding: Finding, view: ViewTransform, *, selected: bool = False, measured: str = ""
+) -> None:
+    """Paint a finding: solid for a reader's, dashed for an algorithm's, with handles when it is selected.
+
+    A measure has the colour of the interface, and ``measured`` is written beside it.
+    """
+    colour = color("measure") if finding.is_measure else label_colour(finding.label)
     path = outline(finding.roi, view)
-    stroke(painter, path, colour, dashed=finding.origin == ALGORITHM, width=2.0 if selected else 1.5)
+    if finding.roi.kind is not RoiKind.TEXT or selected:
+        stroke(painter, path, colour, dashed=finding.origin == ALGORITHM, width=2.0 if selected else 1.5)
     if finding.roi.kind is RoiKind.POINT:
         _paint_cross(painter, path.boundingRect().center(), colour)
-    text = finding.label or "unlabelled"
+    text = measured if finding.is_measure else finding.label or "unlabelled"
     if finding.score is not None:
         text += f" {finding.score:.2f}"
     box = path.boundingRect()
-    _paint_tag(painter, box, text, colour, view)
+    if text:
+        _paint_tag(painter, box, text, colour, view)
     if selected:
         for x, y in view.to_widget(np.array(handles(finding.roi)).reshape(-1, 2)).tolist():
             painter.setPen(QPen(color("window"), 1.0))
@@ -154,11 +176,14 @@ def _paint_tag(painter: QPainter, box: QRectF, text: str, colour: QColor, view: 
     if not box.adjusted(-1.0, -1.0, 1.0, 1.0).intersects(QRectF(0.0, 0.0, width, height)):
         return
     metrics = painter.fontMetrics()
-    left = min(max(box.left(), 2.0), width - metrics.horizontalAdvance(text) - 4.0)
-    base = box.top() - 5.0
+    lines = text.splitlines()
+    further = metrics.height() * (len(lines) - 1)
+    left = min(max(box.left(), 2.0), width - max(map(metrics.horizontalAdvance, lines)) - 4.0)
+    base = box.top() - 5.0 - further
     if base < metrics.ascent():
-        base = min(box.bottom() + metrics.ascent() + 3.0, height - metrics.descent() - 2.0)
-    paint_haloed(painter, QPointF(left, base), text, painter.font(), colour)
+        base = min(box.bottom() + metrics.ascent() + 3.0, height - metrics.descent() - 2.0 - further)
+    for number, line in enumerate(lines):
+        paint_haloed(painter, QPointF(left, base + number * metrics.height()), line, painter.font(), colour)
 
 
 def stroke(painter: QPainter, path: QPainterPath, colour: QColor, *, dashed: bool, width: float) -> None:

@@ -18,6 +18,7 @@ from mammoviewer.gui.canvas.gestures import (
     ZoomDrag,
     ZoomToRegion,
 )
+from mammoviewer.gui.canvas.measure_gestures import DrawAngle, DrawLine, DrawText
 from mammoviewer.gui.canvas.region_gestures import ChangeFinding, DrawBox, DrawFreehand, DrawPoint, DrawPolygon
 from mammoviewer.gui.canvas.roi_layer import finding_at, handle_at
 from mammoviewer.session.blind import ai_hidden
@@ -35,6 +36,12 @@ TOOLS: Mapping[Tool, Begin] = MappingProxyType(
         Tool.POLYGON: DrawPolygon,
         Tool.FREEHAND: DrawFreehand,
         Tool.POINT: DrawPoint,
+        Tool.DISTANCE: lambda canvas, start: DrawLine(canvas, start, RoiKind.DISTANCE),
+        Tool.ANGLE: DrawAngle,
+        Tool.PROFILE: lambda canvas, start: DrawLine(canvas, start, RoiKind.PROFILE),
+        Tool.STATISTICS: lambda canvas, start: DrawLine(canvas, start, RoiKind.STATISTICS),
+        Tool.ARROW: lambda canvas, start: DrawLine(canvas, start, RoiKind.ARROW),
+        Tool.TEXT: DrawText,
     }
 )
 """What a left drag does."""

@@ -103,7 +103,8 @@ class ViewportPainter:
         preview = gesture.preview if gesture is not None else None
         for stored in visible_findings(viewport):
             finding = preview if preview is not None and preview.id == stored.id else stored
-            paint_finding(painter, finding, view, selected=finding.id == selected)
+            measured = viewport.workspace.measures.text(finding) if finding.is_measure else ""
+            paint_finding(painter, finding, view, selected=finding.id == selected, measured=measured)
         paint_linked_cursor(painter, viewport)
         if gesture is not None:
             gesture.paint(painter)
@@ -139,7 +140,8 @@ class ViewportPainter:
         workspace, image = viewport.workspace, viewport.shown.image
         scores = visible_scores(workspace, image)
         shown = workspace.desk.show_findings
-        findings = workspace.annotations.for_image(image.attributes.identity) if shown else ()
+        everything = workspace.annotations.for_image(image.attributes.identity) if shown else ()
+        findings = tuple(finding for finding in everything if not finding.is_measure)
         others = workspace.shelf.frames(image) if workspace.desk.show_companions else ()
         strip.paint(painter, viewport.shown_frame, scores, findings, workspace.style.colormap, companions=others)
 

@@ -13,11 +13,13 @@ from mammoviewer.annotations.edits import ReplaceFinding
 from mammoviewer.annotations.finding import ALGORITHM, Finding
 from mammoviewer.annotations.roi import Roi
 from mammoviewer.base.progress import Progress
-from mammoviewer.gui.bridge import when_over
+from mammoviewer.gui.bridge import bind, when_over
 from mammoviewer.gui.panels.class_combo import ClassCombo
+from mammoviewer.gui.panels.measure_plot import MeasurePlot
 from mammoviewer.gui.panels.parts import CalmCombo, column, label, section
+from mammoviewer.imaging.measure import Profile
 from mammoviewer.jobs.job import Job, JobState
-from mammoviewer.session.measuring import region_figures
+from mammoviewer.session.measuring import Histogram, line_profile, line_text, region_figures, region_histogram
 from mammoviewer.session.workspace import Workspace
 
 Measured = tuple[str, int, Roi]
@@ -104,6 +106,7 @@ class FindingEditor(QWidget):
         self._note.finished.connect(self._finish_note)
         self._origin = label("", "quiet", wrap=True)
         self._figures = label("", "quiet", wrap=True)
+        self._plot = MeasurePlot()
         self._measured: Measured | None = None
         self._measuring = QTimer(self)
         self._measuring.setSingleShot(True)
@@ -111,9 +114,10 @@ class FindingEditor(QWidget):
         self._measuring.timeout.connect(self._measure)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        fields = column([self._label, self._assessment, self._note, self._figures, self._origin])
+        fields = column([self._label, self._assessment, self._note, self._figures, self._plot, self._origin])
         layout.addWidget(section("Chosen finding", fields))
         self.hide()
+        bind(self, workspace.desk.events.note_wanted, self._ask_for_note)
 
     def show_finding(self, finding: Finding | None) -> None:
         """Show a finding, None hides the fields; what was typed into the note of another one is kept first."""
@@ -124,6 +128,8 @@ class FindingEditor(QWidget):
         self.setVisible(finding is not None)
         if finding is None:
             return
+        for field in (self._label, self._assessment):
+            field.setVisible(not finding.is_measure)
         self._label.show_label(finding.label)
         self._assessment.setCurrentIndex(max(0, self._assessment.findData(finding.assessment)))
         # What is being typed stays, and so does the space at its end.
@@ -147,6 +153,7 @@ class FindingEditor(QWidget):
         if self._measured != _what_is_measured(finding):
             self._measured = None
             self._figures.setText("\u2026")
+            self._plot.show_plot(None, "")
             self._measuring.start()
 
     def _measure(self) -> None:
@@ -158,8 +165,10 @@ class FindingEditor(QWidget):
             self._measuring.start()
             return
 
-        def work(progress: Progress) -> tuple[Finding, str]:
-            return finding, region_figures(workspace, finding)
+        def work(progress: Progress) -> tuple[Finding, str, Histogram | Profile | None]:
+            plotted = line_profile(workspace, finding) or region_histogram(workspace, finding)
+            attributes = workspace.state(finding.image_uid).image.attributes
+            return finding, region_figures(workspace, finding) or line_text(finding.roi, attributes), plotted
 
         job = workspace.decoding.submit("Measure", work, key="measure", priority=3)
         when_over(self, job, self._show_measured)
@@ -167,11 +176,22 @@ class FindingEditor(QWidget):
     def _show_measured(self, job: Job) -> None:
         if job.state is not JobState.DONE or self._finding is None:
             return
-        finding, figures = job.result
+        finding, figures, plotted = job.result
         if _what_is_measured(finding) == _what_is_measured(self._finding):
             # An empty text may mean that the frame is still on its way.
             self._measured = _what_is_measured(finding) if figures else None
             self._figures.setText(figures)
+            spacing = self._workspace.state(finding.image_uid).image.attributes.pixel_spacing
+            self._plot.show_plot(plotted, "mm" if spacing is not None else "px")
+
+    def _ask_for_note(self) -> None:
+        """Let the reader write the text of what was just drawn, once the panel has come into sight."""
+        if self._workspace.desk.note_wanted:
+            QTimer.singleShot(0, self, self._focus_note)
+
+    def _focus_note(self) -> None:
+        self._workspace.desk.note_wanted = ""
+        self._note.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _keep_note(self) -> None:
         """Store what has been typed; one step of undo for as long as the reader stays in the field."""

@@ -13,6 +13,7 @@ from mammoviewer.gui.navigation import delete_chosen, findings_of_study, redo, s
 from mammoviewer.gui.panels.class_combo import ClassCombo
 from mammoviewer.gui.panels.finding_editor import FindingEditor
 from mammoviewer.gui.panels.parts import column, divider, icon_button, label, row, scrolling, section
+from mammoviewer.gui.theme import color
 from mammoviewer.session.viewer_state import Tool
 from mammoviewer.session.workspace import Workspace
 
@@ -64,7 +65,8 @@ class FindingsPanel(QWidget):
             )
         )
         desk = workspace.desk.events
-        for signal in (workspace.annotations.changed, workspace.stage_changed, desk.selected_finding):
+        changed = (workspace.annotations.changed, workspace.measures.changed)
+        for signal in (*changed, workspace.stage_changed, desk.selected_finding):
             bind(self, signal, self._refresh)
         for signal in (workspace.edits.changed, desk.tool, desk.label):
             bind(self, signal, self._refresh_tools)
@@ -124,7 +126,7 @@ class FindingsPanel(QWidget):
 
     def _describe(self, finding: Finding) -> str:
         attributes = self._workspace.state(finding.image_uid).image.attributes
-        parts = [finding.label or "unnamed", attributes.view.label or attributes.path.stem]
+        parts = [self._title(finding), attributes.view.label or attributes.path.stem]
         if attributes.frames > 1:
             parts.append(f"slice {finding.frame + 1}")
         if finding.assessment:
@@ -132,6 +134,12 @@ class FindingsPanel(QWidget):
         if finding.score is not None:
             parts.append(f"{finding.score:.2f}")
         return "  ·  ".join(parts)
+
+    def _title(self, finding: Finding) -> str:
+        if not finding.is_measure:
+            return finding.label or "unnamed"
+        text = self._workspace.measures.text(finding).split("\n")[0]
+        return f"{finding.roi.kind.value.capitalize()} {text}".strip()
 
 
 def _swatch(finding: Finding) -> QIcon:
@@ -141,7 +149,8 @@ def _swatch(finding: Finding) -> QIcon:
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     dashed = finding.origin == ALGORITHM
-    pen = QPen(label_colour(finding.label), 3, Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine)
+    colour = color("measure") if finding.is_measure else label_colour(finding.label)
+    pen = QPen(colour, 3, Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine)
     painter.setPen(pen)
     painter.drawEllipse(4, 4, 16, 16)
     painter.end()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QSizePolicy, QToolButton
+from PySide6.QtWidgets import QFrame, QMenu, QSizePolicy, QToolButton
 
 from mammoviewer.dicom.study import Study
 from mammoviewer.gui.active_view import ActiveView
@@ -15,7 +17,7 @@ from mammoviewer.session.viewer_state import Tool
 from mammoviewer.session.workspace import Workspace
 
 _TOOLS = (
-    (Tool.WINDOW, "window", "Window: drag for width and centre (W)"),
+    (Tool.WINDOW, "window", "Window: drag for width and centre"),
     (Tool.PAN, "pan", "Pan (middle drag, or Space + drag)"),
     (Tool.ZOOM, "zoom", "Zoom into a region"),
     (Tool.RECTANGLE, "rectangle", "Rectangle (R)"),
@@ -23,6 +25,14 @@ _TOOLS = (
     (Tool.POLYGON, "polygon", "Polygon (P)"),
     (Tool.FREEHAND, "freehand", "Freehand (D)"),
     (Tool.POINT, "point", "Point (X)"),
+)
+_MEASURES = (
+    (Tool.DISTANCE, "Distance", "L"),
+    (Tool.ANGLE, "Angle", "Shift+L"),
+    (Tool.STATISTICS, "Statistics of a region", "S"),
+    (Tool.PROFILE, "Profile along a line", "Shift+S"),
+    (Tool.ARROW, "Arrow with a text", "W"),
+    (Tool.TEXT, "Text", "Shift+W"),
 )
 
 
@@ -80,6 +90,7 @@ class HeaderBar(QFrame):
             "Run", lambda: run_model(workspace), kind="primary", tip="Run the model on this slice (Ctrl+R)"
         )
         tools = list(self._tools.values())
+        self._measure = self._measure_menu()
         layout = row(
             [
                 icon_button("open", "Open files (Ctrl+O)", self.open_wanted.emit),
@@ -94,6 +105,7 @@ class HeaderBar(QFrame):
                 *tools[:3],
                 divider(upright=True),
                 *tools[3:],
+                self._measure,
                 divider(upright=True),
                 self._invert,
                 None,
@@ -122,6 +134,19 @@ class HeaderBar(QFrame):
             self.refresh()
 
         return icon_button(name, tip, choose, checkable=True)
+
+    def _measure_menu(self) -> QToolButton:
+        made = icon_button("ruler", "Measure and point", checkable=True)
+        menu = QMenu(made)
+        for tool, title, keys in _MEASURES:
+            # The keys stand in the text: as a shortcut of the action they would be taken twice.
+            menu.addAction(f"{title}\t{keys}", functools.partial(self._choose_tool, tool))
+        made.setMenu(menu)
+        made.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        return made
+
+    def _choose_tool(self, tool: Tool) -> None:
+        self._workspace.desk.tool = tool
 
     def _choose_study(self, index: int) -> None:
         self._workspace.choose_study(self._workspace.studies[index])
@@ -157,6 +182,8 @@ class HeaderBar(QFrame):
         for tool, widget in self._tools.items():
             widget.setChecked(bool(studies) and workspace.desk.tool is tool)
             widget.setEnabled(bool(studies))
+        self._measure.setEnabled(bool(studies))
+        self._measure.setChecked(workspace.desk.tool in {tool for tool, _, _ in _MEASURES})
         state = self._active.state
         self._invert.setEnabled(state is not None)
         self._invert.setChecked(state is not None and state.inverted)

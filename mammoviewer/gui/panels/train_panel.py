@@ -103,7 +103,7 @@ class TrainPanel(QWidget):
 
     def _findings(self) -> tuple[Finding, ...]:
         open_images = {image.attributes.identity for image in self._workspace.images}
-        return tuple(f for f in self._workspace.annotations.findings if f.image_uid in open_images)
+        return tuple(f for f in self._workspace.annotations.findings if f.image_uid in open_images and not f.is_measure)
 
     def start(self) -> None:
         """Train on the regions of the open images."""

@@ -8,6 +8,7 @@ import pyqtgraph as pg
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from mammoviewer.gui.panels.parts import label, row
+from mammoviewer.gui.panels.plots import small_plot
 from mammoviewer.gui.theme import PALETTE, color
 from mammoviewer.training.spec import TrainingEvent
 
@@ -22,8 +23,8 @@ class TrainingCurves(QWidget):
         self._values: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name, _, _ in _CURVES}
         self._fold: object = None
         self._step = 0
-        self._loss = _plot("loss")
-        self._auc = _plot("AUC")
+        self._loss = _epochs("loss")
+        self._auc = _epochs("AUC")
         self._auc.setYRange(0.0, 1.0, padding=0.03)
         self._auc.setLabel("bottom", "epoch, fold after fold")
         self._auc.setXLink(self._loss)
@@ -78,21 +79,7 @@ class TrainingCurves(QWidget):
                 self._lines[name].setData(steps, values)
 
 
-def _plot(title: str) -> pg.PlotWidget:
-    plot = pg.PlotWidget(background=PALETTE["field"])
-    plot.setFixedHeight(118)
-    plot.setMouseEnabled(x=False, y=False)
-    plot.hideButtons()
-    plot.setMenuEnabled(False)
-    plot.showGrid(x=False, y=True, alpha=0.15)
-    plot.setLabel("left", title)
-    for side in ("left", "bottom"):
-        axis = plot.getAxis(side)
-        axis.enableAutoSIPrefix(False)
-        axis.setPen(pg.mkPen(color("line_strong")))
-        axis.setTextPen(pg.mkPen(color("dim")))
-    plot.getAxis("left").setWidth(46)
+def _epochs(title: str) -> pg.PlotWidget:
+    plot = small_plot(title)
     plot.getAxis("bottom").setTickSpacing(5, 1)
-    for side in ("left", "bottom"):
-        plot.getAxis(side).setStyle(tickLength=-4)
     return plot

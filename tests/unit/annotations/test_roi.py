@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import draw
 
-from mammoviewer.annotations.roi import Roi, RoiKind
+from mammoviewer.annotations.roi import MEASURES, Roi, RoiKind
 from mammoviewer.base.errors import AnnotationError
 
 SHAPE = (24, 31)
@@ -101,7 +101,9 @@ def test_ellipse_includes_the_ends_of_its_axes():
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(list(RoiKind)), st.lists(points, min_size=3, max_size=6))
 def test_contains_agrees_with_the_mask_at_pixel_centres(kind, vertices):
-    count = {RoiKind.RECTANGLE: 2, RoiKind.ELLIPSE: 2, RoiKind.POINT: 1}.get(kind, len(vertices))
+    fixed = {RoiKind.POINT: 1, RoiKind.TEXT: 1, RoiKind.ANGLE: 3}
+    outlined = {RoiKind.POLYGON, RoiKind.FREEHAND}
+    count = len(vertices) if kind in outlined else fixed.get(kind, 2)
     roi = Roi(kind, tuple(vertices[:count]))
     mask = roi.mask(SHAPE)
     for row in range(0, SHAPE[0], 3):
@@ -173,3 +175,23 @@ def test_with_point_changes_one_point():
 def test_what_is_no_region_is_refused(kind, vertices, message):
     with pytest.raises(AnnotationError, match=message):
         Roi(kind, vertices)
+
+
+@pytest.mark.parametrize("kind", sorted(MEASURES))
+def test_measures_hold_pixels_only_where_they_have_an_area(kind):
+    points = {1: ((3.0, 4.0),), 2: ((3.0, 4.0), (9.0, 12.0)), 3: ((3.0, 4.0), (9.0, 4.0), (9.0, 12.0))}
+    roi = Roi(kind, points[3 if kind is RoiKind.ANGLE else 1 if kind is RoiKind.TEXT else 2])
+    if kind is RoiKind.STATISTICS:
+        ellipse = Roi(RoiKind.ELLIPSE, roi.points)
+        np.testing.assert_array_equal(roi.mask((20, 20)), ellipse.mask((20, 20)))
+        assert roi.area_px == ellipse.area_px
+    else:
+        assert roi.area_px == 0.0
+        assert roi.mask((20, 20)).sum() == (1 if kind is RoiKind.TEXT else 0)
+        assert not roi.contains(6.0, 8.0)
+
+
+def test_a_line_goes_there_and_back():
+    angle = Roi(RoiKind.ANGLE, ((0.0, 0.0), (5.0, 0.0), (5.0, 7.0)))
+    assert angle.outline().tolist() == [[0.0, 0.0], [5.0, 0.0], [5.0, 7.0], [5.0, 0.0]]
+    assert angle.centre == (2.5, 3.5)

@@ -1,0 +1,27 @@
+"""Plots in the look of the panels."""
+
+from __future__ import annotations
+
+import pyqtgraph as pg
+
+from mammoviewer.gui.theme import PALETTE, color
+
+
+def small_plot(title: str) -> pg.PlotWidget:
+    """Return a plot that fits into a panel, with a name at its left axis; the mouse does not move it."""
+    plot = pg.PlotWidget(background=PALETTE["field"])
+    plot.setFixedHeight(118)
+    plot.setMouseEnabled(x=False, y=False)
+    plot.hideButtons()
+    plot.setMenuEnabled(False)
+    plot.showGrid(x=False, y=True, alpha=0.15)
+    plot.setLabel("left", title)
+    for side in ("left", "bottom"):
+        axis = plot.getAxis(side)
+        axis.enableAutoSIPrefix(False)
+        axis.setPen(pg.mkPen(color("line_strong")))
+        axis.setTextPen(pg.mkPen(color("dim")))
+    plot.getAxis("left").setWidth(46)
+    for side in ("left", "bottom"):
+        plot.getAxis(side).setStyle(tickLength=-4)
+    return plot
