@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from mammoviewer.base.errors import SettingsError
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.base.progress import Progress
+from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.spacing import STATED
 from mammoviewer.gui.bridge import bind_values, when_over
@@ -23,10 +24,10 @@ from mammoviewer.gui.panels.notice_line import NoticeLine
 from mammoviewer.gui.thumbnails import Thumbnails
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.session.demo import demo_exam
-from mammoviewer.session.image_facts import state_pixel_size
+from mammoviewer.session.image_facts import state_picture_views, state_pixel_size
 from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.settings import SettingsFile
-from mammoviewer.session.workspace import Workspace
+from mammoviewer.session.workspace import PictureView, Workspace
 
 
 class _Found:
@@ -47,6 +48,13 @@ def unsized(images: Iterable[Image]) -> list[Image]:
     """Return the images whose pixel size the reader may state: those that bring none."""
     spacings = [(image, image.attributes.pixel_spacing) for image in images]
     return [image for image, spacing in spacings if spacing is None or spacing.source == STATED]
+
+
+def untold(images: Iterable[Image]) -> list[Image]:
+    """Return the images of which the reader may state something: pictures, and those without a pixel size."""
+    found = list(images)
+    sizes = unsized(found)
+    return [image for image in found if image.attributes.kind is ImageKind.RASTER or image in sizes]
 
 
 class Opening(QObject):
@@ -109,17 +117,22 @@ class Opening(QObject):
         charset: str | None = None,
         duke_convention: bool = False,
     ) -> Job | None:
-        """Open files and folders; asks for the pixel size when there are plain pictures among the files."""
+        """Open files and folders; asks for what plain pictures among the files do not say."""
         if not paths:
             return None
         pictures = rasters(paths)
+        views: tuple[PictureView, ...] = ()
         if pictures and pixel_spacing_mm is None:
-            question = OpenRasterDialog(len(pictures), self._window)
+            question = OpenRasterDialog(pictures, self._window)
             if not question.exec():
                 return None
-            pixel_spacing_mm = question.pixel_spacing_mm
+            pixel_spacing_mm, views = question.pixel_spacing_mm, question.views
         job = self._workspace.open(
-            list(paths), pixel_spacing_mm=pixel_spacing_mm, charset=charset, duke_convention=duke_convention
+            list(paths),
+            pixel_spacing_mm=pixel_spacing_mm,
+            charset=charset,
+            duke_convention=duke_convention,
+            pictures=views,
         )
         remembered = paths[0] if len(paths) == 1 else paths[0].parent
         when_over(self, job, lambda ended: self._remember(remembered, ended))
@@ -128,15 +141,20 @@ class Opening(QObject):
         return job
 
     def ask_pixel_size(self) -> None:
-        """Ask for the pixel size of the study's images that bring none, and give it to them."""
-        images = unsized(self._workspace.study.images if self._workspace.study is not None else ())
+        """Ask for what the study's pictures do not say: views, and the pixel size of images that bring none."""
+        images = untold(self._workspace.study.images if self._workspace.study is not None else ())
         if not images:
-            text = "Every image of this study brings its pixel size"
+            text = "Every image of this study brings its view and pixel size"
             self._workspace.notice.emit(Notice(Severity.INFO, text, "a size in the file is not changed"))
             return
-        question = OpenRasterDialog(len(images), self._window)
-        if question.exec() and question.pixel_spacing_mm is not None:
-            identities = [image.attributes.identity for image in images]
+        question = OpenRasterDialog([image.attributes.path for image in images], self._window)
+        for number, image in enumerate(images):
+            question.set_view(number, image.attributes.view.label)
+        if not question.exec():
+            return
+        state_picture_views(self._workspace, question.views)
+        if question.pixel_spacing_mm is not None:
+            identities = [image.attributes.identity for image in unsized(images)]
             state_pixel_size(self._workspace, identities, question.pixel_spacing_mm)
 
     def _offer_pixel_size(self, job: Job) -> None:

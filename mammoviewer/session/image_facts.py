@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mammoviewer.base.errors import ArgumentError
 from mammoviewer.base.progress import Progress
-from mammoviewer.dicom.attributes import PixelSpacing
+from mammoviewer.dicom.attributes import ImageKind, PixelSpacing, View
+from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.reader import reread_texts as read_texts_again
 from mammoviewer.dicom.spacing import STATED
 from mammoviewer.dicom.study import group_studies
+from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.jobs.job import Job
+from mammoviewer.session.side_check import can_be_checked, check_side
 
 if TYPE_CHECKING:
-    from mammoviewer.session.workspace import Opened, Workspace
+    from mammoviewer.session.workspace import Opened, PictureView, Workspace
 
 
 def state_pixel_size(workspace: Workspace, identities: Iterable[str], millimetres: float) -> None:
@@ -41,6 +44,49 @@ def state_pixel_size(workspace: Workspace, identities: Iterable[str], millimetre
         stated = {entry: replace(entry, pixel_spacing_mm=millimetres) for entry in workspace.opened}
         workspace.opened = tuple(stated[entry] if opened_by(entry, places) else entry for entry in workspace.opened)
     workspace.facts_changed.emit()
+
+
+def apply_picture_view(image: Image, stated: Sequence[PictureView]) -> None:
+    """Give a picture that was just opened the view that the reader states for its file; DICOM files keep theirs."""
+    attributes = image.attributes
+    if attributes.kind is not ImageKind.RASTER:
+        return
+    place = str(attributes.path.absolute())
+    for entry in stated:
+        if entry.path == place:
+            view = View(entry.view[:1], entry.view[1:]) if entry.view else View()
+            orientation = Orientation(flip_columns=bool(entry.mirrored))
+            image.attributes = replace(attributes, view=view, orientation=orientation)
+
+
+def state_picture_views(workspace: Workspace, stated: Sequence[PictureView]) -> None:
+    """Give open pictures the views that the reader states, and hang the study anew."""
+    with workspace.adding:
+        for image in workspace.images:
+            before = image.attributes
+            apply_picture_view(image, stated)
+            if image.attributes is not before:
+                workspace.state(before.identity).orientation = image.attributes.orientation
+        known = {entry.path for entry in stated}
+        places = {Path(path) for path in known}
+        workspace.opened = tuple(
+            replace(entry, pictures=(*(p for p in entry.pictures if p.path not in known), *stated))
+            if opened_by(entry, places)
+            else entry
+            for entry in workspace.opened
+        )
+        workspace.hang_again()
+        for image in workspace.images:
+            touched = str(image.attributes.path.absolute()) in known
+            if touched and can_be_checked(image) and not side_is_stated(workspace, image):
+                check_side(workspace, image)
+    workspace.facts_changed.emit()
+
+
+def side_is_stated(workspace: Workspace, image: Image) -> bool:
+    """Return whether the reader has said which way round a picture is stored."""
+    place = str(image.attributes.path.absolute())
+    return any(p.path == place and p.mirrored is not None for entry in workspace.opened for p in entry.pictures)
 
 
 def swap_pixel_size(workspace: Workspace, identity: str) -> bool:

@@ -21,7 +21,7 @@ from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.imaging.slab import SlabMode
 from mammoviewer.imaging.voi import Voi, VoiFunction, Window
 from mammoviewer.session.viewer_state import FIT, LARGEST_SLAB_MM, ViewerState
-from mammoviewer.session.workspace import Opened, Workspace
+from mammoviewer.session.workspace import Opened, PictureView, Workspace
 
 SCHEMA_VERSION = 1
 ATTEMPTS = 2
@@ -228,11 +228,16 @@ def _opened(entry: Any) -> Opened:
     paths = tuple(Path(_text(text)) for text in entry["paths"])
     # A session that an earlier version wrote has no other options.
     charset, duke = entry.get("charset"), entry.get("duke_convention", False)
+    pictures = tuple(
+        PictureView(_text(p["path"]), _text(p["view"]), None if p["mirrored"] is None else _flag(p["mirrored"]))
+        for p in entry.get("pictures", ())
+    )
     return Opened(
         paths,
         None if spacing is None else _between(float(spacing), 1e-6, 1e3),
         None if charset is None else _text(charset),
         _flag(duke),
+        pictures,
     )
 
 

@@ -34,7 +34,7 @@ from mammoviewer.session.first_view import first_view, renewed_view
 from mammoviewer.session.hanging import Stage
 from mammoviewer.session.heatmap_runs import HeatmapRuns
 from mammoviewer.session.hung import Hung
-from mammoviewer.session.image_facts import state_pixel_size
+from mammoviewer.session.image_facts import apply_picture_view, side_is_stated, state_pixel_size
 from mammoviewer.session.landmarks import Nipples
 from mammoviewer.session.measuring import Measures
 from mammoviewer.session.opening_notices import opening_notices
@@ -50,6 +50,18 @@ from mammoviewer.session.viewer_state import DeskState, OverlayStyle, ViewerStat
 
 
 @dataclass(frozen=True)
+class PictureView:
+    """What the reader states of a picture file: its view, such as ``RMLO``, and whether it is stored mirrored.
+
+    ``mirrored`` None leaves that to the pixels.
+    """
+
+    path: str
+    view: str
+    mirrored: bool | None = None
+
+
+@dataclass(frozen=True)
 class Opened:
     """Files and folders that were opened in one go, and how they were read; see :func:`dicom.reader.open_paths`."""
 
@@ -57,6 +69,7 @@ class Opened:
     pixel_spacing_mm: float | None = None
     charset: str | None = None
     duke_convention: bool = False
+    pictures: tuple[PictureView, ...] = ()
 
 
 class Workspace:
@@ -168,12 +181,13 @@ class Workspace:
         pixel_spacing_mm: float | None = None,
         charset: str | None = None,
         duke_convention: bool = False,
+        pictures: tuple[PictureView, ...] = (),
     ) -> Job:
         """Read headers in the background, then add what can be shown and tell what cannot."""
 
         def work(progress: Progress) -> OpenResult:
             whole = tuple(path.absolute() for path in paths)
-            return self._open(Opened(whole, pixel_spacing_mm, charset, duke_convention), progress)
+            return self._open(Opened(whole, pixel_spacing_mm, charset, duke_convention, pictures), progress)
 
         return self.decoding.submit("Open", work, priority=4, on_done=self.tell)
 
@@ -198,6 +212,8 @@ class Workspace:
             cache=self.cache,
             progress=progress,
         )
+        for image in result.images:
+            apply_picture_view(image, entry.pictures)
         with self.adding:
             if result.images and entry not in self.opened:
                 self.opened = (*self.opened, entry)
@@ -227,7 +243,7 @@ class Workspace:
             self.studies = group_studies((*before, *fresh))
             self._hang_new(fresh[0].attributes.identity if fresh else wanted[0], set(before))
             for image in (*fresh, *(newer for _, newer in came.renewed)):
-                if can_be_checked(image):
+                if can_be_checked(image) and not side_is_stated(self, image):
                     check_side(self, image)
 
     def _hang_new(self, identity: str, before: set[Image]) -> None:

@@ -14,6 +14,7 @@ from mammoviewer.gui.dialogs.open_raster_dialog import OpenRasterDialog, rasters
 from mammoviewer.gui.error_report import DefectDialog, ErrorReport
 from mammoviewer.jobs.job import Job
 from mammoviewer.session.exporting import FORMATS
+from mammoviewer.session.workspace import PictureView
 
 
 def make_export(qtbot: QtBot, *, heat: bool, regions: bool) -> ExportDialog:
@@ -48,11 +49,19 @@ def test_pictures_are_known_by_their_ending() -> None:
 
 
 def test_the_pixel_size_may_be_unknown(qtbot: QtBot) -> None:
-    dialog = OpenRasterDialog(2)
+    dialog = OpenRasterDialog([Path("/x/L-CC.png"), Path("/x/b.png")])
     qtbot.addWidget(dialog)
     assert dialog.pixel_spacing_mm is None
     dialog.set_pixel_spacing(0.05)
     assert dialog.pixel_spacing_mm == pytest.approx(0.05)
+
+
+def test_views_of_pictures_are_taken_from_names_and_can_be_stated(qtbot: QtBot) -> None:
+    dialog = OpenRasterDialog([Path("/x/L-CC.png"), Path("/x/b.png")])
+    qtbot.addWidget(dialog)
+    assert dialog.views == (PictureView("/x/L-CC.png", "LCC", None), PictureView("/x/b.png", "", None))
+    dialog.set_view(1, "RMLO", mirrored=True)
+    assert dialog.views[1] == PictureView("/x/b.png", "RMLO", True)
 
 
 def test_about_tells_what_the_program_is_not_for(qtbot: QtBot) -> None:

@@ -14,7 +14,9 @@ _FILE = (
         lambda desk: desk.window.choose_duke_folder(),
     ),
     Command("file.demo", "Open the demo exam", (), lambda desk: desk.window.open_demo()),
-    Command("file.pixel_size", "State the pixel size of pictures…", (), lambda desk: desk.window.ask_pixel_size()),
+    Command(
+        "file.pixel_size", "State views and pixel size of pictures…", (), lambda desk: desk.window.ask_pixel_size()
+    ),
     Command("file.export", "Export…", ("Ctrl+E",), lambda desk: desk.window.show_export()),
     Command(
         "file.deidentify", "Export de-identified copy of this study…", (), lambda desk: desk.window.show_deidentify()
