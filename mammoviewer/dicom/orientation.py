@@ -53,6 +53,20 @@ def find_hanging(
     return None
 
 
+def edge_letters(patient_orientation: Sequence[str], orientation: Orientation) -> tuple[str, str, str, str] | None:
+    """Return what lies at the left, right, top and bottom edge of a displayed picture, such as ``("P", "A", ...)``.
+
+    None where PatientOrientation is absent or not valid. It names where rows and columns run to (PS3.3 C.7.6.1.1.1).
+    """
+    directions = tuple(patient_orientation)
+    if not valid_patient_orientation(directions):
+        return None
+    along_row, along_column = directions[::-1] if orientation.transpose else directions
+    right = along_row.translate(_OPPOSITE) if orientation.flip_columns else along_row
+    bottom = along_column.translate(_OPPOSITE) if orientation.flip_rows else along_column
+    return right.translate(_OPPOSITE), right, bottom.translate(_OPPOSITE), bottom
+
+
 def valid_patient_orientation(directions: Sequence[str]) -> bool:
     """Return whether the two directions are made of the letters of PS3.3 C.7.6.1.1.1, one of them along A-P."""
     if len(directions) != 2 or not all(part and set(part) <= set("APLRHF") for part in directions):

@@ -10,8 +10,9 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFrame, QMainWindow, QStackedWidget, QWidget
 
 from mammoviewer.gui.actions.command import Command
-from mammoviewer.gui.actions.commands import COMMANDS, HeldOriginal, make_shortcuts, with_bindings
+from mammoviewer.gui.actions.commands import COMMANDS, make_shortcuts, with_bindings
 from mammoviewer.gui.actions.desk import Desk
+from mammoviewer.gui.actions.held_keys import HeldKeys
 from mammoviewer.gui.active_view import ActiveView
 from mammoviewer.gui.bridge import bind
 from mammoviewer.gui.canvas.grid import ViewportGrid
@@ -84,7 +85,7 @@ class MainWindow(QMainWindow):
         self.desk = Desk(workspace, self.grid, self)
         self.commands: tuple[Command, ...] = with_bindings(COMMANDS, settings.settings.key_bindings)
         self._shortcuts = make_shortcuts(self.commands, self.desk, self)
-        self._held = HeldOriginal(self.desk, self)
+        self._held = HeldKeys(self.desk, self)
         self._connect()
         self._show_images_or_start()
         self._restore_geometry()
@@ -169,7 +170,7 @@ class MainWindow(QMainWindow):
         self.deidentification.show()
 
     def ask_pixel_size(self) -> None:
-        """Ask for the pixel size of images that bring none."""
+        """Ask for views and pixel sizes that images do not bring."""
         self.opening.ask_pixel_size()
 
     def show_palette(self) -> None:

@@ -25,9 +25,10 @@ from mammoviewer.gui.thumbnails import Thumbnails
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.session.demo import demo_exam
 from mammoviewer.session.image_facts import state_picture_views, state_pixel_size
+from mammoviewer.session.opened import PictureView
 from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.settings import SettingsFile
-from mammoviewer.session.workspace import PictureView, Workspace
+from mammoviewer.session.workspace import Workspace
 
 
 class _Found:

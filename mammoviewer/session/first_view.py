@@ -46,5 +46,6 @@ def set_auto_window(state: ViewerState) -> None:
     stored = state.image.cached_frame(state.frame)
     if stored is not None:
         attributes = state.image.attributes
-        state.window_pending = False
+        # The window first: who listens can tell one that was waited for from one that the reader asked for.
         state.voi = auto_window(stored, padding=attributes.padding, rescale=attributes.rescale)
+        state.window_pending = False

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 from mammoviewer.base.errors import ArgumentError
 from mammoviewer.base.progress import Progress
-from mammoviewer.dicom.attributes import ImageKind, PixelSpacing, View
+from mammoviewer.dicom.attributes import PixelSpacing
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.reader import reread_texts as read_texts_again
 from mammoviewer.dicom.spacing import STATED
 from mammoviewer.dicom.study import group_studies
-from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.jobs.job import Job
+from mammoviewer.session.opened import Opened, PictureView, apply_picture_view
 from mammoviewer.session.side_check import can_be_checked, check_side
 
 if TYPE_CHECKING:
-    from mammoviewer.session.workspace import Opened, PictureView, Workspace
+    from mammoviewer.session.workspace import Workspace
 
 
 def state_pixel_size(workspace: Workspace, identities: Iterable[str], millimetres: float) -> None:
@@ -44,19 +44,6 @@ def state_pixel_size(workspace: Workspace, identities: Iterable[str], millimetre
         stated = {entry: replace(entry, pixel_spacing_mm=millimetres) for entry in workspace.opened}
         workspace.opened = tuple(stated[entry] if opened_by(entry, places) else entry for entry in workspace.opened)
     workspace.facts_changed.emit()
-
-
-def apply_picture_view(image: Image, stated: Sequence[PictureView]) -> None:
-    """Give a picture that was just opened the view that the reader states for its file; DICOM files keep theirs."""
-    attributes = image.attributes
-    if attributes.kind is not ImageKind.RASTER:
-        return
-    place = str(attributes.path.absolute())
-    for entry in stated:
-        if entry.path == place:
-            view = View(entry.view[:1], entry.view[1:]) if entry.view else View()
-            orientation = Orientation(flip_columns=bool(entry.mirrored))
-            image.attributes = replace(attributes, view=view, orientation=orientation)
 
 
 def state_picture_views(workspace: Workspace, stated: Sequence[PictureView]) -> None:

@@ -20,8 +20,9 @@ from mammoviewer.imaging.filter_chain import format_filter, parse_filter
 from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.imaging.slab import SlabMode
 from mammoviewer.imaging.voi import Voi, VoiFunction, Window
+from mammoviewer.session.opened import Opened, PictureView
 from mammoviewer.session.viewer_state import FIT, LARGEST_SLAB_MM, ViewerState
-from mammoviewer.session.workspace import Opened, PictureView, Workspace
+from mammoviewer.session.workspace import Workspace
 
 SCHEMA_VERSION = 1
 ATTEMPTS = 2
@@ -90,6 +91,7 @@ def apply(workspace: Workspace, session: LastSession) -> None:
     for identity, view in session.views.items():
         if identity in states:
             _restore(states[identity], view)
+    workspace.history.clear()
     if any(model.identity == session.model for model in workspace.registry.models):
         workspace.desk.model = session.model
     if session.active not in states:

@@ -20,6 +20,7 @@ from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.imaging.slab import SlabMode, SlabSpan, centred_span
 from mammoviewer.imaging.voi import Voi, Window
 from mammoviewer.inference.detections import Detection
+from mammoviewer.session.settings import WindowSettings
 
 FIT = 0.0
 """The zoom that fits the image into its viewport."""
@@ -183,7 +184,8 @@ class DeskState:
     identity and stored (row, column). ``selected_finding`` is the id of a finding or empty; ``label`` is the class that
     a new region gets; ``cine_loops`` tells that the cine begins anew at the end instead of turning; ``corner_text`` is
     ``full``, ``minimal`` or ``off``; ``mark`` is the model's mark that the reader has gone to; ``blind`` hides AI until
-    the first read is signed; ``note_wanted`` is the id of the finding that the reader is to write a text for.
+    the first read is signed; ``lens`` shows the magnifier, ``lens_factor`` times the zoom, with its own filter;
+    ``note_wanted`` is the id of the finding that the reader is to write a text for.
     """
 
     tool: Tool = Tool.WINDOW
@@ -199,6 +201,24 @@ class DeskState:
     model: str = ""
     mark: Detection | None = None
     blind: bool = False
+    lens: bool = False
+    lens_factor: float = 2.0
+    lens_filter: str = "as shown"
     note_wanted: str = ""
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+
+def desk_of(settings: WindowSettings) -> DeskState:
+    """Return the desk as the reader left it."""
+    return DeskState(corner_text=settings.corner_text, blind=settings.blind)
+
+
+def style_of(settings: WindowSettings) -> OverlayStyle:
+    """Return how the reader likes overlays."""
+    return OverlayStyle(
+        opacity=settings.overlay_opacity,
+        threshold=settings.overlay_threshold,
+        colormap=settings.colormap,
+        contours=settings.overlay_contours,
+    )

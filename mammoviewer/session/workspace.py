@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from psygnal import Signal
@@ -22,7 +21,7 @@ from mammoviewer.dicom.companions.records import Companion
 from mammoviewer.dicom.duplicates import arrivals
 from mammoviewer.dicom.frames import FrameCache
 from mammoviewer.dicom.image import Image
-from mammoviewer.dicom.reader import OpenResult, open_paths
+from mammoviewer.dicom.reader import OpenResult
 from mammoviewer.dicom.study import Study, group_studies
 from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.jobs.job import Job
@@ -34,9 +33,10 @@ from mammoviewer.session.first_view import first_view, renewed_view
 from mammoviewer.session.hanging import Stage
 from mammoviewer.session.heatmap_runs import HeatmapRuns
 from mammoviewer.session.hung import Hung
-from mammoviewer.session.image_facts import apply_picture_view, side_is_stated, state_pixel_size
+from mammoviewer.session.image_facts import side_is_stated, state_pixel_size
 from mammoviewer.session.landmarks import Nipples
 from mammoviewer.session.measuring import Measures
+from mammoviewer.session.opened import Opened, PictureView, read_entry
 from mammoviewer.session.opening_notices import opening_notices
 from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.patient_recorder import WRITE_PATIENCE_S, PatientRecorder
@@ -45,31 +45,9 @@ from mammoviewer.session.priors import current_of
 from mammoviewer.session.settings import Settings
 from mammoviewer.session.side_check import can_be_checked, check_side
 from mammoviewer.session.training_runs import TrainingRuns
+from mammoviewer.session.view_history import ViewHistory
 from mammoviewer.session.view_links import ViewLinks
-from mammoviewer.session.viewer_state import DeskState, OverlayStyle, ViewerState
-
-
-@dataclass(frozen=True)
-class PictureView:
-    """What the reader states of a picture file: its view, such as ``RMLO``, and whether it is stored mirrored.
-
-    ``mirrored`` None leaves that to the pixels.
-    """
-
-    path: str
-    view: str
-    mirrored: bool | None = None
-
-
-@dataclass(frozen=True)
-class Opened:
-    """Files and folders that were opened in one go, and how they were read; see :func:`dicom.reader.open_paths`."""
-
-    paths: tuple[Path, ...]
-    pixel_spacing_mm: float | None = None
-    charset: str | None = None
-    duke_convention: bool = False
-    pictures: tuple[PictureView, ...] = ()
+from mammoviewer.session.viewer_state import ViewerState, desk_of, style_of
 
 
 class Workspace:
@@ -93,15 +71,7 @@ class Workspace:
 
     def __init__(self, settings: Settings, *, library: Path | None = None) -> None:
         self.settings = settings
-        self.desk = DeskState()
-        self.desk.corner_text = settings.window.corner_text
-        self.desk.blind = settings.window.blind
-        self.style = OverlayStyle(
-            opacity=settings.window.overlay_opacity,
-            threshold=settings.window.overlay_threshold,
-            colormap=settings.window.colormap,
-            contours=settings.window.overlay_contours,
-        )
+        self.desk, self.style = desk_of(settings.window), style_of(settings.window)
         self.registry = ModelRegistry([bundled_models_dir(), user_models_dir()])
         self.cache = FrameCache(settings.performance.cache_bytes)
         self.decoding = ThreadRunner(2, "decode")
@@ -126,6 +96,7 @@ class Workspace:
         self.hung = Hung(settings.window.protocol)
         self._states: dict[str, ViewerState] = {}
         self.links = ViewLinks(self)
+        self.history = ViewHistory(self.state)
         self.adding = threading.RLock()
         self.heatmaps.notice.connect(self.notice.emit)
         self.recorder.notice.connect(self.notice.emit)
@@ -204,16 +175,7 @@ class Workspace:
 
     def _open(self, entry: Opened, progress: Progress) -> OpenResult:
         spacing = entry.pixel_spacing_mm
-        result = open_paths(
-            entry.paths,
-            pixel_spacing_mm=spacing,
-            charset=entry.charset,
-            duke_convention=entry.duke_convention,
-            cache=self.cache,
-            progress=progress,
-        )
-        for image in result.images:
-            apply_picture_view(image, entry.pictures)
+        result = read_entry(entry, self.cache, progress)
         with self.adding:
             if result.images and entry not in self.opened:
                 self.opened = (*self.opened, entry)
@@ -230,7 +192,7 @@ class Workspace:
             came = arrivals(self.images, result.images)
             fresh = came.new
             for image in fresh:
-                self._states[image.attributes.identity] = first_view(image)
+                self._keep(first_view(image))
             self._renew(came.renewed)
             self.shelf.add(result.companions)
             for notice in opening_notices(result, (*self.images, *fresh)):
@@ -257,13 +219,17 @@ class Workspace:
         if study is came and not before.isdisjoint(study.images):
             self.show_stage(next(n for n, stage in enumerate(self.stages) if identity in stage.cells))
 
+    def _keep(self, state: ViewerState) -> None:
+        self._states[state.image.attributes.identity] = state
+        self.history.follow(state)
+
     def _renew(self, pairs: Sequence[tuple[Image, Image]]) -> None:
         """Put images in the place of those whose file has changed since it was opened, in the view they were in."""
         if not pairs:
             return
         for before, image in pairs:
             identity = image.attributes.identity
-            self._states[identity] = renewed_view(self._states[identity], image)
+            self._keep(renewed_view(self._states[identity], image))
             self.heatmaps.forget(identity)
             self.pictures.forget(identity)
             before.close()

@@ -11,8 +11,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
-from mammoviewer.gui.actions.commands import COMMANDS, HeldOriginal, with_bindings
+from mammoviewer.gui.actions.commands import COMMANDS, with_bindings
 from mammoviewer.gui.actions.desk import Desk
+from mammoviewer.gui.actions.held_keys import HeldKeys
 from mammoviewer.gui.canvas.grid import ViewportGrid
 from mammoviewer.gui.dialogs.cheat_sheet import CheatSheet
 from mammoviewer.gui.dialogs.command_palette import CommandPalette, find_commands
@@ -122,7 +123,7 @@ def test_no_command_fails_when_nothing_is_open(command: object, workspace: Works
 @pytest.fixture
 def held(desk: Desk) -> Iterator[QWidget]:
     """A widget that gets the keys while the original is watched for."""
-    watch = HeldOriginal(desk, desk.grid)
+    watch = HeldKeys(desk, desk.grid)
     yield desk.grid
     application = QApplication.instance()
     assert application is not None

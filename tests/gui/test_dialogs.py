@@ -14,7 +14,7 @@ from mammoviewer.gui.dialogs.open_raster_dialog import OpenRasterDialog, rasters
 from mammoviewer.gui.error_report import DefectDialog, ErrorReport
 from mammoviewer.jobs.job import Job
 from mammoviewer.session.exporting import FORMATS
-from mammoviewer.session.workspace import PictureView
+from mammoviewer.session.opened import PictureView
 
 
 def make_export(qtbot: QtBot, *, heat: bool, regions: bool) -> ExportDialog:

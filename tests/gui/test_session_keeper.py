@@ -19,7 +19,8 @@ from mammoviewer.dicom.phantom_exam import write_exam
 from mammoviewer.dicom.reader import OpenResult
 from mammoviewer.gui.session_keeper import SessionKeeper
 from mammoviewer.session.last_session import LastSession, read_session, write_session
-from mammoviewer.session.workspace import Opened, Workspace
+from mammoviewer.session.opened import Opened
+from mammoviewer.session.workspace import Workspace
 
 CHILD = """
 import json, os, sys, time

@@ -7,11 +7,13 @@ import functools
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.actions.desk import Desk, on_state, on_viewport
+from mammoviewer.gui.canvas.lens import next_filter
+from mammoviewer.gui.canvas.roam import roam
 from mammoviewer.gui.canvas.viewport import Viewport
 from mammoviewer.gui.panels.window_presets import presets
 from mammoviewer.session.first_view import set_auto_window
 from mammoviewer.session.image_facts import swap_pixel_size
-from mammoviewer.session.viewer_state import ViewerState
+from mammoviewer.session.viewer_state import Tool, ViewerState
 
 ZOOM_STEP = 1.25
 _CORNER_TEXTS = ("full", "minimal", "off")
@@ -38,6 +40,17 @@ def _hang_again(state: ViewerState) -> None:
 def _corner_text(desk: Desk) -> None:
     place = _CORNER_TEXTS.index(desk.workspace.desk.corner_text)
     desk.workspace.desk.corner_text = _CORNER_TEXTS[(place + 1) % len(_CORNER_TEXTS)]
+
+
+def _escape(desk: Desk) -> None:
+    if desk.workspace.desk.tool is not Tool.WINDOW:
+        desk.workspace.desk.tool = Tool.WINDOW
+    else:
+        desk.grid.restore()
+
+
+def _lens_filter(desk: Desk) -> None:
+    desk.workspace.desk.lens_filter = next_filter(desk.workspace.desk.lens_filter)
 
 
 def _swap_pixel_size(desk: Desk) -> None:
@@ -96,8 +109,25 @@ _VIEW = (
     Command("view.pixel_size", "Measure by the calibrated pixel size, or back", (), _swap_pixel_size),
     Command("view.flip", "Flip left to right", ("Shift+F",), on_state(_flip)),
     Command("view.hang_again", "Turn back as it was hung", (), on_state(_hang_again)),
+    Command("view.roam", "Next field at 1:1, over the whole image", ("Q",), on_viewport(lambda v: roam(v, 1))),
+    Command("view.roam_back", "Previous field at 1:1", ("Shift+Q",), on_viewport(lambda v: roam(v, -1))),
+    Command("view.lens_filter", "Magnifier: next filter", ("Ctrl+M",), _lens_filter),
+    Command(
+        "view.undo",
+        "Undo the last change of the view",
+        ("Backspace",),
+        lambda desk: desk.workspace.history.undo(),
+        images_only=True,
+    ),
+    Command(
+        "view.redo",
+        "Redo the change of the view",
+        ("Shift+Backspace",),
+        lambda desk: desk.workspace.history.redo(),
+        images_only=True,
+    ),
     Command("view.corner_text", "Corner text full, minimal, off", ("C",), _corner_text),
     Command("view.maximise", "Maximise the viewport, or back", ("Z",), lambda desk: desk.grid.toggle_maximised()),
-    Command("view.restore", "All viewports back", ("Esc",), lambda desk: desk.grid.restore(), images_only=True),
+    Command("view.restore", "Tool back to windowing, then all viewports back", ("Esc",), _escape, images_only=True),
 )
 VIEW_COMMANDS = {"Window": _WINDOW, "View": _VIEW}

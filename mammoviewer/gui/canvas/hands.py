@@ -10,6 +10,7 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 
 from mammoviewer.gui.canvas.corner_text import OFF
 from mammoviewer.gui.canvas.gestures import Gesture, Pointer, StripDrag
+from mammoviewer.gui.canvas.lens import stepped_factor
 from mammoviewer.gui.canvas.roi_layer import detection_at
 from mammoviewer.gui.canvas.tools import CURSORS, DRAWING_TOOLS, begin
 from mammoviewer.gui.model_actions import accept_mark
@@ -114,7 +115,10 @@ class Hands:
         # Qt gives the wheel to the other axis while Alt is held.
         turn = angle.y() or angle.x()
         place = event.position()
-        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+        desk = viewport.workspace.desk
+        if desk.lens and turn:
+            desk.lens_factor = stepped_factor(desk.lens_factor, 1 if turn > 0 else -1)
+        elif event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             viewport.zoom_by(_ZOOM_PER_NOTCH ** (turn / _NOTCH), (place.x(), place.y()))
         elif event.modifiers() & Qt.KeyboardModifier.AltModifier:
             style = viewport.workspace.style

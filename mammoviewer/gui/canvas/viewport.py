@@ -83,6 +83,8 @@ class Viewport(ViewWidget):
         self.pointed = event.position()
         self.hands.hover(event.position())
         self.hands.move(event)
+        if self.workspace.desk.lens:
+            self.update()
         self._tell_reading()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
@@ -137,8 +139,9 @@ class Viewport(ViewWidget):
         self._tell_reading()
 
     def leaveEvent(self, event: QEvent) -> None:  # noqa: N802
-        """Tell that the cursor has gone."""
+        """Tell that the cursor has gone, and take the lens away."""
         self.pointed = None
+        self.update()
         self._tell_reading()
 
     def _tell_reading(self) -> None:

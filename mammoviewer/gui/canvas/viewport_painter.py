@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPainterPath
 
+from mammoviewer.dicom.orientation import edge_letters
 from mammoviewer.gui.canvas.companion_layer import paint_companions, paint_shutters
 from mammoviewer.gui.canvas.companion_text import with_companions
-from mammoviewer.gui.canvas.corner_text import OFF, corner_text, scale_bar
+from mammoviewer.gui.canvas.corner_text import FULL, OFF, corner_text, scale_bar
 from mammoviewer.gui.canvas.grey_layer import GreyLayer
 from mammoviewer.gui.canvas.heatmap_layer import HeatmapLayer, paint_colour_bar
+from mammoviewer.gui.canvas.lens import Lens
 from mammoviewer.gui.canvas.linked_layer import paint_linked_cursor
 from mammoviewer.gui.canvas.roi_layer import box_on_screen, paint_detection, paint_finding, stroke
 from mammoviewer.gui.canvas.slice_strip import WIDTH
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from mammoviewer.gui.canvas.view_widget import ViewWidget
 
 _BAR_WIDTH: Final = 10.0
+_EDGE: Final = 5.0
+"""Distance of the letters of orientation from the edge, in logical pixels."""
 _BAR_NEEDS: Final = 150.0
 """Logical pixels between the lines of text that a colour bar with its title takes."""
 
@@ -37,6 +41,7 @@ class ViewportPainter:
         self._viewport = viewport
         self.grey = GreyLayer()
         self._heat = HeatmapLayer()
+        self._lens = Lens()
         self.badge_places: dict[str, QRectF] = {}
 
     def paint(self, painter: QPainter) -> None:
@@ -51,7 +56,9 @@ class ViewportPainter:
         paint_shutters(painter, drawing.shutters, viewport.view)
         self._paint_scores(painter)
         self._paint_marks(painter, drawing)
+        self._lens.paint(painter, viewport)
         free = self._paint_words(painter)
+        self._paint_edges(painter)
         self._paint_strip(painter)
         self._paint_bar(painter, free)
         if viewport.is_active:
@@ -124,6 +131,26 @@ class ViewportPainter:
         free = layer.paint(text, bar, reserve=reserve)
         self.badge_places = layer.badge_places
         return free
+
+    def _paint_edges(self, painter: QPainter) -> None:
+        """Write at the middle of each edge which way of the patient it lies, where the file tells and text is full."""
+        viewport = self._viewport
+        attributes = viewport.shown.image.attributes
+        letters = edge_letters(attributes.PatientOrientation, viewport.shown.orientation)
+        if letters is None or viewport.workspace.desk.corner_text != FULL:
+            return
+        area, font = self._text_area(), _font(viewport.font(), 11)
+        metrics = QFontMetricsF(font)
+        left, right, top, bottom = letters
+        middle = area.center().y() + metrics.ascent() / 2.0
+        places = (
+            (left, area.left() + _EDGE, middle),
+            (right, area.right() - _EDGE - metrics.horizontalAdvance(right), middle),
+            (top, area.center().x(), area.top() + _EDGE + metrics.ascent()),
+            (bottom, area.center().x(), area.bottom() - _EDGE),
+        )
+        for text, x, y in places:
+            paint_haloed(painter, QPointF(x, y), text, font, color("dim"))
 
     def _text_area(self) -> QRectF:
         viewport = self._viewport

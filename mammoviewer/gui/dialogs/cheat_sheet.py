@@ -22,6 +22,7 @@ _MOUSE = (
     ("Accept an AI mark", "double click on it"),
     ("The file's window", "double right click"),
     ("Original without filters", "hold O"),
+    ("Magnifier", "hold M, wheel: larger"),
 )
 
 

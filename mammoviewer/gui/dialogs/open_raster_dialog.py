@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from mammoviewer.dicom.raster import view_from_name
 from mammoviewer.gui.panels.parts import CalmCombo, label, row
-from mammoviewer.session.workspace import PictureView
+from mammoviewer.session.opened import PictureView
 
 RASTER_SUFFIXES = frozenset({".png", ".pgm", ".ppm", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp"})
 VIEWS = ("", "RCC", "LCC", "RMLO", "LMLO", "RML", "LML", "RLM", "LLM", "RXCCL", "LXCCL", "RXCCM", "LXCCM")

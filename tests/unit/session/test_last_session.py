@@ -23,9 +23,10 @@ from mammoviewer.session.last_session import (
     take_up,
     write_session,
 )
+from mammoviewer.session.opened import Opened
 from mammoviewer.session.settings import Settings
 from mammoviewer.session.viewer_state import FIT
-from mammoviewer.session.workspace import Opened, Workspace
+from mammoviewer.session.workspace import Workspace
 
 SIGMOID = Window(1800.5, 2200.0, VoiFunction.SIGMOID, "NORMAL")
 SESSION = LastSession(

@@ -10,8 +10,9 @@ from helpers.images import breast_like
 from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.session.image_facts import state_picture_views
 from mammoviewer.session.last_session import capture, read_session, write_session
+from mammoviewer.session.opened import Opened, PictureView
 from mammoviewer.session.settings import Settings
-from mammoviewer.session.workspace import Opened, PictureView, Workspace
+from mammoviewer.session.workspace import Workspace
 
 VIEWS = ("RCC", "LCC", "RMLO", "LMLO")
 
