@@ -40,6 +40,7 @@ from mammoviewer.gui.panels.side_panels import SidePanels
 from mammoviewer.gui.panels.start_page import StartPage, dropped_paths
 from mammoviewer.gui.panels.thumbnail_rail import ThumbnailRail
 from mammoviewer.gui.panels.train_panel import TrainPanel
+from mammoviewer.gui.second_screen import SecondScreen
 from mammoviewer.gui.thumbnails import Thumbnails
 from mammoviewer.session.settings import SettingsFile
 from mammoviewer.session.workspace import Workspace
@@ -80,6 +81,7 @@ class MainWindow(QMainWindow):
         self.filters_panel = FiltersPanel(workspace, self.active)
         self.panels = self._make_panels()
         self._folded = False
+        self._second: SecondScreen | None = None
         self._stack = QStackedWidget()
         self._lay_out()
         self.desk = Desk(workspace, self.grid, self)
@@ -213,6 +215,20 @@ class MainWindow(QMainWindow):
         self._folded = not self._folded
         self.panels.setVisible(bool(self.workspace.studies) and not self._folded)
 
+    def toggle_second_screen(self) -> None:
+        """Spread the stage over two screens, or take it back."""
+        if self._second is not None:
+            self._second.close()
+            return
+        self._second = SecondScreen(self.workspace, self.grid, self, self.commands)
+        self._second.closed.connect(self._forget_second)
+        self._second.show_beside(self)
+
+    def _forget_second(self) -> None:
+        if self._second is not None:
+            self._second.deleteLater()
+            self._second = None
+
     def show_dialog(self, dialog: QWidget) -> None:
         """Show a dialog of the window's, which is deleted when it closes."""
         dialog.setParent(self, Qt.WindowType.Dialog)
@@ -251,6 +267,8 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         """Stop training, keep settings and geometry."""
         self.train_panel.finish()
+        if self._second is not None:
+            self._second.close()
         self.kept_settings.keep()
         self.active.release()
         geometry = _geometry_settings()

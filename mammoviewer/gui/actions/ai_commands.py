@@ -30,7 +30,7 @@ def _opacity(step: float, desk: Desk) -> None:
 
 
 def _explain_patch(desk: Desk) -> None:
-    hovered = next((viewport for viewport in desk.grid.viewports if viewport.underMouse()), desk.viewport)
+    hovered = next((viewport for viewport in desk.grid.everywhere if viewport.underMouse()), desk.viewport)
     if hovered is not None:
         hovered.explain_at_cursor()
 

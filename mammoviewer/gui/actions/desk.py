@@ -38,6 +38,9 @@ class WindowActs(Protocol):
     def ask_pixel_size(self) -> None:
         """Ask for the pixel size of images that bring none."""
 
+    def toggle_second_screen(self) -> None:
+        """Spread the stage over two screens, or take it back."""
+
     def show_dialog(self, dialog: QWidget) -> None:
         """Show a dialog of the window's, which is deleted when it closes."""
 

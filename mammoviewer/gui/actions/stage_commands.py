@@ -64,6 +64,12 @@ STAGE_COMMANDS = {
         Command("stage.flicker", "Flicker between current and prior", ("Shift+V",), _flicker),
         Command("view.link", "Link the viewports, or unlink them", ("Y",), lambda desk: desk.workspace.links.toggle()),
         Command("view.linked_cursor", "Show the cursor's place in the other viewports", ("Shift+Y",), _linked_cursor),
+        Command(
+            "stage.second_screen",
+            "Spread the stage over two screens, or back",
+            ("F8",),
+            lambda desk: desk.window.toggle_second_screen(),
+        ),
         Command("stage.protocols", "Hanging protocols…", (), _edit_protocols),
     )
 }

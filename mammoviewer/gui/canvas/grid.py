@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import sys
 from typing import Final
 
@@ -15,6 +16,20 @@ from mammoviewer.gui.theme import color
 from mammoviewer.session.workspace import Workspace
 
 _MADE_AHEAD: Final = 4
+
+
+class Part(enum.Enum):
+    """Which columns of a stage a grid shows."""
+
+    ALL = "all"
+    LEFT = "left"
+    RIGHT = "right"
+
+
+def _columns_of(part: Part, columns: int) -> range:
+    """Return the columns of a part; of an odd number the left part has one more."""
+    middle = (columns + 1) // 2
+    return {Part.ALL: range(columns), Part.LEFT: range(middle), Part.RIGHT: range(middle, columns)}[part]
 
 
 class ViewportGrid(QWidget):
@@ -32,6 +47,10 @@ class ViewportGrid(QWidget):
         self._viewports: tuple[Viewport, ...] = ()
         self._maximised: Viewport | None = None
         self._hung = ("", 0)
+        self._cells: tuple[int, ...] = ()
+        self._columns = 1
+        self._part = Part.ALL
+        self._partner: ViewportGrid | None = None
         self._defect_told = False
         self._layout = QGridLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -49,9 +68,19 @@ class ViewportGrid(QWidget):
 
     @property
     def active(self) -> Viewport | None:
-        """Return the viewport of the active image."""
+        """Return the viewport of the active image, here or on the other screen."""
         identity = self._workspace.desk.active_identity
-        return next((v for v in self._viewports if identity and v.identity == identity), None)
+        return next((v for v in self.everywhere if identity and v.identity == identity), None)
+
+    @property
+    def everywhere(self) -> tuple[Viewport, ...]:
+        """Return the viewports of this grid and of the one on the other screen."""
+        return self._viewports + (self._partner.viewports if self._partner is not None else ())
+
+    def share(self, part: Part, partner: ViewportGrid | None) -> None:
+        """Show only a part of the stage's columns from now on, and leave the others to a partner."""
+        self._part, self._partner = part, partner
+        self.rebuild()
 
     @property
     def maximised(self) -> Viewport | None:
@@ -65,16 +94,20 @@ class ViewportGrid(QWidget):
         columns = stage.columns if stage is not None else 1
         same = stage is not None and (stage.title, len(cells)) == self._hung
         self._hung = (stage.title, len(cells)) if stage is not None else ("", 0)
-        while len(self._pool) < len(cells):
+        mine = _columns_of(self._part, columns)
+        self._cells = tuple(index for index in range(len(cells)) if index % columns in mine)
+        self._columns = max(1, len(mine))
+        while len(self._pool) < len(self._cells):
             self._pool.append(self._new_viewport())
         for viewport in self._pool:
             self._layout.removeWidget(viewport)
-        for index, viewport in enumerate(self._pool):
-            viewport.show_image(cells[index] if index < len(cells) else "")
-            viewport.setVisible(index < len(cells))
-            if index < len(cells):
-                self._layout.addWidget(viewport, index // columns, index % columns)
-        self._viewports = tuple(self._pool[: len(cells)])
+        for place, viewport in enumerate(self._pool):
+            used = place < len(self._cells)
+            viewport.show_image(cells[self._cells[place]] if used else "")
+            viewport.setVisible(used)
+            if used:
+                self._layout.addWidget(viewport, place // self._columns, place % self._columns)
+        self._viewports = tuple(self._pool[: len(self._cells)])
         # An image that takes another's place in a maximised viewport leaves it maximised.
         self._show_alone(self._maximised if same else None)
 
@@ -100,9 +133,7 @@ class ViewportGrid(QWidget):
 
     def _stretch(self) -> None:
         """Share the room among the lines of the grid that show something; an empty line takes none."""
-        stage = self._workspace.stage
-        columns = stage.columns if stage is not None else 1
-        places = [divmod(index, columns) for index in range(len(self._viewports))]
+        places = [divmod(index, self._columns) for index in range(len(self._viewports))]
         shown = [place for place, viewport in zip(places, self._viewports, strict=True) if not viewport.isHidden()]
         rows_shown, columns_shown = {row for row, _ in shown}, {column for _, column in shown}
         for line in range(self._layout.rowCount()):
@@ -111,7 +142,7 @@ class ViewportGrid(QWidget):
             self._layout.setColumnStretch(line, int(line in columns_shown))
 
     def _side_by_side(self) -> tuple[Viewport, ...]:
-        return tuple(viewport for viewport in self._viewports if not viewport.isHidden())
+        return tuple(viewport for viewport in self.everywhere if not viewport.isHidden())
 
     def _new_viewport(self) -> Viewport:
         viewport = Viewport(self._workspace, self)
@@ -127,7 +158,7 @@ class ViewportGrid(QWidget):
 
     def _put(self, viewport: Viewport, identity: str) -> None:
         if viewport in self._viewports:
-            self._workspace.put_into_cell(self._viewports.index(viewport), identity)
+            self._workspace.put_into_cell(self._cells[self._viewports.index(viewport)], identity)
 
     def _report(self, error: Exception) -> None:
         """Report a defect in painting as one that nobody caught, once: it would come again with every picture."""

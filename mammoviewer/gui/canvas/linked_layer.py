@@ -47,7 +47,7 @@ def _cross(point: tuple[float, float], viewport: ViewWidget) -> QPainterPath:
 
 
 def _arc(arc: NippleArc, viewport: ViewWidget) -> QPainterPath:
-    """Return the circle about the nipple, as far as it lies on the picture."""
+    """Return the circle about the nipple, as far as it lies on the picture and towards the chest wall."""
     spacing = viewport.shown.image.attributes.pixel_spacing
     assert spacing is not None
     angle = np.linspace(0.0, 2.0 * np.pi, 181)
@@ -56,12 +56,14 @@ def _arc(arc: NippleArc, viewport: ViewWidget) -> QPainterPath:
     path = QPainterPath()
     drawing = False
     view = viewport.view
+    tip = float(view.to_widget(np.array([arc.nipple]))[0, 0])
+    way = {"left": -1.0, "right": 1.0}.get(viewport.chest, 0.0)
     for (row, column), (x, y) in zip(
         zip(rows.tolist(), columns.tolist(), strict=True),
         view.to_widget(np.stack([rows, columns], axis=1)).tolist(),
         strict=True,
     ):
-        inside = view.contains(row, column)
+        inside = view.contains(row, column) and (x - tip) * way >= 0.0
         if inside and drawing:
             path.lineTo(x, y)
         elif inside:

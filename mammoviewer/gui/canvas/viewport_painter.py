@@ -149,7 +149,9 @@ class ViewportPainter:
             (top, area.center().x(), area.top() + _EDGE + metrics.ascent()),
             (bottom, area.center().x(), area.bottom() - _EDGE),
         )
-        for text, x, y in places:
+        # The chest wall's edge is left out: there lies tissue, and what it is goes without saying.
+        shown = places[1:] if viewport.chest == "left" else (places[0], *places[2:]) if viewport.chest else places
+        for text, x, y in shown:
             paint_haloed(painter, QPointF(x, y), text, font, color("dim"))
 
     def _text_area(self) -> QRectF:

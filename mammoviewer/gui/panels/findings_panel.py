@@ -39,6 +39,7 @@ class FindingsPanel(QWidget):
         self._list.setAccessibleName("Findings")
         self._list.setIconSize(QSize(12, 12))
         self._list.setMinimumHeight(150)
+        self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._list.itemClicked.connect(self._go_to)
         self._list.itemActivated.connect(self._go_to)
         self._count = label("", "dim")

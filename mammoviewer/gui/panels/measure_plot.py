@@ -36,7 +36,7 @@ class MeasurePlot(QWidget):
             self._plot.setLabel("bottom", "stored value")
         else:
             self._curve.setData(plotted.distance, plotted.values)
-            self._plot.setLabel("left", "stored value")
+            self._plot.setLabel("left", "value")
             self._plot.setLabel("bottom", f"along the line, {unit}")
 
     @property
