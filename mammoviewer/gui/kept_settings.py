@@ -27,7 +27,8 @@ class KeptSettings(QObject):
         self._rest.timeout.connect(self.keep)
         bind(self, workspace.style.events, self._rest.start)
         bind(self, workspace.desk.events.corner_text, self._rest.start)
-        bind(self, workspace.desk.events.blind, self._rest.start)
+        for signal in (workspace.desk.events.blind, workspace.desk.events.black_air):
+            bind(self, signal, self._rest.start)
         bind(self, workspace.stage_changed, self._rest.start)
 
     def keep(self) -> None:
@@ -42,6 +43,7 @@ class KeptSettings(QObject):
             overlay_contours=style.contours,
             corner_text=self._workspace.desk.corner_text,
             blind=self._workspace.desk.blind,
+            black_air=self._workspace.desk.black_air,
             protocol=self._workspace.hung.protocol.name,
         )
         try:

@@ -59,6 +59,7 @@ class WindowSettings:
     overlay_contours: bool = option(False, "Draw model overlays as contours only")
     corner_text: str = option("full", "Text in the corners of a viewport", choices=CORNER_TEXTS)
     wheel_inverts: bool = option(False, "Turn the wheel the other way when scrolling slices")
+    black_air: bool = option(True, "Keep the air around the breast black when a picture is inverted")
     blind: bool = option(False, "Hide AI until the first read of a study is signed")
     protocol: str = option("Mammography", "Hanging protocol, by its name")
     cine_rate: float = option(15.0, "Slices a second while the cine plays", minimum=1.0, maximum=60.0)

@@ -184,7 +184,8 @@ class DeskState:
     identity and stored (row, column). ``selected_finding`` is the id of a finding or empty; ``label`` is the class that
     a new region gets; ``cine_loops`` tells that the cine begins anew at the end instead of turning; ``corner_text`` is
     ``full``, ``minimal`` or ``off``; ``mark`` is the model's mark that the reader has gone to; ``blind`` hides AI until
-    the first read is signed; ``lens`` shows the magnifier, ``lens_factor`` times the zoom, with its own filter;
+    the first read is signed; ``black_air`` keeps the air of inverted
+    pictures black; ``lens`` shows the magnifier, ``lens_factor`` times the zoom, with its own filter;
     ``note_wanted`` is the id of the finding that the reader is to write a text for.
     """
 
@@ -201,6 +202,7 @@ class DeskState:
     model: str = ""
     mark: Detection | None = None
     blind: bool = False
+    black_air: bool = True
     lens: bool = False
     lens_factor: float = 2.0
     lens_filter: str = "as shown"
@@ -211,7 +213,7 @@ class DeskState:
 
 def desk_of(settings: WindowSettings) -> DeskState:
     """Return the desk as the reader left it."""
-    return DeskState(corner_text=settings.corner_text, blind=settings.blind)
+    return DeskState(corner_text=settings.corner_text, blind=settings.blind, black_air=settings.black_air)
 
 
 def style_of(settings: WindowSettings) -> OverlayStyle:

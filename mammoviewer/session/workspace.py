@@ -26,6 +26,7 @@ from mammoviewer.dicom.study import Study, group_studies
 from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.jobs.job import Job
 from mammoviewer.jobs.thread_runner import ThreadRunner
+from mammoviewer.session.air import AirMasks
 from mammoviewer.session.blind import FirstReads
 from mammoviewer.session.companions import CompanionShelf
 from mammoviewer.session.edit_stack import EditStack
@@ -79,6 +80,7 @@ class Workspace:
         self.explaining = ThreadRunner(1, "explain")
         self.pictures = PictureSource(self.decoding, self.cache)
         self.nipples = Nipples(self.decoding)
+        self.air = AirMasks(self.decoding)
         self.measures = Measures(self, self.decoding)
         self.shelf = CompanionShelf(self.decoding)
         self.heatmaps = HeatmapRuns(

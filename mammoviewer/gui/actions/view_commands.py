@@ -29,6 +29,10 @@ def _invert(state: ViewerState) -> None:
     state.inverted = not state.inverted
 
 
+def _black_air(desk: Desk) -> None:
+    desk.workspace.desk.black_air = not desk.workspace.desk.black_air
+
+
 def _flip(state: ViewerState) -> None:
     state.orientation = state.orientation.flipped_horizontally()
 
@@ -73,6 +77,7 @@ _WINDOW = (
     Command("window.auto", "Window by the grey values", ("0",), on_state(set_auto_window)),
     Command("window.reset", "First window of the file", ("Ctrl+0",), on_viewport(Viewport.reset_window)),
     Command("window.invert", "Invert", ("I",), on_state(_invert)),
+    Command("window.black_air", "Black air around the breast, or as it is", ("Shift+I",), _black_air),
     Command(
         "filters.toggle_original", "Original instead of filters, on or off", ("Shift+O",), on_state(_compare_filters)
     ),

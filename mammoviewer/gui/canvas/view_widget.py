@@ -62,7 +62,7 @@ class ViewWidget(QWidget):
         bind(self, workspace.style.events, self.update)
         bind(self, workspace.desk.events, self._desk_changed)
         bind(self, workspace.annotations.changed, self.update)
-        for signal in (workspace.nipples.changed, workspace.measures.changed):
+        for signal in (workspace.nipples.changed, workspace.measures.changed, workspace.air.changed):
             bind(self, signal, self.update)
         bind(self, workspace.shelf.changed, self.update)
         bind(self, workspace.facts_changed, self.update)

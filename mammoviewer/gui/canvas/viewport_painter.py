@@ -8,6 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPainterPath
 
 from mammoviewer.dicom.orientation import edge_letters
+from mammoviewer.gui.canvas.air_layer import paint_air
 from mammoviewer.gui.canvas.companion_layer import paint_companions, paint_shutters
 from mammoviewer.gui.canvas.companion_text import with_companions
 from mammoviewer.gui.canvas.corner_text import FULL, OFF, corner_text, scale_bar
@@ -52,6 +53,7 @@ class ViewportPainter:
             return
         _snap(painter, viewport.devicePixelRatioF())
         self._paint_picture(painter)
+        paint_air(painter, viewport)
         drawing = viewport.drawing
         paint_shutters(painter, drawing.shutters, viewport.view)
         self._paint_scores(painter)
