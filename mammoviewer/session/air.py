@@ -8,17 +8,19 @@ import cv2
 import numpy as np
 from psygnal import Signal
 
-from mammoviewer.base.arrays import ByteArray
+from mammoviewer.base.arrays import BoolArray, ByteArray, FloatArray
 from mammoviewer.base.errors import DecodeError
 from mammoviewer.base.progress import Progress
 from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.dicom.image import Image
 from mammoviewer.imaging.breast_mask import breast_mask
+from mammoviewer.imaging.resample import shrink
 from mammoviewer.jobs.thread_runner import ThreadRunner
 
 _LONGEST_SIDE = 1024
 _MARGIN_MM = 2.0
 _MARGIN_PX = 16.0
+_LIKE_AIR = 0.02
 """Where the pixel size is not known. Skin is never covered, rather some air is left."""
 
 
@@ -56,26 +58,41 @@ class AirMasks:
 def find_air(image: Image) -> ByteArray | None:
     """Return where there is air, 255, and where there is not, 0: uint8, the image reduced to 1024 pixels or fewer.
 
-    None when it cannot be decoded. Of a volume, what is air in all of three slices. Tissue is given a margin.
+    None when it cannot be decoded. Of a volume, what is air in all of three slices. Tissue is given a margin, in which
+    only what is as dark as the air itself counts as air: skin is never covered.
     """
     attributes = image.attributes
     count = attributes.frames
     bright_air = attributes.inverse or attributes.kind is ImageKind.MAMMOGRAM_RAW
     tissue: ByteArray | None = None
+    level: FloatArray | None = None
     for frame in sorted({count // 4, count // 2, 3 * count // 4}) if count > 1 else (0,):
         try:
             stored = image.frame(frame)
         except DecodeError:
             continue
-        found = breast_mask(stored, padding=attributes.padding, bright_air=bright_air).astype(np.uint8)
+        scale = min(1.0, _LONGEST_SIDE / max(stored.shape))
+        size = (max(1, round(stored.shape[0] * scale)), max(1, round(stored.shape[1] * scale)))
+        mask = breast_mask(stored, padding=attributes.padding, bright_air=bright_air)
+        found = shrink(mask.astype(np.uint8) * np.uint8(255), size)
+        seen = shrink(stored, size).astype(np.float32)
         tissue = found if tissue is None else cv2.max(tissue, found)
-    if tissue is None:
+        level = seen if level is None else (np.minimum if bright_air else np.maximum)(level, seen)
+    if tissue is None or level is None:
         return None
-    scale = min(1.0, _LONGEST_SIDE / max(tissue.shape))
-    size = (max(1, round(tissue.shape[1] * scale)), max(1, round(tissue.shape[0] * scale)))
-    small = cv2.resize(tissue * np.uint8(255), size, interpolation=cv2.INTER_AREA)
     spacing = attributes.pixel_spacing
     margin = (_MARGIN_MM / spacing.column_mm if spacing is not None else _MARGIN_PX) * scale
     radius = max(1, round(margin))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return np.asarray(255 - cv2.dilate(small, kernel), np.uint8)
+    air = np.asarray(255 - cv2.dilate(tissue, kernel), np.uint8)
+    return np.where(_like_air(level, air, tissue), 255 - tissue, air).astype(np.uint8)
+
+
+def _like_air(level: FloatArray, air: ByteArray, tissue: ByteArray) -> BoolArray:
+    """Return what differs from the middle of the surest air by less than a fiftieth of the way to tissue."""
+    sure, inside = air == 255, tissue == 255
+    if not sure.any() or not inside.any():
+        return np.zeros(level.shape, np.bool_)
+    middle = float(np.median(level[sure]))
+    reach = _LIKE_AIR * abs(float(np.median(level[inside])) - middle)
+    return np.asarray(np.abs(level - middle) <= reach, np.bool_)

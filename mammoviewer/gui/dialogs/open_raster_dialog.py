@@ -44,7 +44,7 @@ class OpenRasterDialog(QDialog):
     def __init__(self, pictures: Sequence[Path], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Open pictures")
-        self.setMinimumWidth(560)
+        self.setMinimumWidth(620)
         self._pictures = list(pictures[:_MOST_ROWS])
         self._views: list[CalmCombo] = []
         self._stored: list[CalmCombo] = []
@@ -80,7 +80,7 @@ class OpenRasterDialog(QDialog):
         table.verticalHeader().hide()
         table.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
         table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 110), (2, 140)):
+        for column, width in ((1, 120), (2, 170)):
             table.setColumnWidth(column, width)
         for number, path in enumerate(self._pictures):
             name = QTableWidgetItem(path.name)
