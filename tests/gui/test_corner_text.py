@@ -35,6 +35,8 @@ def test_a_plain_mammogram_has_no_badge() -> None:
         ({"lossy": True}, "LOSSY"),
         ({"pixel_spacing": None}, "UNCALIBRATED"),
         ({"unoriented": True}, "UNORIENTED"),
+        ({"facts": (("Partial view", "PARTIAL"),)}, "PARTIAL"),
+        ({"facts": (("Implant", "IMPLANT"),)}, "IMPLANT"),
     ],
 )
 def test_what_the_file_is_gives_a_badge(changes: dict[str, object], badge: str) -> None:

@@ -179,6 +179,8 @@ def badges(state: ViewerState, *, bad: bool = False) -> tuple[Badge, ...]:
         (state.model_refused, Badge("MODEL REFUSED", refusal=True)),
         (state.side_doubted, Badge(SIDE_DOUBTED)),
         (attributes.kind is ImageKind.MAMMOGRAM_RAW, Badge("RAW")),
+        (("Partial view", "PARTIAL") in attributes.facts, Badge("PARTIAL")),
+        (("Implant", "IMPLANT") in attributes.facts, Badge("IMPLANT")),
         (attributes.lossy, Badge("LOSSY")),
         (attributes.pixel_spacing is None, Badge("UNCALIBRATED")),
         (attributes.unoriented, Badge("UNORIENTED")),

@@ -80,7 +80,7 @@ class HeaderBar(QFrame):
         self._prior = CalmCombo()
         self._prior.setAccessibleName("Prior study to compare with")
         self._prior.setToolTip("Prior study to compare with (Ctrl+PgDown older, Ctrl+PgUp newer)")
-        _let_shrink(self._prior, 14)
+        self._prior.setFixedWidth(146)
         self._prior.activated.connect(self._choose_prior)
         self._tools = {tool: self._tool_button(tool, name, tip) for tool, name, tip in _TOOLS}
         self._invert = icon_button("invert", "Invert (I)", self._toggle_invert, checkable=True)

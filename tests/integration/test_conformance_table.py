@@ -1,0 +1,22 @@
+"""The table of what a mammography display must do names tests and pictures that exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1]
+TABLE = TESTS.parent / "docs" / "conformance.md"
+
+
+def test_every_row_names_tests_and_pictures_that_exist() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.+) \| (.+) \| (.+) \|$", TABLE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [int(number) for number, *_ in rows] == [1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12]
+    sources = "".join(path.read_text(encoding="utf-8") for path in TESTS.rglob("test_*.py"))
+    defined = set(re.findall(r"^def (test_\w+)\(", sources, re.MULTILINE))
+    for number, _, _, shown_by in rows:
+        named = re.findall(r"`(test_\w+)`", shown_by)
+        assert named, number
+        assert set(named) <= defined, set(named) - defined
+        for picture in re.findall(r"\]\((images/[^)]+)\)", shown_by):
+            assert (TABLE.parent / picture).is_file(), picture
