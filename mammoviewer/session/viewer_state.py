@@ -44,6 +44,10 @@ class Tool(enum.StrEnum):
     STATISTICS = "statistics"
     ARROW = "arrow"
     TEXT = "text"
+    BRUSH = "brush"
+    ERASER = "eraser"
+    GROW = "grow"
+    SPECKS = "specks"
 
 
 class Overlay(enum.StrEnum):
@@ -186,7 +190,8 @@ class DeskState:
     ``full``, ``minimal`` or ``off``; ``mark`` is the model's mark that the reader has gone to; ``blind`` hides AI until
     the first read is signed; ``black_air`` keeps the air of inverted
     pictures black; ``lens`` shows the magnifier, ``lens_factor`` times the zoom, with its own filter;
-    ``note_wanted`` is the id of the finding that the reader is to write a text for.
+    ``brush_mm`` is the width of the brush; ``note_wanted`` is the id of the finding that the reader is to write a text
+    for.
     """
 
     tool: Tool = Tool.WINDOW
@@ -207,6 +212,7 @@ class DeskState:
     lens_factor: float = 2.0
     lens_filter: str = "as shown"
     note_wanted: str = ""
+    brush_mm: float = 3.0
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 

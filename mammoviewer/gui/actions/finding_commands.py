@@ -6,6 +6,7 @@ import functools
 
 from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.actions.desk import Desk
+from mammoviewer.gui.finding_actions import copy_chosen, nudge_chosen
 from mammoviewer.gui.navigation import delete_chosen, findings_of_study, neighbour, redo, show_finding, undo
 from mammoviewer.session.viewer_state import Tool
 
@@ -43,6 +44,10 @@ _TOOLS = tuple(
         (Tool.POLYGON, "Draw a polygon", ("P",)),
         (Tool.FREEHAND, "Draw freehand", ("D",)),
         (Tool.POINT, "Mark a point", ("X",)),
+        (Tool.BRUSH, "Paint with the brush (Shift erases)", ("B",)),
+        (Tool.ERASER, "Erase", ()),
+        (Tool.GROW, "Grow a region from a point", ("Shift+R",)),
+        (Tool.SPECKS, "Pick microcalcifications one by one", ("Shift+X",)),
         (Tool.DISTANCE, "Measure a distance", ("L",)),
         (Tool.ANGLE, "Measure an angle", ("Shift+L",)),
         (Tool.STATISTICS, "Statistics of a region", ("S",)),
@@ -51,6 +56,17 @@ _TOOLS = tuple(
         (Tool.TEXT, "Text", ("Shift+W",)),
     )
 )
+
+
+def _brush(factor: float, desk: Desk) -> None:
+    state = desk.workspace.desk
+    state.brush_mm = round(min(max(state.brush_mm * factor, 0.2), 40.0), 2)
+
+
+def _nudge(rows: float, columns: float, desk: Desk) -> None:
+    nudge_chosen(desk.workspace, rows, columns)
+
+
 _FINDINGS = (
     Command("finding.next", "Next finding", ("J",), functools.partial(_walk, 1)),
     Command("finding.back", "Previous finding", ("K",), functools.partial(_walk, -1)),
@@ -60,6 +76,24 @@ _FINDINGS = (
         ("Del",),
         lambda desk: delete_chosen(desk.workspace),
         images_only=True,
+    ),
+    Command("finding.brush_larger", "Larger brush", ("Shift+.",), functools.partial(_brush, 1.25)),
+    Command("finding.brush_smaller", "Smaller brush", ("Shift+,",), functools.partial(_brush, 0.8)),
+    *(
+        Command(
+            f"finding.nudge_{way.lower()}",
+            f"Nudge the chosen finding {way.lower()}",
+            (f"Alt+{way}",),
+            functools.partial(_nudge, down, right),
+            images_only=True,
+        )
+        for way, down, right in (("Left", 0, -1), ("Right", 0, 1), ("Up", -1, 0), ("Down", 1, 0))
+    ),
+    Command(
+        "finding.copy_across",
+        "Copy the chosen finding into the other images of its view",
+        ("Ctrl+D",),
+        lambda desk: copy_chosen(desk.workspace),
     ),
     Command("finding.show", "Show or hide findings", ("V",), _show_findings),
     Command("edit.undo", "Undo", ("Ctrl+Z",), lambda desk: undo(desk.workspace)),

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 
 from mammoviewer.annotations.finding import ALGORITHM, Finding
 from mammoviewer.annotations.roi import RoiKind
+from mammoviewer.gui.canvas.brush_gestures import Brush, GrowRegion, PickSpecks
 from mammoviewer.gui.canvas.gestures import (
     Canvas,
     Gesture,
@@ -42,6 +43,10 @@ TOOLS: Mapping[Tool, Begin] = MappingProxyType(
         Tool.STATISTICS: lambda canvas, start: DrawLine(canvas, start, RoiKind.STATISTICS),
         Tool.ARROW: lambda canvas, start: DrawLine(canvas, start, RoiKind.ARROW),
         Tool.TEXT: DrawText,
+        Tool.BRUSH: Brush,
+        Tool.ERASER: lambda canvas, start: Brush(canvas, start, erase=True),
+        Tool.GROW: GrowRegion,
+        Tool.SPECKS: PickSpecks,
     }
 )
 """What a left drag does."""
@@ -50,6 +55,9 @@ CURSORS: Mapping[Tool, Qt.CursorShape] = MappingProxyType(
     {Tool.WINDOW: Qt.CursorShape.ArrowCursor, Tool.PAN: Qt.CursorShape.OpenHandCursor}
 )
 """Tools without an entry draw and have a cross."""
+
+PAINTING_TOOLS = frozenset({Tool.BRUSH, Tool.ERASER, Tool.SPECKS})
+"""Tools whose every press is meant for them: what lies under the mouse is not grasped."""
 
 DRAWING_TOOLS = frozenset(set(Tool) - {Tool.WINDOW, Tool.PAN, Tool.ZOOM})
 
@@ -66,6 +74,8 @@ def begin(canvas: Canvas, pointer: Pointer, button: Qt.MouseButton, *, panning: 
         return ZoomDrag(canvas, pointer) if zooming else WindowDrag(canvas, pointer)
     if button != Qt.MouseButton.LeftButton:
         return None
+    if canvas.workspace.desk.tool in PAINTING_TOOLS:
+        return TOOLS[canvas.workspace.desk.tool](canvas, pointer)
     return _grasp(canvas, pointer) or TOOLS[canvas.workspace.desk.tool](canvas, pointer)
 
 

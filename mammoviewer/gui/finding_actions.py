@@ -1,0 +1,67 @@
+"""What is done to the chosen finding by a key: nudge it, copy it into another image."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mammoviewer.annotations.edits import AddFinding, CompositeEdit, ReplaceFinding
+from mammoviewer.annotations.finding import Finding, new_finding
+from mammoviewer.annotations.roi import Roi
+from mammoviewer.base.notices import Notice, Severity
+from mammoviewer.gui.canvas.region_fit import is_fit, moved_within
+from mammoviewer.gui.navigation import in_sight
+from mammoviewer.session.places import anatomy, same_place
+from mammoviewer.session.viewer_state import ViewerState
+from mammoviewer.session.workspace import Workspace
+
+
+def _chosen(workspace: Workspace) -> Finding | None:
+    chosen = workspace.desk.selected_finding
+    return workspace.annotations.get(chosen) if chosen in workspace.annotations else None
+
+
+def nudge_chosen(workspace: Workspace, down: float, right: float) -> None:
+    """Move the chosen finding by pixels in the directions of the screen, while in sight; one step of undo."""
+    finding = _chosen(workspace)
+    if finding is None or not in_sight(workspace, finding):
+        return
+    state = workspace.state(finding.image_uid)
+    shape = state.image.attributes.shape
+    origin, moved = state.orientation.to_stored(np.array([(0.0, 0.0), (down, right)]), shape)
+    rows, columns = (moved - origin).tolist()
+    roi = moved_within(finding.roi, rows, columns, shape)
+    if roi != finding.roi:
+        key = f"nudge {finding.id}"
+        workspace.edit(ReplaceFinding(finding.edited(roi=roi), title="Nudge finding", merge_key=key))
+
+
+def copy_chosen(workspace: Workspace) -> int:
+    """Copy the chosen finding to the same place of the other hung images of its projection; return how many were made.
+
+    The same place is that of :func:`session.places.same_place`: in the other breast it is mirrored.
+    """
+    finding, stage = _chosen(workspace), workspace.stage
+    if finding is None or stage is None:
+        return 0
+    source = workspace.state(finding.image_uid)
+    others = [workspace.state(cell) for cell in dict.fromkeys(stage.cells) if cell and cell != finding.image_uid]
+    position = source.image.attributes.view.position
+    alike = [other for other in others if position and other.image.attributes.view.position == position]
+    made = [copied for other in alike if (copied := _copied(workspace, finding, source, other)) is not None]
+    if made:
+        workspace.edit(CompositeEdit(tuple(AddFinding(copied) for copied in made), title="Copy finding"))
+    else:
+        text = "No other hung image shows this projection"
+        workspace.notice.emit(Notice(Severity.INFO, text, "hang a pair, or the prior, and copy again"))
+    return len(made)
+
+
+def _copied(workspace: Workspace, finding: Finding, source: ViewerState, other: ViewerState) -> Finding | None:
+    mine = anatomy(source, workspace.nipples.of(source.image))
+    its = anatomy(other, workspace.nipples.of(other.image))
+    roi = Roi(finding.roi.kind, tuple(same_place(mine, its, point) for point in finding.roi.points))
+    inside = moved_within(roi, 0.0, 0.0, other.image.attributes.shape)
+    if not is_fit(inside):
+        return None
+    uid, reader = other.image.attributes.identity, workspace.settings.reader
+    return new_finding(uid, other.frame, inside, finding.label, note=finding.note, reader=reader)

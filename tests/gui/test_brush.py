@@ -1,0 +1,200 @@
+"""Brush, eraser, growing regions, specks, nudging and copying, by real events."""
+
+from __future__ import annotations
+
+from unittest.mock import Mock
+
+import numpy as np
+import pytest
+from helpers import mouse
+from helpers.images import breast_like, make_image
+from helpers.viewports import place, shown
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+
+from mammoviewer.annotations.edits import AddFinding
+from mammoviewer.annotations.finding import new_finding
+from mammoviewer.annotations.roi import Roi, RoiKind
+from mammoviewer.dicom.reader import OpenResult
+from mammoviewer.gui.actions.commands import COMMANDS
+from mammoviewer.gui.actions.desk import Desk
+from mammoviewer.gui.finding_actions import copy_chosen, nudge_chosen
+from mammoviewer.session.viewer_state import Tool
+
+BY_ID = {command.id: command for command in COMMANDS}
+SHAPE = (160, 120)
+
+
+@pytest.fixture
+def viewport(qtbot, four_views):
+    four_views.desk.brush_mm = 1.0
+    return shown(qtbot, four_views, "RMLO", (480, 520))
+
+
+def mask(finding):
+    return finding.roi.mask(SHAPE)
+
+
+def stroke(viewport, tool, start, end, modifiers=Qt.KeyboardModifier.NoModifier):
+    viewport.workspace.desk.tool = tool
+    first, last = place(viewport, *start), place(viewport, *end)
+    mouse.press(viewport, first, modifiers=modifiers)
+    for share in np.linspace(0, 1, 6):
+        step = (first[0] + share * (last[0] - first[0]), first[1] + share * (last[1] - first[1]))
+        mouse.move(viewport, step, mouse.LEFT)
+    mouse.release(viewport, last)
+    return viewport.workspace.annotations.findings
+
+
+def test_a_stroke_of_the_brush_is_as_wide_as_it_says(viewport):
+    (finding,) = stroke(viewport, Tool.BRUSH, (60.0, 40.0), (60.0, 90.0))
+    painted = mask(finding)
+    assert finding.label == "Mass"
+    assert painted[60, 42:88].all()
+    heights = painted[:, 50:80].sum(axis=0)
+    assert heights.min() >= 9
+    assert heights.max() <= 12, "1 mm is 10 pixels"
+
+
+def test_a_second_stroke_goes_onto_the_chosen_region_and_is_undone_alone(viewport):
+    (first,) = stroke(viewport, Tool.BRUSH, (60.0, 40.0), (60.0, 90.0))
+    (both,) = stroke(viewport, Tool.BRUSH, (40.0, 65.0), (100.0, 65.0))
+    assert both.id == first.id
+    assert mask(both)[60, 42:88].all()
+    assert mask(both)[42:98, 65].all()
+    viewport.workspace.edits.undo()
+    np.testing.assert_array_equal(mask(viewport.workspace.annotations.get(first.id)), mask(first))
+
+
+@pytest.mark.parametrize("by", ["tool", "shift"])
+def test_the_eraser_leaves_two_parts(viewport, by):
+    (first,) = stroke(viewport, Tool.BRUSH, (60.0, 30.0), (60.0, 95.0))
+    tool = Tool.ERASER if by == "tool" else Tool.BRUSH
+    held = Qt.KeyboardModifier.NoModifier if by == "tool" else Qt.KeyboardModifier.ShiftModifier
+    (left,) = stroke(viewport, tool, (40.0, 62.0), (80.0, 62.0), held)
+    assert not mask(left)[60, 60:65].any()
+    assert mask(left)[60, 35]
+    assert mask(left)[60, 90]
+    assert mask(first).sum() > mask(left).sum()
+
+
+def test_erasing_everything_removes_the_finding(viewport):
+    stroke(viewport, Tool.BRUSH, (60.0, 40.0), (60.0, 45.0))
+    viewport.workspace.desk.brush_mm = 8.0
+    assert not stroke(viewport, Tool.ERASER, (60.0, 40.0), (60.0, 45.0))
+    viewport.workspace.edits.undo()
+    assert len(viewport.workspace.annotations.findings) == 1
+
+
+def test_the_brush_paints_onto_rectangles_too(viewport):
+    roi = Roi(RoiKind.RECTANGLE, ((50.0, 50.0), (70.0, 70.0)))
+    finding = new_finding(viewport.identity, 0, roi, "Mass")
+    viewport.workspace.edit(AddFinding(finding))
+    viewport.workspace.desk.selected_finding = finding.id
+    (painted,) = stroke(viewport, Tool.BRUSH, (60.0, 60.0), (60.0, 95.0))
+    assert painted.id == finding.id
+    assert mask(painted)[50:71, 50:71].all()
+    assert mask(painted)[60, 90]
+
+
+def test_the_brush_has_keys_for_its_size(viewport):
+    desk = Desk(viewport.workspace, Mock(active=viewport), Mock())
+    BY_ID["finding.brush_larger"].handler(desk)
+    assert viewport.workspace.desk.brush_mm == 1.25
+    for _ in range(30):
+        BY_ID["finding.brush_smaller"].handler(desk)
+    assert viewport.workspace.desk.brush_mm == 0.2
+
+
+def test_a_region_grows_while_the_mouse_is_dragged(qtbot, workspace):
+    row, column = np.mgrid[0:300, 0:240]
+    lump = np.hypot(row - 150, column - 120) < 30
+    noise = np.random.default_rng(1).normal(0, 15, lump.shape)
+    pixels = (1000 + 900 * lump + noise).astype(np.uint16)
+    workspace.add(OpenResult((make_image("RCC", pixels=pixels),), ()))
+    viewport = shown(qtbot, workspace, "RCC", (480, 520))
+    (finding,) = stroke(viewport, Tool.GROW, (150.0, 120.0), (150.0, 150.0))
+    found = finding.roi.mask(pixels.shape)
+    assert (found & lump).sum() / (found | lump).sum() > 0.8
+
+
+def test_specks_are_picked_at_their_brightest_and_boxed(qtbot, workspace):
+    pixels = breast_like(300, 240, seed=1) // 4
+    specks = [(100, 150), (110, 165), (121, 140)]
+    for row, column in specks:
+        pixels[row - 1 : row + 2, column - 1 : column + 2] = 3000
+        pixels[row, column] = 4000
+    workspace.add(OpenResult((make_image("RCC", pixels=pixels),), ()))
+    viewport = shown(qtbot, workspace, "RCC", (480, 520))
+    workspace.desk.tool, workspace.desk.label = Tool.SPECKS, "Calcifications"
+    for row, column in specks:
+        spot = place(viewport, row + 2.0, column - 2.0)
+        mouse.press(viewport, spot)
+        mouse.release(viewport, spot)
+    viewport.setFocus()
+    QTest.keyClick(viewport, Qt.Key.Key_Return)
+    box, *points = workspace.annotations.findings
+    assert box.roi.kind is RoiKind.RECTANGLE
+    assert box.note == "3 specks picked"
+    np.testing.assert_allclose(box.roi.points, [(85.0, 125.0), (136.0, 180.0)], atol=0.6)
+    np.testing.assert_allclose([point.roi.points[0] for point in points], specks, atol=0.3)
+    workspace.edits.undo()
+    assert not workspace.annotations.findings
+
+
+def test_a_click_on_a_speck_takes_it_away(qtbot, viewport):
+    workspace = viewport.workspace
+    workspace.desk.tool = Tool.SPECKS
+    for row, column in ((60.0, 60.0), (90.0, 90.0)):
+        spot = place(viewport, row, column)
+        mouse.press(viewport, spot)
+        mouse.release(viewport, spot)
+    spot = place(viewport, *viewport.hands.gesture._specks[0])
+    mouse.press(viewport, spot)
+    mouse.release(viewport, spot)
+    assert len(viewport.hands.gesture._specks) == 1
+    QTest.keyClick(viewport, Qt.Key.Key_Escape)
+    assert not workspace.annotations.findings
+
+
+def test_nudging_moves_by_screen_pixels_and_is_one_step(viewport):
+    workspace = viewport.workspace
+    roi = Roi(RoiKind.RECTANGLE, ((50.0, 50.0), (70.0, 70.0)))
+    finding = new_finding(viewport.identity, 0, roi, "Mass")
+    workspace.edit(AddFinding(finding))
+    workspace.desk.selected_finding = finding.id
+    state = viewport.shown
+    state.orientation = state.orientation.flipped_horizontally()
+    for _ in range(3):
+        nudge_chosen(workspace, 0, 1)
+    nudge_chosen(workspace, -1, 0)
+    assert workspace.annotations.get(finding.id).roi.points[0] == (49.0, 47.0)
+    workspace.edits.undo()
+    assert workspace.annotations.get(finding.id).roi == roi
+
+
+def test_a_copy_lies_at_the_mirrored_place_of_the_other_breast(qtbot, four_views):
+    workspace = four_views
+    identity = {image.attributes.view.label: image.attributes.identity for image in workspace.images}
+    roi = Roi(RoiKind.ELLIPSE, ((60.0, 80.0), (80.0, 100.0)))
+    finding = new_finding(identity["RCC"], 0, roi, "Mass")
+    workspace.edit(AddFinding(finding))
+    workspace.desk.selected_finding = finding.id
+    assert copy_chosen(workspace) == 1
+    (copied,) = workspace.annotations.for_image(identity["LCC"])
+    corners = np.array(copied.roi.points)
+    assert sorted(corners[:, 1]) == pytest.approx([19.0, 39.0])
+    assert copied.label == "Mass"
+    assert not workspace.annotations.for_image(identity["LMLO"])
+
+
+def test_where_nothing_alike_hangs_nothing_is_copied(qtbot, viewport):
+    workspace = viewport.workspace
+    told = []
+    workspace.notice.connect(lambda notice: told.append(notice.text))
+    workspace.show_single(viewport.identity)
+    finding = new_finding(viewport.identity, 0, Roi(RoiKind.POINT, ((5.0, 5.0),)), "Mass")
+    workspace.edit(AddFinding(finding))
+    workspace.desk.selected_finding = finding.id
+    assert copy_chosen(workspace) == 0
+    assert "No other hung image" in told[-1]

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from mammoviewer.annotations.mask_outline import painted_mask, region_of_mask
+
+
+@settings(max_examples=200, deadline=None)
+@given(arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))), st.integers(0, 5), st.integers(0, 5))
+def test_every_mask_comes_back_pixel_by_pixel(mask, row, column):
+    roi = region_of_mask(mask, (row, column))
+    whole = np.zeros((20, 20), bool)
+    whole[row : row + mask.shape[0], column : column + mask.shape[1]] = mask
+    if roi is None:
+        assert not mask.any()
+        return
+    np.testing.assert_array_equal(roi.mask((20, 20)), whole)
+
+
+def test_holes_and_separate_parts_have_the_right_area():
+    mask = np.zeros((60, 60), bool)
+    mask[5:30, 5:30] = True
+    mask[12:20, 12:20] = False
+    mask[40:50, 40:55] = True
+    roi = region_of_mask(mask)
+    np.testing.assert_array_equal(roi.mask((60, 60)), mask)
+    assert roi.area_px == pytest.approx(mask.sum(), rel=0.02)
+
+
+def test_a_region_is_cut_out_with_its_place():
+    mask = np.zeros((40, 40), bool)
+    mask[10:20, 25:33] = True
+    part, (row, column) = painted_mask(region_of_mask(mask), mask.shape)
+    again = np.zeros_like(mask)
+    again[row : row + part.shape[0], column : column + part.shape[1]] = part
+    np.testing.assert_array_equal(again, mask)
+    assert part.size < mask.size / 4
+
+
+def test_nothing_has_no_region():
+    assert region_of_mask(np.zeros((3, 3), bool)) is None
