@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers import mouse
 from helpers.images import breast_like, make_image
-from helpers.viewports import place, shown
+from helpers.viewports import picture, place, shown
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
@@ -198,3 +198,18 @@ def test_where_nothing_alike_hangs_nothing_is_copied(qtbot, viewport):
     workspace.desk.selected_finding = finding.id
     assert copy_chosen(workspace) == 0
     assert "No other hung image" in told[-1]
+
+
+def test_a_ring_shows_how_large_the_brush_is(viewport):
+    viewport.workspace.desk.corner_text = "off"
+    mouse.move(viewport, place(viewport, 60.0, 60.0))
+    plain = picture(viewport).astype(int)
+    viewport.workspace.desk.brush_mm = 3.0
+    viewport.workspace.desk.tool = Tool.BRUSH
+    changed = np.abs(picture(viewport).astype(int) - plain).sum(axis=2) > 60
+    rows, columns = np.nonzero(changed)
+    x, y = place(viewport, 60.0, 60.0)
+    distance = np.hypot(columns - x, rows - y)
+    radius = 15.0 * viewport.view.zoom / viewport.view.dpr
+    assert distance.min() == pytest.approx(radius, abs=4)
+    assert distance.max() == pytest.approx(radius, abs=4)

@@ -56,7 +56,10 @@ CURSORS: Mapping[Tool, Qt.CursorShape] = MappingProxyType(
 )
 """Tools without an entry draw and have a cross."""
 
-PAINTING_TOOLS = frozenset({Tool.BRUSH, Tool.ERASER, Tool.SPECKS})
+BRUSHES = frozenset({Tool.BRUSH, Tool.ERASER})
+"""Tools that show a ring about the cursor."""
+
+PAINTING_TOOLS = BRUSHES | {Tool.SPECKS}
 """Tools whose every press is meant for them: what lies under the mouse is not grasped."""
 
 DRAWING_TOOLS = frozenset(set(Tool) - {Tool.WINDOW, Tool.PAN, Tool.ZOOM})

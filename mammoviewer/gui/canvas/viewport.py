@@ -20,6 +20,7 @@ from PySide6.QtWidgets import QWidget
 
 from mammoviewer.gui.canvas.corner_text import LINKED, NOT_LINKED, SIDE_DOUBTED
 from mammoviewer.gui.canvas.cursor_reading import CursorReading
+from mammoviewer.gui.canvas.tools import BRUSHES
 from mammoviewer.gui.canvas.view_widget import ViewWidget
 from mammoviewer.session.workspace import Workspace
 
@@ -83,7 +84,7 @@ class Viewport(ViewWidget):
         self.pointed = event.position()
         self.hands.hover(event.position())
         self.hands.move(event)
-        if self.workspace.desk.lens:
+        if self.workspace.desk.lens or self.workspace.desk.tool in BRUSHES:
             self.update()
         self._tell_reading()
 

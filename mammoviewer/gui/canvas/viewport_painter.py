@@ -9,6 +9,7 @@ from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPainterPath
 
 from mammoviewer.dicom.orientation import edge_letters
 from mammoviewer.gui.canvas.air_layer import paint_air
+from mammoviewer.gui.canvas.brush_ring import paint_brush_ring
 from mammoviewer.gui.canvas.companion_layer import paint_companions, paint_shutters
 from mammoviewer.gui.canvas.companion_text import with_companions
 from mammoviewer.gui.canvas.corner_text import FULL, OFF, corner_text, scale_bar
@@ -117,6 +118,7 @@ class ViewportPainter:
         paint_linked_cursor(painter, viewport)
         if gesture is not None:
             gesture.paint(painter)
+        paint_brush_ring(painter, viewport)
 
     def _paint_words(self, painter: QPainter) -> QRectF:
         viewport = self._viewport

@@ -23,6 +23,9 @@ _SHAPES = (
     (Tool.POLYGON, "Polygon (P)"),
     (Tool.FREEHAND, "Freehand (D)"),
     (Tool.POINT, "Point (X)"),
+    (Tool.BRUSH, "Brush (B); Shift erases; , and . with Shift change its size"),
+    (Tool.GROW, "Grow a region from a point (Shift+R)"),
+    (Tool.SPECKS, "Pick microcalcifications one by one (Shift+X)"),
 )
 
 
