@@ -33,9 +33,9 @@ def dataset(sop_class: str, modality: str, study: str = "1.2.3.4", **elements: A
     return made
 
 
-def save(path: Path, made: Dataset) -> Path:
+def save(path: Path, made: Dataset, syntax: str = "1.2.840.10008.1.2.1") -> Path:
     made.file_meta = FileMetaDataset()
-    made.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+    made.file_meta.TransferSyntaxUID = syntax
     made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID
     made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
     made.save_as(path, enforce_file_format=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
-from pydicom import pixels as pydicom_pixels
+import pydicom
 
 from mammoviewer.base.arrays import FloatArray, StoredArray
 from mammoviewer.base.errors import DecodeError, InputError
@@ -17,8 +19,10 @@ from mammoviewer.dicom import elements
 from mammoviewer.dicom.companions.records import AlgorithmRun, MaskPlane, RunStatus, Target
 from mammoviewer.dicom.companions.references import read_targets, series_targets, unique
 from mammoviewer.dicom.elements import Dataset
-from mammoviewer.dicom.fragments import find_pixel_element
-from mammoviewer.dicom.header import DEFLATED, Header, quiet_parsing
+from mammoviewer.dicom.fragments import Segment, find_pixel_element
+from mammoviewer.dicom.frames import DicomFrames, FrameSource
+from mammoviewer.dicom.header import Header
+from mammoviewer.dicom.pixel_data import find_frames
 from mammoviewer.dicom.remedies import ASK_AGAIN, CHECK_PLACE, OTHER_VIEWER
 
 _LARGEST = 1 << 28
@@ -26,17 +30,59 @@ _MOST_PLANES = 20_000
 
 
 @dataclass(frozen=True)
-class _Pixels:
-    """How the frames of the file are read: values up to ``full``, those of one segment only with ``label``.
-
-    ``bits`` is where single bits begin in the file, None for bytes and for what is compressed.
-    """
+class _SingleBits:
+    """The frames of uncompressed single bits; they follow one another without a gap (PS3.5 8.1.1)."""
 
     path: Path
-    full: float
+    open_file: Callable[[], BinaryIO]
     shape: tuple[int, int]
-    bits: int | None = None
+    place: Segment
+
+    def read(self, index: int) -> tuple[StoredArray, str]:
+        """Return a frame of zeros and ones, and the name of what read it."""
+        size = self.shape[0] * self.shape[1]
+        start, length = self.place
+        first, end = index * size, (index + 1) * size
+        if end > length * 8:
+            raise DecodeError("it is cut short", hint=ASK_AGAIN, path=self.path)
+        try:
+            with self.open_file() as handle:
+                handle.seek(start + first // 8)
+                data = handle.read(-(-end // 8) - first // 8)
+        except OSError as error:
+            reason = f"the file cannot be read any more: {error.strerror}"
+            raise DecodeError(reason, hint=CHECK_PLACE, path=self.path) from error
+        bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")[first % 8 : first % 8 + size]
+        if bits.size != size:
+            raise DecodeError("the file has become shorter", hint=ASK_AGAIN, path=self.path)
+        return bits.reshape(self.shape), "numpy"
+
+
+@dataclass(frozen=True)
+class _Masks:
+    """Where masks are read: values up to ``full``, those of one segment only with ``label``."""
+
+    frames: FrameSource
+    path: Path
+    full: float
     label: int | None = None
+
+    def read(self, index: int) -> FloatArray:
+        """Return the mask of a frame of the file in 0 to 1, float32 (rows, columns).
+
+        Raises
+        ------
+        DecodeError
+            The file cannot be read or decoded.
+        """
+        try:
+            found, _ = self.frames.read(index)
+        except DecodeError as error:
+            reason = f"mask {index + 1} of the segmentation cannot be read: {error.reason}"
+            raise DecodeError(reason, hint=error.hint or ASK_AGAIN, path=self.path) from error
+        of_segment = found == self.label if self.label is not None else found / self.full
+        mask: FloatArray = np.clip(of_segment.astype(np.float32), 0.0, 1.0)
+        return mask
 
 
 def read_planes(header: Header, notices: list[Notice]) -> tuple[MaskPlane, ...]:
@@ -46,6 +92,8 @@ def read_planes(header: Header, notices: list[Notice]) -> tuple[MaskPlane, ...]:
     ------
     InputError
         It has no frames, or more or larger ones than are read.
+    UnsupportedError
+        Its frames are compressed in a way that is not known.
     """
     dataset = header.dataset
     rows, columns = elements.integer(dataset, "Rows") or 0, elements.integer(dataset, "Columns") or 0
@@ -57,7 +105,7 @@ def read_planes(header: Header, notices: list[Notice]) -> tuple[MaskPlane, ...]:
     kind = elements.text(dataset, "SegmentationType").upper()
     full = float(elements.integer(dataset, "MaximumFractionalValue") or 255) if kind == "FRACTIONAL" else 1.0
     only = series_targets(dataset, "ReferencedInstanceSequence")
-    pixels = _Pixels(header.path, full, (rows, columns), _first_bit(header) if kind == "BINARY" else None)
+    masks = _Masks(_frames(header, (rows, columns), notices), header.path, full)
     planes: list[MaskPlane] = []
     lost = 0
     for index, group in enumerate(groups):
@@ -66,8 +114,8 @@ def read_planes(header: Header, notices: list[Notice]) -> tuple[MaskPlane, ...]:
             lost += 1
             continue
         for number in sorted(labels) if kind == "LABELMAP" else [_segment_number([group, *shared])]:
-            source = dataclasses.replace(pixels, label=number) if kind == "LABELMAP" else pixels
-            read = functools.partial(_read_mask, source, index)
+            source = dataclasses.replace(masks, label=number) if kind == "LABELMAP" else masks
+            read = functools.partial(source.read, index)
             label = labels.get(number, f"Segment {number}")
             planes.append(MaskPlane(targets, label, (0.0, 0.0), read, graded=kind == "FRACTIONAL", stretched=True))
     if lost:
@@ -76,15 +124,33 @@ def read_planes(header: Header, notices: list[Notice]) -> tuple[MaskPlane, ...]:
     return tuple(planes)
 
 
-def _first_bit(header: Header) -> int | None:
-    """Return where the uncompressed bits of a binary segmentation begin in the file."""
-    if header.transfer_syntax == DEFLATED or elements.integer(header.dataset, "BitsAllocated") != 1:
-        return None
-    with header.path.open("rb") as handle:
-        element = find_pixel_element(
-            handle, header.pixel_start, header.size, implicit=header.implicit, big_endian=header.big_endian
-        )
-    return element.native[0] if element.native is not None else None
+def _frames(header: Header, shape: tuple[int, int], notices: list[Notice]) -> FrameSource:
+    """Return where the frames are read: single bits by their place, all others as those of images."""
+    dataset = header.dataset
+    if (elements.integer(dataset, "SamplesPerPixel") or 1) != 1:
+        raise InputError("the segmentation is not of single values", hint=OTHER_VIEWER)
+    if elements.integer(dataset, "BitsAllocated") == 1:
+        with header.open() as handle:
+            element = find_pixel_element(
+                handle, header.pixel_start, header.size, implicit=header.implicit, big_endian=header.big_endian
+            )
+        if element.native is not None:
+            return _SingleBits(header.path, header.opener, shape, element.native)
+    form, segments = find_frames(dataclasses.replace(header, dataset=_described(dataset)), notices)
+    return DicomFrames(header.path, form, segments, header.inflater)
+
+
+def _described(dataset: Dataset) -> Dataset:
+    """Return what describes the frames: decoders give single bits as bytes, and a label is no colour."""
+    keywords = ("NumberOfFrames", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit")
+    described: Dataset = pydicom.Dataset()
+    for keyword in keywords:
+        setattr(described, keyword, elements.integer(dataset, keyword))
+    if described.BitsAllocated == 1:
+        described.BitsAllocated, described.BitsStored, described.HighBit = 8, 8, 7
+    described.SamplesPerPixel, described.PixelRepresentation = 1, 0
+    described.PhotometricInterpretation = "MONOCHROME2"
+    return described
 
 
 def _sources(places: list[Dataset]) -> tuple[Target, ...]:
@@ -125,47 +191,3 @@ def read_runs(dataset: Dataset) -> tuple[AlgorithmRun, ...]:
             how = elements.text(item, "SegmentAlgorithmType").lower()
             found.setdefault((name, version), AlgorithmRun(name, version, how, RunStatus.UNKNOWN))
     return tuple(found.values())
-
-
-def _read_mask(source: _Pixels, index: int) -> FloatArray:
-    """Return one frame of the file in 0 to 1, float32 (rows, columns).
-
-    Raises
-    ------
-    DecodeError
-        The file cannot be read or decoded.
-    """
-    found = _bits(source, index) if source.bits is not None else _values(source, index)
-    of_segment = found == source.label if source.label is not None else found / source.full
-    mask: FloatArray = np.clip(of_segment.astype(np.float32), 0.0, 1.0)
-    return mask
-
-
-def _bits(source: _Pixels, index: int) -> StoredArray:
-    """Return a frame of single bits; frames follow one another without a gap (PS3.5 8.1.1)."""
-    size = source.shape[0] * source.shape[1]
-    first, end = index * size, (index + 1) * size
-    try:
-        with source.path.open("rb") as handle:
-            handle.seek((source.bits or 0) + first // 8)
-            data = handle.read(-(-end // 8) - first // 8)
-    except OSError as error:
-        reason = f"the file cannot be read any more: {error.strerror}"
-        raise DecodeError(reason, hint=CHECK_PLACE, path=source.path) from error
-    bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")[first % 8 : first % 8 + size]
-    if bits.size != size:
-        raise DecodeError(f"mask {index + 1} of the segmentation is cut short", hint=ASK_AGAIN, path=source.path)
-    return bits.reshape(source.shape)
-
-
-def _values(source: _Pixels, index: int) -> StoredArray:
-    """Return a frame of bytes or words, decompressed."""
-    try:
-        with quiet_parsing():
-            found = np.asarray(pydicom_pixels.pixel_array(source.path, index=index, raw=True))
-    except (*elements.PARSE_ERRORS, RuntimeError) as error:
-        reason = f"mask {index + 1} of the segmentation cannot be decoded"
-        raise DecodeError(reason, hint=ASK_AGAIN, path=source.path) from error
-    if found.shape != source.shape:
-        raise DecodeError("the segmentation is not of single values", hint=OTHER_VIEWER, path=source.path)
-    return found

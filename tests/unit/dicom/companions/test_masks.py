@@ -62,6 +62,68 @@ def test_label_maps_give_a_mask_for_each_segment(tmp_path: Path) -> None:
     assert (first.label, second.label) == ("Mass", "Cluster")
 
 
+COMPRESSED = (dicom_makers.RLE, dicom_makers.JPEG_LOSSLESS, dicom_makers.JPEG_LS, dicom_makers.JPEG_2000,
+              dicom_makers.HTJ2K)  # fmt: skip
+
+
+@pytest.mark.parametrize("syntax", COMPRESSED)
+@pytest.mark.parametrize("kind", ["FRACTIONAL", "LABELMAP", "BINARY"])
+def test_compressed_masks_are_those_that_were_compressed(tmp_path: Path, kind: str, syntax: str) -> None:
+    values = np.random.default_rng(3).integers(0, 2 if kind == "BINARY" else 3, (3, 24, 40)).astype(np.uint8)
+    made = makers.segmentation("1.2", values / 200 if kind == "FRACTIONAL" else values, kind=kind)
+    streams = [dicom_makers.compress(frame, syntax, bits=8) for frame in values]
+    path = dicom_makers.save_fragments(tmp_path / "seg.dcm", without_pixels(made), syntax, fragments(streams))
+    planes = read_companion(path).planes
+    if kind == "LABELMAP":
+        for index, frame in enumerate(values):
+            np.testing.assert_array_equal(planes[2 * index].read(), frame == 1)
+            np.testing.assert_array_equal(planes[2 * index + 1].read(), frame == 2)
+        return
+    full = 200 if kind == "FRACTIONAL" else 1
+    for plane, frame in zip(planes, values, strict=True):
+        np.testing.assert_array_equal(plane.read(), (frame / full).astype(np.float32))
+
+
+@pytest.mark.parametrize("syntax", [dicom_makers.RLE, dicom_makers.JPEG_LOSSLESS, dicom_makers.JPEG_2000])
+def test_a_damaged_mask_is_an_error_of_that_mask_alone(tmp_path: Path, syntax: str) -> None:
+    values = np.random.default_rng(3).integers(0, 3, (2, 24, 40)).astype(np.uint8)
+    made = makers.segmentation("1.2", values / 200, kind="FRACTIONAL")
+    good = dicom_makers.compress(values[0], syntax, bits=8)
+    value = fragments([good, good[: len(good) // 2]])
+    first, second = read_companion(
+        dicom_makers.save_fragments(tmp_path / "a", without_pixels(made), syntax, value)
+    ).planes
+    np.testing.assert_array_equal(first.read(), (values[0] / 200).astype(np.float32))
+    with pytest.raises(DecodeError, match="mask 2 of the segmentation"):
+        second.read()
+
+
+@pytest.mark.parametrize("kind", ["BINARY", "FRACTIONAL"])
+def test_masks_of_a_deflated_file(tmp_path: Path, kind: str) -> None:
+    masks = noise(3, 5, 7)
+    made = makers.segmentation("1.2", masks, kind=kind)
+    path = makers.save(tmp_path / "seg.dcm", made, syntax="1.2.840.10008.1.2.1.99")
+    for plane, mask in zip(read_companion(path).planes, masks, strict=True):
+        np.testing.assert_array_equal(plane.read(), mask)
+
+
+def test_colour_is_no_mask(tmp_path: Path) -> None:
+    made = makers.segmentation("1.2", noise(1, 4, 4), kind="FRACTIONAL")
+    made.SamplesPerPixel = 3
+    with pytest.raises(InputError, match="single values"):
+        read(tmp_path, made)
+
+
+def without_pixels(made: Dataset) -> Dataset:
+    del made.PixelData
+    return made
+
+
+def fragments(streams: list[bytes]) -> bytes:
+    """Return encapsulated pixel data, one fragment of even length for each frame."""
+    return dicom_makers.pixel_items(*(stream + b"\0" * (len(stream) % 2) for stream in streams))
+
+
 def test_masks_without_a_source_are_told_about(tmp_path: Path) -> None:
     made = makers.segmentation("1.2", noise(2, 4, 4))
     for group in made.PerFrameFunctionalGroupsSequence:
