@@ -234,9 +234,10 @@ def exercise(path: Path) -> int:
             except MammoViewerError:
                 continue
             vois = attributes.vois_for_frame(index)
-            voi = vois[0] if vois else auto_window(stored, padding=attributes.padding, rescale=attributes.rescale)
+            rescale = attributes.rescale_for_frame(index)
+            voi = vois[0] if vois else auto_window(stored, padding=attributes.padding, rescale=rescale)
             first, count = attributes.value_range
-            lut = display_lut(first, count, voi=voi, rescale=attributes.rescale, inverse=attributes.inverse,
+            lut = display_lut(first, count, voi=voi, rescale=rescale, inverse=attributes.inverse,
                               padding=attributes.padding)  # fmt: skip
             assert apply_lut(stored, lut, first).shape == attributes.shape
             shown += 1

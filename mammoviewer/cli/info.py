@@ -145,7 +145,8 @@ def _image(image: Image) -> dict[str, Any]:
         "vois": [_voi(voi) for voi in attributes.vois],
         "frame_vois": [[_voi(voi) for voi in own] for own in attributes.frame_vois],
         "padding": None if padding is None else {"low": padding.low, "high": padding.high},
-        "rescale": {"slope": attributes.rescale.slope, "intercept": attributes.rescale.intercept},
+        "rescale": dataclasses.asdict(attributes.rescale),
+        "frame_rescales": [dataclasses.asdict(own) for own in attributes.frame_rescales],
         "facts": dict(attributes.facts),
         "warnings": [
             {"severity": str(notice.severity), "text": notice.text, "hint": notice.hint}

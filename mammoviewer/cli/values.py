@@ -58,7 +58,8 @@ def choose_voi(image: Image, frame: int, *, window: str | None, lut: str | None)
         return _named(lut, [voi for voi in offered if isinstance(voi, VoiLut)], "VOI LUT", image)
     if (window or "").casefold() == "auto" or (window is None and lacks_window(image, frame)):
         attributes = image.attributes
-        return auto_window(image.frame(frame), padding=attributes.padding, rescale=attributes.rescale)
+        rescale = attributes.rescale_for_frame(frame)
+        return auto_window(image.frame(frame), padding=attributes.padding, rescale=rescale)
     if window is None:
         return offered[0] if offered else first_view(image).voi
     if "," in window:

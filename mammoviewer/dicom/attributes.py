@@ -61,7 +61,8 @@ class ImageAttributes:
 
     Everywhere in the program frames are counted from 0 in the order of their places in space. ``frame_order`` holds
     the place of each in the file where the two differ; other programs mean the file's order. ``other_spacing`` is a
-    calibrated spacing that the file has beside the one in use.
+    calibrated spacing that the file has beside the one in use. ``frame_rescales`` holds those of all frames where they
+    differ; ``rescale`` is then that of the first one.
     """
 
     path: Path
@@ -108,6 +109,7 @@ class ImageAttributes:
     frame_vois: tuple[tuple[Voi, ...], ...] = ()
     padding: Padding | None = None
     rescale: Rescale = IDENTITY
+    frame_rescales: tuple[Rescale, ...] = ()
     inverse: bool = False
     warnings: tuple[Notice, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
@@ -146,3 +148,7 @@ class ImageAttributes:
         if index < len(self.frame_vois) and self.frame_vois[index]:
             return self.frame_vois[index]
         return self.vois
+
+    def rescale_for_frame(self, index: int) -> Rescale:
+        """Return how the stored values of a frame are rescaled."""
+        return self.frame_rescales[index] if self.frame_rescales else self.rescale

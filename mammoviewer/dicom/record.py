@@ -55,9 +55,9 @@ def read_record(
     if conflict:
         text = "the elements for the laterality contradict one another"
         notices.append(Notice(Severity.CAUTION, text, "look for the marker of the side in the picture"))
-    rescale = IDENTITY if modality is not None else _rescale(groups, notices)
-    signed = form.signed and modality is None
-    vois, frame_vois = _vois(dataset, groups, signed=signed or rescale.intercept < 0, notices=notices)
+    rescales = (IDENTITY,) if modality is not None else _rescales(groups, notices)
+    signed = (form.signed and modality is None) or any(rescale.intercept < 0 for rescale in rescales)
+    vois, frame_vois = _vois(dataset, groups, signed=signed, notices=notices)
     _check_vois(kind, (*vois, *(voi for own in frame_vois for voi in own)), notices)
     positions = spacing.slice_positions(groups) if frames > 1 else ()
     patient_orientation = tuple(part.upper() for part in elements.texts(dataset, "PatientOrientation"))
@@ -73,7 +73,7 @@ def read_record(
         InstanceNumber=elements.integer(dataset, "InstanceNumber"),
         ImageType=elements.texts(dataset, "ImageType"),
         BitsStored=form.bits_stored if modality is None else modality.shown_bits,
-        signed=signed,
+        signed=form.signed and modality is None,
         samples=form.samples,
         PhotometricInterpretation=form.photometric,
         TransferSyntaxUID=header.transfer_syntax,
@@ -89,7 +89,8 @@ def read_record(
         vois=vois,
         frame_vois=frame_vois,
         padding=read_padding(dataset, form) if modality is None else modality.padded,
-        rescale=rescale,
+        rescale=rescales[0],
+        frame_rescales=rescales if len(rescales) > 1 else (),
         inverse=_inverse(dataset, form),
         facts=(*read_facts(dataset), *_calibration(_other_spacing(dataset))),
         warnings=tuple(notices),
@@ -157,23 +158,19 @@ def _check_vois(kind: ImageKind, vois: Sequence[Voi], notices: list[Notice]) -> 
         notices.append(Notice(Severity.INFO, "the file has no usable window: one is chosen from its pixels"))
 
 
-def _rescale(groups: Sequence[Sequence[Dataset]], notices: list[Notice]) -> Rescale:
-    """Return how stored values are rescaled: those of all frames by what the first one has."""
-    found = [_own_rescale(places) for places in groups]
-    rescale = found[0]
-    if rescale.slope == 0:
+def _rescales(groups: Sequence[Sequence[Dataset]], notices: list[Notice]) -> tuple[Rescale, ...]:
+    """Return how stored values are rescaled: one for all frames, or where they differ one for each."""
+    found = tuple(_own_rescale(places) for places in groups)
+    if any(rescale.slope == 0 for rescale in found):
         notices.append(Notice(Severity.CAUTION, "RescaleSlope is 0: 1 is used", CHECK_GREYS))
-        rescale = Rescale(1.0, rescale.intercept)
-    if rescale != IDENTITY:
-        text = f"stored values are rescaled: slope {rescale.slope:g}, intercept {rescale.intercept:g}"
+        found = tuple(Rescale(rescale.slope or 1.0, rescale.intercept) for rescale in found)
+    if len(set(found)) > 1:
+        notices.append(Notice(Severity.INFO, "stored values are rescaled, each frame by its own slope and intercept"))
+        return found
+    if found[0] != IDENTITY:
+        text = f"stored values are rescaled: slope {found[0].slope:g}, intercept {found[0].intercept:g}"
         notices.append(Notice(Severity.INFO, text))
-    differing = next((index for index, other in enumerate(found) if other != found[0]), 0)
-    if differing:
-        text = f"the frames have different rescale slopes or intercepts, frame {differing + 1} for one"
-        notices.append(
-            Notice(Severity.CAUTION, f"{text}: those of frame 1 are used", "do not compare grey values of frames")
-        )
-    return rescale
+    return found[:1]
 
 
 def _own_rescale(places: Sequence[Dataset]) -> Rescale:

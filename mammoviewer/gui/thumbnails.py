@@ -35,8 +35,9 @@ def thumbnail(image: Image, side: int = SIDE) -> ByteArray:
     size = (max(1, round(rows * factor)), max(1, round(columns * factor)))
     small = extract(stored, (0.0, float(rows)), (0.0, float(columns)), size, interpolation="linear")
     offered = attributes.vois_for_frame(middle)
-    voi = offered[0] if offered else auto_window(small, padding=attributes.padding, rescale=attributes.rescale)
-    picture = plain_picture(attributes, small)
+    rescale = attributes.rescale_for_frame(middle)
+    voi = offered[0] if offered else auto_window(small, padding=attributes.padding, rescale=rescale)
+    picture = plain_picture(attributes, small, frame=middle)
     grey = apply_lut(small, picture.lookup(voi, inverse=attributes.inverse), picture.first)
     return np.ascontiguousarray(attributes.orientation.apply(grey), dtype=np.uint8)
 

@@ -119,7 +119,7 @@ def prepare(
             target_mm=manifest.input.pixel_size_mm,
             voi=vois[0] if vois else _fallback_voi(stored, attributes),
             padding=attributes.padding,
-            rescale=attributes.rescale,
+            rescale=attributes.rescale_for_frame(frame),
             inverse=attributes.inverse,
             region="all" if _is_crop(stored, spacing, manifest) else "breast",
         )

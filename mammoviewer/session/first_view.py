@@ -47,5 +47,6 @@ def set_auto_window(state: ViewerState) -> None:
     if stored is not None:
         attributes = state.image.attributes
         # The window first: who listens can tell one that was waited for from one that the reader asked for.
-        state.voi = auto_window(stored, padding=attributes.padding, rescale=attributes.rescale)
+        rescale = attributes.rescale_for_frame(state.frame)
+        state.voi = auto_window(stored, padding=attributes.padding, rescale=rescale)
         state.window_pending = False

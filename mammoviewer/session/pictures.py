@@ -104,10 +104,12 @@ class Picture:
         return voi, Rescale(self.rescale.slope * ratio, intercept)
 
 
-def plain_picture(attributes: ImageAttributes, stored: StoredArray, half: StoredArray | None = None) -> Picture:
-    """Return the decoded frame as a picture."""
+def plain_picture(
+    attributes: ImageAttributes, stored: StoredArray, half: StoredArray | None = None, *, frame: int = 0
+) -> Picture:
+    """Return a decoded frame as a picture; which one it is tells how its values are rescaled."""
     first, count = attributes.value_range
-    return Picture(stored, 1.0, first, count, attributes.rescale, attributes.padding, half=half)
+    return Picture(stored, 1.0, first, count, attributes.rescale_for_frame(frame), attributes.padding, half=half)
 
 
 def halved(pixels: StoredArray, padding: Padding | None) -> StoredArray | None:
@@ -136,7 +138,7 @@ def filtered_picture(
     stored
         Shape (rows, columns), as decoded.
     frame
-        Which frame it is: frames may have windows of their own.
+        Which frame it is: frames may have a window and a rescale of their own.
     scale
         Picture pixels per stored pixel, at most 1; the frame is area-averaged to this size before filtering.
     """
@@ -155,10 +157,8 @@ def filtered_picture(
     step = max(top - bottom, 1e-6) / 65534.0
     pixels = (np.rint((values - bottom) / step) + 1).astype(np.uint16)
     pixels[padded] = 0
-    rescale = Rescale(
-        attributes.rescale.slope * step,
-        attributes.rescale.slope * (bottom - step) + attributes.rescale.intercept,
-    )
+    own = attributes.rescale_for_frame(frame)
+    rescale = Rescale(own.slope * step, own.slope * (bottom - step) + own.intercept)
     padding = Padding(0, 0)
     window = auto_window(pixels, padding=padding, rescale=rescale) if _moves_greys(chain) else None
     half = halved(pixels, padding)
@@ -295,7 +295,7 @@ class PictureSource:
         half = self._cache.peek(_half_key(image, frame))
         if half is None and self._comes_with_half(stored):
             return None
-        return plain_picture(image.attributes, stored, half)
+        return plain_picture(image.attributes, stored, half, frame=frame)
 
     def look_ahead(self, image: Image, frame: int, direction: int = 0) -> None:
         """Decode the rest of a volume while nothing else is to be done, the frames nearest to ``frame`` first.

@@ -115,7 +115,7 @@ def render(request: Rendering, progress: Progress = no_progress) -> ByteArray | 
     if request.filters:
         picture = filtered_picture(attributes, stored, request.filters, frame=request.frame)
     else:
-        picture = plain_picture(attributes, stored)
+        picture = plain_picture(attributes, stored, frame=request.frame)
     lookup = picture.lookup(request.voi, inverse=attributes.inverse != request.inverted, bits=request.bits)
     grey = apply_lut(picture.pixels, lookup, picture.first)
     progress(0.7, "draw")

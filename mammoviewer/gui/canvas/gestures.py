@@ -142,12 +142,12 @@ def dragged_window(voi: Voi, state: ViewerState, right: float, down: float) -> W
     """
     start = as_window(voi)
     attributes = state.image.attributes
-    span = attributes.value_range[1] * abs(attributes.rescale.slope)
+    rescale = attributes.rescale_for_frame(state.frame)
+    span = attributes.value_range[1] * abs(rescale.slope)
     width = min(max(start.width * math.exp(right / _WIDTH_PIXELS), 1.0), 8.0 * span)
     sign = -1.0 if attributes.inverse != state.inverted else 1.0
     centre = start.center + sign * down * (start.width + 0.02 * span) / _CENTRE_PIXELS
-    middle = attributes.rescale.slope * (attributes.value_range[0] + attributes.value_range[1] / 2.0)
-    middle += attributes.rescale.intercept
+    middle = rescale.slope * (attributes.value_range[0] + attributes.value_range[1] / 2.0) + rescale.intercept
     return Window(min(max(centre, middle - 1.5 * span), middle + 1.5 * span), width, start.function)
 
 

@@ -69,7 +69,7 @@ class WindowPresets(QWidget):
         self._list.setEnabled(bool(offered))
         is_window = isinstance(state.voi, Window)
         first, count = state.image.attributes.value_range
-        rescale = state.image.attributes.rescale
+        rescale = state.image.attributes.rescale_for_frame(state.frame)
         low, high = sorted((first * rescale.slope, (first + count - 1) * rescale.slope))
         for slider, minimum, maximum in (
             (self._centre, low + rescale.intercept, high + rescale.intercept),

@@ -22,18 +22,18 @@ CASES: list[dict[str, Any]] = json.loads(GOLDEN.read_text(encoding="utf-8"))["ca
 DEPTHS = (8, 10, 12, 14, 16)
 
 
-def shown(image: Image, voi: int = 0) -> np.ndarray:
+def shown(image: Image, voi: int = 0, frame: int = 0) -> np.ndarray:
     attributes = image.attributes
     first, count = attributes.value_range
     lut = display_lut(
         first,
         count,
-        voi=attributes.vois[voi],
-        rescale=attributes.rescale,
+        voi=attributes.vois_for_frame(frame)[voi],
+        rescale=attributes.rescale_for_frame(frame),
         inverse=attributes.inverse,
         padding=attributes.padding,
     )
-    return np.asarray(apply_lut(image.frame(0), lut, first))
+    return np.asarray(apply_lut(image.frame(frame), lut, first))
 
 
 @pytest.mark.parametrize("bits", DEPTHS)
@@ -66,6 +66,26 @@ def test_every_function_equals_its_formula(
     if padded:
         expected[(x >= first) & (x <= first + 3)] = 0
     assert np.abs(shown(image).astype(np.float64) - expected * 255).max() <= 0.5 + 1e-9
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_every_slice_equals_the_formula_of_its_own_rescale_and_window(tmp_path: Path, photometric: str) -> None:
+    pixels = np.stack([makers.ramp(bits=12), makers.ramp(bits=12)[::-1], makers.ramp(bits=12)[:, ::-1]])
+    dataset = makers.tomo(pixels, PhotometricInterpretation=photometric)
+    rescales, windows = ((1.0, 0.0), (0.5, -300.0), (2.0, 100.0)), ((2000.0, 3000.0), (600.0, 900.0), (4000.0, 5000.0))
+    for group, (slope, intercept), (center, width) in zip(
+        dataset.PerFrameFunctionalGroupsSequence, rescales, windows, strict=True
+    ):
+        transform, voi = makers.Dataset(), makers.Dataset()
+        transform.RescaleSlope, transform.RescaleIntercept, transform.RescaleType = slope, intercept, "US"
+        voi.WindowCenter, voi.WindowWidth, voi.VOILUTFunction = center, width, "LINEAR"
+        group.PixelValueTransformationSequence, group.FrameVOILUTSequence = [transform], [voi]
+    (image,) = open_paths([makers.save(tmp_path / "a.dcm", dataset, pixels)]).images
+    for frame, ((slope, intercept), (center, width)) in enumerate(zip(rescales, windows, strict=True)):
+        x = pixels[frame].astype(np.float64) * slope + intercept
+        expected = np.clip((x - (center - 0.5)) / (width - 1) + 0.5, 0, 1)
+        expected = 1 - expected if photometric == "MONOCHROME1" else expected
+        assert np.abs(shown(image, frame=frame) - expected * 255).max() <= 0.5 + 1e-9, frame
 
 
 def made(path: Path, case: dict[str, Any]) -> Image:

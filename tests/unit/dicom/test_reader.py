@@ -14,7 +14,7 @@ from mammoviewer.dicom.attributes import ImageKind, PixelSpacing
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.reader import OpenResult, open_paths
 from mammoviewer.dicom.spacing import STATED
-from mammoviewer.imaging.voi import Padding, VoiLut, Window
+from mammoviewer.imaging.voi import Padding, Rescale, VoiLut, Window
 
 
 def open_one(path: Path) -> Image:
@@ -151,18 +151,34 @@ def test_the_window_of_the_first_frame_is_not_that_of_the_others(tmp_path: Path,
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("slopes", "told"), [((1, 4), "frame 2"), ((2, 2, 0.5), "frame 3"), ((2, 2), "")])
-def test_frames_that_are_rescaled_differently_are_told_of(tmp_path: Path, slopes: tuple[float, ...], told: str) -> None:
-    pixels = np.stack([makers.ramp(8, 8)] * len(slopes))
+@pytest.mark.parametrize("places", [(0.0, 1.0, 2.0), (2.0, 0.0, 1.0)])
+@pytest.mark.parametrize("slopes", [(1, 4, 4), (2, 2, 0.5), (2, 2, 2), (0, 3, 1)])
+def test_every_frame_is_rescaled_by_its_own(
+    tmp_path: Path, slopes: tuple[float, ...], places: tuple[float, ...]
+) -> None:
+    pixels = np.stack([makers.ramp(8, 8)] * 3)
     dataset = makers.tomo(pixels)
-    for group, slope in zip(dataset.PerFrameFunctionalGroupsSequence, slopes, strict=True):
+    for index, group in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+        group.PlanePositionSequence[0].ImagePositionPatient = [0, 0, places[index]]
         transform = makers.Dataset()
-        transform.RescaleSlope, transform.RescaleIntercept, transform.RescaleType = slope, 0, "US"
+        transform.RescaleSlope, transform.RescaleIntercept, transform.RescaleType = slopes[index], 10 * index, "US"
         group.PixelValueTransformationSequence = [transform]
     attributes = open_one(makers.save(tmp_path / "a.dcm", dataset, pixels)).attributes
-    assert attributes.rescale.slope == slopes[0]
-    found = [notice for notice in attributes.warnings if "different rescale" in notice.text]
-    assert [told in notice.text for notice in found] == [True] * bool(told)
+    found = [attributes.rescale_for_frame(index) for index in range(3)]
+    order = [attributes.file_frame(index) for index in range(3)]
+    assert found == [Rescale(slopes[index] or 1.0, 10.0 * index) for index in order]
+    assert attributes.rescale == found[0]
+    assert any("each frame by its own" in notice.text for notice in attributes.warnings)
+
+
+def test_a_rescale_that_all_frames_share_is_the_images(tmp_path: Path) -> None:
+    pixels = np.stack([makers.ramp(8, 8)] * 3)
+    dataset = makers.tomo(pixels, RescaleSlope=7, RescaleIntercept=0)
+    transform = makers.Dataset()
+    transform.RescaleSlope, transform.RescaleIntercept = 2, -5
+    dataset.SharedFunctionalGroupsSequence[0].PixelValueTransformationSequence = [transform]
+    attributes = open_one(makers.save(tmp_path / "a.dcm", dataset, pixels)).attributes
+    assert (attributes.rescale, attributes.frame_rescales) == (Rescale(2, -5), ())
 
 
 def test_windows_that_all_frames_repeat_are_the_images(tmp_path: Path) -> None:

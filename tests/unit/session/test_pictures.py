@@ -13,7 +13,7 @@ from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.dicom.frames import FrameCache
 from mammoviewer.imaging.filter_chain import parse_filter
 from mammoviewer.imaging.slab import SlabMode
-from mammoviewer.imaging.voi import Padding, VoiLut, Window, apply_lut, auto_window, display_lut
+from mammoviewer.imaging.voi import Padding, Rescale, VoiLut, Window, apply_lut, auto_window, display_lut
 from mammoviewer.jobs.thread_runner import ThreadRunner
 from mammoviewer.session.pictures import PREVIEW_PIXELS, PictureSource, averaged, filtered_picture, plain_picture
 from mammoviewer.session.viewer_state import ViewerState
@@ -271,6 +271,23 @@ def test_every_frame_is_filtered_with_its_own_window():
     alone = make_image("LMLO", pixels=image.frame(1), vois=(second,))
     expected = filtered_picture(alone.attributes, alone.frame(0), CLAHE)
     np.testing.assert_array_equal(greys, apply_lut(expected.pixels, expected.lookup(second, inverse=False), 0))
+
+
+@pytest.mark.parametrize("chain", [(), CLAHE])
+def test_every_frame_is_rescaled_by_its_own(source, chain):
+    window, own = Window(1000.0, 1200.0), (Rescale(1.0, 0.0), Rescale(0.5, -100.0))
+    pixels = breast_like(64, 64, frames=2)
+    image = make_image("LMLO", kind=ImageKind.TOMO, pixels=pixels, vois=(window,), frame_rescales=own, rescale=own[0])
+    state = view(image, frame=1, filters=chain)
+    found = wait_for(source, lambda: source.picture(state), lambda picture: picture is not None)
+    alone = make_image("RMLO", pixels=pixels[1], vois=(window,), rescale=own[1])
+    expected = (
+        filtered_picture(alone.attributes, pixels[1], chain) if chain else plain_picture(alone.attributes, pixels[1])
+    )
+    greys, others = (
+        apply_lut(picture.pixels, picture.lookup(window, inverse=False), picture.first) for picture in (found, expected)
+    )
+    np.testing.assert_array_equal(greys, others)
 
 
 def test_look_up_tables_differ_on_filtered_pictures_too():
