@@ -8,11 +8,13 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import pytest
+from helpers import companion_makers
 from helpers import dicom_makers as makers
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 
 from mammoviewer.base.errors import DecodeError
 from mammoviewer.dicom.attributes import ImageKind
+from mammoviewer.dicom.companions.records import CompanionKind
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.reader import OpenResult, open_paths
 from mammoviewer.dicom.study import group_studies
@@ -190,7 +192,19 @@ def test_33_a_series_of_several_kinds_is_taken_apart(tmp_path: Path) -> None:
     makers.save(tmp_path / "3.dcm", synthetic, PIXELS)
     makers.save(tmp_path / "4.dcm", makers.mammogram(PIXELS, PresentationIntentType="FOR PROCESSING"), PIXELS)
     makers.save(tmp_path / "5.dcm", makers.secondary_capture(PIXELS), PIXELS)
-    images = open_paths([tmp_path]).images
+    for name, companion in (
+        ("6.dcm", companion_makers.segmentation("1.2", np.zeros((1, 4, 4)))),
+        (
+            "7.dcm",
+            companion_makers.report(companion_makers.COMPREHENSIVE, "121060", companion_makers.text("121071", "seen")),
+        ),
+    ):
+        companion.SeriesInstanceUID = "1.2.3.4.5"
+        companion_makers.save(tmp_path / name, companion)
+    result = open_paths([tmp_path])
+    images = result.images
+    assert [companion.kind for companion in result.companions] == [CompanionKind.SEGMENTATION, CompanionKind.REPORT]
+    assert result.rejected == ()
     assert len({image.attributes.SeriesInstanceUID for image in images}) == 1
     assert [image.attributes.kind for image in images] == [
         ImageKind.MAMMOGRAM, ImageKind.TOMO, ImageKind.SYNTHETIC_2D, ImageKind.MAMMOGRAM_RAW, ImageKind.SECONDARY,
