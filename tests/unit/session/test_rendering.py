@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ from helpers.images import breast_like, make_image
 from mammoviewer.annotations.finding import new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.base.errors import ArgumentError, ExportError
+from mammoviewer.dicom.attributes import PixelSpacing
 from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.imaging.voi import Padding, Window
 from mammoviewer.inference.detections import Detection
@@ -54,6 +56,34 @@ def test_marks_turn_with_the_pixels():
     for row, column in np.rint(corners).astype(int):
         assert turned[row - 1 : row + 2, column - 1 : column + 2].any()
     assert straight[30, 21:50].any(axis=1).all(), "the label hides no more than the upper edge"
+
+
+def from_middle(places, shape, steps):
+    """Return how far pixels lie from the middle of their picture, in mm along its rows and columns."""
+    return (places - (np.array(shape) - 1.0) / 2.0) * steps
+
+
+@pytest.mark.parametrize("kind", [RoiKind.RECTANGLE, RoiKind.ELLIPSE])
+@pytest.mark.parametrize("orientation", [Orientation(*flags) for flags in product((False, True), repeat=3)])
+def test_marks_keep_their_physical_place_however_the_picture_is_turned(orientation, kind):
+    """A bright pixel at two corners of a region; pixels are not square, so that swapped axes would show."""
+    row_mm, column_mm = 0.08, 0.12
+    corners = np.array([(20, 30), (60, 100)])
+    pixels = np.zeros((90, 130), np.uint16)
+    pixels[tuple(corners.T)] = 4095
+    image = make_image(pixels=pixels, pixel_spacing=PixelSpacing(row_mm, column_mm, "mm"))
+    finding = new_finding(image.attributes.identity, 0, Roi(kind, ((20, 30), (60, 100))), "")
+    plain = render(Rendering(image=image, frame=0, voi=VOI, orientation=orientation))
+    marked = render(Rendering(image=image, frame=0, voi=VOI, orientation=orientation, findings=[finding]))
+    steps = np.array([column_mm, row_mm] if orientation.transpose else [row_mm, column_mm])
+    dots = from_middle(np.argwhere(plain == 255), plain.shape, steps)
+    mark = from_middle(np.argwhere(np.ptp(marked.astype(int), axis=2) > 40), plain.shape, steps)
+    assert len(dots) == 2
+    np.testing.assert_allclose(mark.min(axis=0), dots.min(axis=0), atol=1.5 * column_mm)
+    np.testing.assert_allclose(mark.max(axis=0), dots.max(axis=0), atol=1.5 * column_mm)
+    stored = from_middle(corners, pixels.shape, np.array([row_mm, column_mm]))
+    found, expected = (sorted(np.linalg.norm(places, axis=1).tolist()) for places in (dots, stored))
+    assert found == pytest.approx(expected)
 
 
 def test_an_overlay_is_the_same_at_8_and_16_bits():
