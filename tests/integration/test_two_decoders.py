@@ -36,7 +36,7 @@ PIXELS = makers.texture(bits=12)
 
 
 def test_no_syntax_that_is_read_is_without_a_witness() -> None:
-    assert WITNESSED == {*CODEC_OF_SYNTAX, *NATIVE_SYNTAXES, DEFLATED}
+    assert {*CODEC_OF_SYNTAX, *NATIVE_SYNTAXES, DEFLATED} == WITNESSED
 
 
 def tool(name: str) -> str:
