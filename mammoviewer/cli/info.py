@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydicom.uid import UID
+
 from mammoviewer.base.errors import DecodeError
 from mammoviewer.base.notices import Notice, Severity
-from mammoviewer.cli.opening import add_reading_options, failure, open_all, rejected_text
+from mammoviewer.cli.opening import add_reading_options, failure, open_all
+from mammoviewer.cli.problems import is_of, problems_of
 from mammoviewer.dicom.attributes import ImageAttributes
 from mammoviewer.dicom.companions.records import Companion
 from mammoviewer.dicom.image import Image
@@ -37,26 +40,56 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(NAME, help="tell what files are", description=__doc__)
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a file, or a folder with all below it")
     parser.add_argument("--json", action="store_true", help="write JSON instead of text")
-    parser.add_argument("--check", action="store_true", help="decode every frame and tell which are damaged")
+    parser.add_argument("--check", action="store_true", help="decode every frame and mask, tell which are damaged")
     add_reading_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what was opened; 1 with one line on stderr when nothing could be, or a checked frame is damaged."""
+    """Print what was opened and what is wrong; 1 with one line on stderr when nothing was, or a frame is damaged."""
     result = open_all(args.paths, args)
-    damaged = [_check(image) for image in result.images] if args.check else []
+    damaged: list[int] = []
+    if args.check:
+        result, damaged = _checked(result)
     if args.json:
         print(json.dumps(document(result), indent=2, ensure_ascii=False))
     elif result.images or result.companions:
         texts = [_text(image) for image in result.images]
         print("\n\n".join((*texts, *(_companion_text(item, result.images) for item in result.companions))))
-        for line in (rejected_text(item) for item in result.rejected):
-            print(f"\nnot opened: {line}")
+        _print_problems(result)
         print(f"\n{_totals(result)}")
+    elif len(result.rejected) > 1:
+        _print_problems(result)
     if result.images or result.companions:
         return _verdict(damaged)
     print(f"mammoviewer: {failure(result)}", file=sys.stderr)
     return 1
+
+
+def _print_problems(result: OpenResult) -> None:
+    found = problems_of(result)
+    if found:
+        print("\n".join(("", "Problems:", *(f"  {problem}" for problem in found))))
+
+
+def _checked(result: OpenResult) -> tuple[OpenResult, list[int]]:
+    """Decode everything; return the result with a warning for what is damaged, and the damaged frames of each file."""
+    damaged = [_check(image) for image in result.images]
+    companions = []
+    for companion in result.companions:
+        found = _damaged_masks(companion)
+        companions.append(dataclasses.replace(companion, warnings=(*companion.warnings, *found)))
+        damaged.append(len(found))
+    return dataclasses.replace(result, companions=tuple(companions)), damaged
+
+
+def _damaged_masks(companion: Companion) -> list[Notice]:
+    damaged: dict[Notice, None] = {}  # a label map has a mask for each segment in one frame
+    for plane in companion.planes:
+        try:
+            plane.read()
+        except DecodeError as error:
+            damaged[Notice(Severity.CAUTION, error.reason, error.hint)] = None
+    return list(damaged)
 
 
 def _check(image: Image) -> int:
@@ -74,17 +107,17 @@ def _check(image: Image) -> int:
 def _verdict(damaged: Sequence[int]) -> int:
     if not any(damaged):
         return 0
-    images = sum(1 for count in damaged if count)
-    text = f"{sum(damaged)} damaged frame{_s(sum(damaged))} in {images} image{_s(images)}"
+    files = sum(1 for count in damaged if count)
+    text = f"{sum(damaged)} damaged frame{_s(sum(damaged))} in {files} file{_s(files)}"
     print(f"mammoviewer: {text} (ask for the files again)", file=sys.stderr)
     return 1
 
 
 def _totals(result: OpenResult) -> str:
     images, companions, rejected = len(result.images), len(result.companions), len(result.rejected)
-    warned = sum(1 for image in result.images if image.attributes.warnings)
+    flawed = {problem.path for problem in problems_of(result)} & {image.attributes.path for image in result.images}
     return (
-        f"{images} image{_s(images)}, {warned} of them with warnings; "
+        f"{images} image{_s(images)}, {len(flawed)} of them with problems; "
         f"{companions} companion{_s(companions)}; {rejected} file{_s(rejected)} not opened"
     )
 
@@ -100,6 +133,7 @@ def document(result: OpenResult) -> dict[str, Any]:
         "images": [_image(image) for image in result.images],
         "companions": [_companion(item, result.images) for item in result.companions],
         "rejected": [{"path": str(item.path), "reason": item.reason, "hint": item.hint} for item in result.rejected],
+        "problems": [{"path": str(item.path), "text": item.text, "hint": item.hint} for item in problems_of(result)],
     }
 
 
@@ -177,10 +211,7 @@ def _companion(companion: Companion, images: Sequence[Image]) -> dict[str, Any]:
 
 def _companion_text(companion: Companion, images: Sequence[Image]) -> str:
     """Return what a companion is and of which of the opened images it speaks."""
-    shown = [image.attributes for image in images if belongs(companion, image)]
-    names = ", ".join(" ".join(part for part in (a.view.label, a.path.name) if part) for a in shown)
-    missing = len(companion.targets) if not shown else 0
-    rows = [("Kind", str(companion.kind)), ("Of", names or f"{missing} images that are not among these files")]
+    rows = [("Kind", str(companion.kind)), ("Of", is_of(companion, images))]
     rows += [("Tells", line) for line in companion_lines(companion)]
     lines = [f"  {label:<5}  {text}" for label, text in rows]
     return "\n".join([str(companion.path), *lines])
@@ -215,7 +246,7 @@ def _text(image: Image) -> str:
         ("Image type", "\\".join(attributes.ImageType)),
         ("Intent", attributes.PresentationIntentType),
         ("Pixels", _pixels(attributes)),
-        ("Transfer syntax", attributes.TransferSyntaxUID),
+        ("Transfer syntax", _syntax(attributes.TransferSyntaxUID)),
         ("Decoder", image.decoder),
         ("Orientation", "\\".join(attributes.PatientOrientation)),
         ("Spacing", _spacing(attributes)),
@@ -240,6 +271,11 @@ def _pixels(attributes: ImageAttributes) -> str:
     lossy = ", lossy" if attributes.lossy else ""
     depth = f"{attributes.BitsStored} bit {sign} {attributes.PhotometricInterpretation}"
     return f"{frames}{attributes.rows} rows x {attributes.columns} columns, {depth}{lossy}"
+
+
+def _syntax(uid: str) -> str:
+    name = UID(uid).name if uid else ""
+    return f"{uid}  {name}" if name != uid else uid
 
 
 def _spacing(attributes: ImageAttributes) -> str:

@@ -44,7 +44,7 @@ _UTF8, _LATIN = "ISO_IR 192", "ISO_IR 100"
 _CHARSET_TAG = 0x00080005
 _ASCII = ("", "ISO_IR 6", "ISO 2022 IR 6")
 _TEXT_VRS = ("LO", "LT", "PN", "SH", "ST", "UC", "UT")
-_HINT = "choose another character set in the Details panel"
+_HINT = "choose another character set in the Details panel, or by --charset"
 
 
 def require_charset(charset: str) -> None:

@@ -38,6 +38,9 @@ class FrameForm:
 _SEGMENT_SLACK = 256
 """Bytes that a run length segment may hold beyond its pixels: encoders fill up to an even length, some by more."""
 
+_SAID = 80
+"""Characters of a decoder's own words that are handed on."""
+
 DecodeFunction: TypeAlias = Callable[[bytes, FrameForm], StoredArray]
 
 
@@ -155,6 +158,12 @@ _FAILURES = (
 )  # fmt: skip
 
 
+def _words(error: Exception) -> str:
+    """Return what a decoder says in a few words; the name of the error where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:_SAID] if lines else type(error).__name__
+
+
 def decode(data: bytes, declared: Codec | None, form: FrameForm) -> tuple[StoredArray, str]:
     """Decode one compressed frame.
 
@@ -185,14 +194,15 @@ def decode(data: bytes, declared: Codec | None, form: FrameForm) -> tuple[Stored
         raise DecodeError(
             f"the compressed frame is {seen.columns} x {seen.rows}, the header says {form.columns} x {form.rows}"
         )
-    failures = []
+    failures: dict[str, list[str]] = {}
     for decoder in DECODERS[codec]:
         try:
             pixels = decoder.decode(data, form)
         except _FAILURES as error:
-            failures.append(f"{decoder.name}: {type(error).__name__}")
+            failures.setdefault(_words(error), []).append(decoder.name)
             continue
         if pixels.shape[:2] == (form.rows, form.columns) and pixels.ndim in (2, 3):
             return pixels, decoder.name
-        failures.append(f"{decoder.name}: wrong size")
-    raise DecodeError(f"the {codec} frame cannot be decoded ({'; '.join(failures)})")
+        failures.setdefault("another size than the header says", []).append(decoder.name)
+    said = "; ".join(f"{words} ({', '.join(names)})" for words, names in failures.items())
+    raise DecodeError(f"the {codec} frame is damaged or of an unknown form: {said}")

@@ -41,7 +41,7 @@ def test_the_table_tells_what_matters(mammogram: Path, capsys: pytest.CaptureFix
     for words in ("MAMMOGRAM RMLO", "SOFT: center 100, width 10, LINEAR", "FILM: LUT", "mm at detector", "kVp"):
         assert words in out
     assert "contradict" in out
-    assert f"not opened: {mammogram.parent / 'notes.bin'}" in out
+    assert f"{mammogram.parent / 'notes.bin'}: not opened: " in out
 
 
 def test_json_holds_every_part(mammogram: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -142,7 +142,7 @@ def test_the_character_set_and_the_duke_convention_are_options_of_reading(
 def test_a_folder_of_good_and_bad_files_is_summed_up(mammogram: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (mammogram.parent / "notes.bin").write_text("nothing")
     assert run(str(mammogram.parent)) == 0
-    assert capsys.readouterr().out.endswith("\n1 image, 1 of them with warnings; 0 companions; 1 file not opened\n")
+    assert capsys.readouterr().out.endswith("\n1 image, 1 of them with problems; 0 companions; 1 file not opened\n")
 
 
 def test_a_check_names_damaged_frames_and_the_decoder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -160,6 +160,72 @@ def test_a_check_names_damaged_frames_and_the_decoder(tmp_path: Path, capsys: py
     captured = capsys.readouterr()
     assert "frame 2" in captured.out
     assert "imagecodecs jpegls" in captured.out
-    assert captured.err == "mammoviewer: 1 damaged frame in 1 image (ask for the files again)\n"
+    assert captured.err == "mammoviewer: 1 damaged frame in 1 file (ask for the files again)\n"
     assert run(str(path), "--check", "--json") == 1
     assert "frame 2" in str(json.loads(capsys.readouterr().out)["images"][0]["warnings"])
+
+
+def mixed_folder(folder: Path) -> dict[str, str]:
+    """Make good and bad files; return for each bad one what must be told of it."""
+    pixels = makers.texture()
+    volume = makers.np.stack([makers.texture(seed=seed) for seed in range(4)])
+    makers.save(folder / "good.dcm", makers.mammogram(pixels, WindowCenter=9, WindowWidth=9), pixels)
+    cut = makers.save(folder / "cut.dcm", makers.tomo(volume), volume)
+    cut.write_bytes(cut.read_bytes()[:-9000])
+    (folder / "empty.dcm").write_bytes(b"")
+    (folder / "garbage.dcm").write_bytes(b"no image at all" * 99)
+    makers.save(folder / "sides.dcm", makers.mammogram(pixels, Laterality="L", PatientOrientation=["X", "Y"]), pixels)
+    value = makers.pixel_items(b"\0\0\1\xba" * 100)
+    makers.save_fragments(folder / "film.dcm", makers.mammogram(pixels), "1.2.840.10008.1.2.4.100", value)
+    makers.save(
+        folder / "frame.dcm", makers.tomo(volume), volume, syntax=makers.JPEG_LS,
+        edit=lambda streams: [streams[0], streams[1][:300], *streams[2:]],
+    )  # fmt: skip
+    companion_makers.save(folder / "seg.dcm", companion_makers.segmentation("1.9.9", makers.np.ones((1, 4, 4))))
+    return {
+        "cut.dcm": "2 of 4 frames -> ask for the file again",
+        "empty.dcm": "not opened: the file is empty -> ask",
+        "garbage.dcm": "not opened: the file is neither DICOM",
+        "sides.dcm": "contradict one another -> look for the marker",
+        "film.dcm": "MPEG2 Main Profile / Main Level is not supported -> ask for it uncompressed",
+        "frame.dcm": "frame 2: the compressed frame is cut short -> ask",
+        "seg.dcm": "it speaks of 1 image that is not among these files -> open it together",
+    }
+
+
+def test_every_problem_of_a_mixed_folder_is_named_with_its_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = mixed_folder(tmp_path)
+    assert run(str(tmp_path), "--check") == 1
+    told = capsys.readouterr().out.split("\nProblems:\n")[1].split("\n\n")[0].splitlines()
+    for name, words in expected.items():
+        assert any(f"{name}: " in line and words in line for line in told), name
+    assert all(" -> " in line for line in told)
+    assert not any("good.dcm" in line for line in told)
+    assert run(str(tmp_path), "--check", "--json") == 1
+    problems = json.loads(capsys.readouterr().out)["problems"]
+    assert len(problems) == len(told)
+    assert {Path(problem["path"]).name for problem in problems} == expected.keys()
+
+
+def test_all_that_did_not_open_is_told_when_nothing_did(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a.bin", "b.bin"):
+        (tmp_path / name).write_text("no image")
+    assert run(str(tmp_path)) == 1
+    assert capsys.readouterr().out.count("not opened: ") == 2
+
+
+def test_a_check_looks_at_masks_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    values = makers.np.random.default_rng(3).integers(0, 3, (2, 24, 40)).astype(makers.np.uint8)
+    made = companion_makers.segmentation("1.9", values, kind="LABELMAP")
+    del made.PixelData
+    good = makers.compress(values[0], makers.JPEG_2000, bits=8)
+    value = makers.pixel_items(good, good[: len(good) // 2])
+    makers.save_fragments(tmp_path / "seg.dcm", made, makers.JPEG_2000, value)
+    assert run(str(tmp_path)) == 0
+    assert "mask 2" not in capsys.readouterr().out
+    assert run(str(tmp_path), "--check") == 1
+    captured = capsys.readouterr()
+    assert captured.out.count("mask 2 of the segmentation") == 2  # among what it tells, and among the problems
+    assert "1 damaged frame in 1 file" in captured.err

@@ -58,7 +58,7 @@ def test_utf_8_is_guessed_from_the_bytes(tmp_path: Path, declared: bytes, says: 
     ((text, hint),) = told(image)
     assert text.startswith("the character set of the texts is not known (the file says ")
     assert text.endswith("Unicode (UTF-8) is assumed")
-    assert hint == "choose another character set in the Details panel"
+    assert hint == "choose another character set in the Details panel, or by --charset"
     assert says.strip("\xff\xfe") in listed(image, "SpecificCharacterSet")
 
 

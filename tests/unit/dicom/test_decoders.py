@@ -86,7 +86,7 @@ def test_the_next_decoder_runs_when_one_fails(monkeypatch: pytest.MonkeyPatch) -
     assert name == good[0].name
     np.testing.assert_array_equal(pixels, PIXELS)
     monkeypatch.setitem(decoders.DECODERS, Codec.JPEG_2000, (Decoder("first", fail),))
-    with pytest.raises(DecodeError, match="first: RuntimeError"):
+    with pytest.raises(DecodeError, match=r"not this one \(first\)"):
         decode(makers.compress(PIXELS, makers.JPEG_2000), Codec.JPEG_2000, FORM)
 
 

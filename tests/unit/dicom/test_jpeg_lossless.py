@@ -59,7 +59,7 @@ def test_bytes_lost_or_changed_in_the_middle_are_an_error(start, change):
         "repeated": DATA[: begin + 300] + DATA[begin:],
         "cut": DATA[:begin] + b"\xff\xd9",
     }
-    with pytest.raises(DecodeError, match="cannot be decoded"):
+    with pytest.raises(DecodeError, match="bytes were lost or changed|bytes are missing"):
         decode(parts[change], Codec.JPEG_LOSSLESS, FORM)
 
 
