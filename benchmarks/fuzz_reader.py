@@ -92,8 +92,24 @@ def corpus() -> list[bytes]:
             companions.report(companions.DOSE, "113701", companions.number("111637", 4.0, "mGy")),
         ):
             made.append(companions.save(path, companion).read_bytes())
+        made += _compressed_masks(path, (mask * 2).astype(np.uint8))
         marked = companions.add_overlay(makers.mammogram(flat), np.ones((3, 3)))
         made.append(makers.save(path, marked, flat).read_bytes())
+    return made
+
+
+def _compressed_masks(path: Path, values: np.ndarray) -> list[bytes]:
+    """Return label maps of these values in every lossless compression."""
+    from helpers import companion_makers as companions
+    from helpers import dicom_makers as makers
+
+    made = []
+    for syntax in (makers.RLE, makers.JPEG_LOSSLESS, makers.JPEG_LS, makers.JPEG_2000, makers.HTJ2K):
+        labels = companions.segmentation("1.2", values, kind="LABELMAP")
+        del labels.PixelData
+        streams = [makers.compress(frame, syntax, bits=8) for frame in values]
+        value = makers.pixel_items(*(stream + b"\0" * (len(stream) % 2) for stream in streams))
+        made.append(makers.save_fragments(path, labels, syntax, value).read_bytes())
     return made
 
 

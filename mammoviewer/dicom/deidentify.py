@@ -22,6 +22,7 @@ from mammoviewer.dicom.deidentify_options import Options, Pseudonyms
 from mammoviewer.dicom.elements import Dataset
 from mammoviewer.dicom.header import Header, looks_like_dicom, quiet_parsing, read_header
 from mammoviewer.dicom.reader import Rejected
+from mammoviewer.dicom.remedies import CHECK_PLACE
 
 BURNED_IN_HINT = "look at the pixels, then accept it (--accept-burned-in)"
 _INDEX_NAME = "DICOMDIR"
@@ -263,11 +264,13 @@ def _files(paths: Sequence[Path], out: Path | None, refused: list[Rejected]) -> 
     seen: set[Path] = set()
     for path in paths:
         if not path.exists():
-            refused.append(Rejected(path, "there is no such file or folder"))
+            refused.append(Rejected(path, "there is no such file or folder", CHECK_PLACE))
             continue
         below = [path] if path.is_file() else sorted(file for file in path.rglob("*") if _is_dicom(file))
         if not below:
-            refused.append(Rejected(path, "the folder holds no DICOM files"))
+            refused.append(
+                Rejected(path, "the folder holds no DICOM files", "choose the folder that holds them, or one above")
+            )
         for file in below:
             whole = file.resolve()
             if whole not in seen and (away is None or away not in whole.parents):

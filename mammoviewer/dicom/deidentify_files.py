@@ -22,6 +22,7 @@ from mammoviewer.dicom.deidentify_known import KnownValues
 from mammoviewer.dicom.deidentify_options import Options, Pseudonyms
 from mammoviewer.dicom.elements import PARSE_ERRORS
 from mammoviewer.dicom.header import DEFLATED, Header, quiet_parsing, read_header
+from mammoviewer.dicom.remedies import ASK_AGAIN, CHECK_PLACE
 
 IMPLEMENTATION_UID: Final = "2.25.243078109467339154731934061186404937201"
 _VERSION_NAME: Final = f"MAMMOVIEWER{mammoviewer.__version__}"[:16]
@@ -54,10 +55,10 @@ def read_original(path: Path) -> Header:
     for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
         if not elements.text(dataset, keyword):
             if elements.text(dataset.file_meta, "MediaStorageSOPClassUID") == _DIRECTORY:
-                raise UnsupportedError("an index of other files is not copied", path=path)
-            raise InputError(f"{keyword} is missing", path=path)
+                raise UnsupportedError("an index of other files is not copied", hint="name the files", path=path)
+            raise InputError(f"{keyword} is missing", hint=ASK_AGAIN, path=path)
     if "EncapsulatedDocument" in dataset:
-        raise UnsupportedError("a document inside DICOM cannot be de-identified", path=path)
+        raise UnsupportedError("a document inside DICOM cannot be de-identified", hint="leave it out", path=path)
     if _HOLOGIC_FRAMES in dataset:
         hint = "export it as tomosynthesis first"
         raise UnsupportedError("its frames lie in private elements, which are removed", hint=hint, path=path)
@@ -136,7 +137,8 @@ def write_copy(
         The file exists, cannot be written, or still holds a known value.
     """
     if path.exists():
-        raise ExportError("another file of the batch has the same SOPInstanceUID", path=header.path)
+        hint = "find out which of them is the right one"
+        raise ExportError("another file of the batch has the same SOPInstanceUID", hint=hint, path=header.path)
     try:
         with atomic_path(path) as temporary:
             with quiet_parsing():
@@ -144,7 +146,7 @@ def write_copy(
             with header.open() as source, temporary.open("ab") as target:
                 extent = _pixel_range(source, header)
                 if extent.start == extent.end and "Rows" in header.dataset:
-                    raise InputError("the pixel data cannot be found")
+                    raise InputError("the pixel data cannot be found", hint=ASK_AGAIN)
                 clear = _cleaner(header, extent, clear_bits)
                 _copy(_blocks(source, extent, clear), target, known, progress)
             _search(temporary, options, pseudonyms, known)
@@ -153,7 +155,7 @@ def write_copy(
             error.path = header.path
         raise
     except OSError as error:
-        raise ExportError(f"cannot be written: {error.strerror}", path=path) from error
+        raise ExportError(f"cannot be written: {error.strerror}", hint=CHECK_PLACE, path=path) from error
 
 
 def _write_header(header: Header, path: Path) -> None:
@@ -175,7 +177,7 @@ def _write_header(header: Header, path: Path) -> None:
     except PARSE_ERRORS as error:
         if isinstance(error, OSError) and error.strerror:
             raise
-        raise InputError("the header is damaged and cannot be written again") from error
+        raise InputError("the header is damaged and cannot be written again", hint=ASK_AGAIN) from error
 
 
 def _native_syntax(header: Header) -> str:
@@ -210,10 +212,11 @@ def _pixel_range(handle: BinaryIO, header: Header) -> _Extent:
             size, length = 8, struct.unpack(f"{order}H", head[6:8])[0]
         body = position + size
         if length == _UNDEFINED and not header.transfer_syntax:
-            raise InputError("the pixel data are compressed and the transfer syntax is missing")
+            reason = "the pixel data are compressed and the transfer syntax is missing"
+            raise InputError(reason, hint=ASK_AGAIN)
         position = _end_of_items(handle, body, header.size) if length == _UNDEFINED else body + length
         if position > header.size:
-            raise InputError("the pixel data are cut short")
+            raise InputError("the pixel data are cut short", hint=ASK_AGAIN)
     return _Extent(header.pixel_start, body, max(position, header.pixel_start))
 
 
@@ -228,7 +231,7 @@ def _end_of_items(handle: BinaryIO, position: int, size: int) -> int:
         if (group, element) != (0xFFFE, 0xE000) or length == _UNDEFINED:
             break
         position += length
-    raise InputError("the pixel data are cut short")
+    raise InputError("the pixel data are cut short", hint=ASK_AGAIN)
 
 
 def _cleaner(header: Header, extent: _Extent, bits: int) -> _Cleaner:
@@ -271,7 +274,7 @@ def _blocks(source: BinaryIO, extent: _Extent, clear: _Cleaner) -> Iterator[tupl
     while position < end:
         block = source.read(min(_BLOCK, end - position))
         if not block:
-            raise InputError("the pixel data are cut short")
+            raise InputError("the pixel data are cut short", hint=ASK_AGAIN)
         yield (position - start) / (end - start), clear(block, position)
         position += len(block)
 
@@ -292,4 +295,5 @@ def _search(path: Path, options: Options, pseudonyms: Pseudonyms, known: KnownVa
             head = handle.read(header.pixel_start)
         left = "the header" if any(value in head for value in known.byte_strings) else ""
     if left:
-        raise ExportError(f"a value that identifies the patient was left in {left}; nothing was written")
+        reason = f"a value that identifies the patient was left in {left}; nothing was written"
+        raise ExportError(reason, hint="leave the file out and report this")

@@ -16,6 +16,7 @@ from mammoviewer.dicom.attributes import ImageAttributes
 from mammoviewer.dicom.frames import DicomFrames
 from mammoviewer.dicom.header import quiet_parsing, read_header
 from mammoviewer.dicom.private_volume import CREATOR
+from mammoviewer.dicom.remedies import CHECK_PLACE
 from mammoviewer.dicom.sco import ScoVolume, is_sco, read_volume
 from mammoviewer.dicom.views import view_terms
 
@@ -52,7 +53,8 @@ def write_tomosynthesis(path: Path, attributes: ImageAttributes) -> None:
     with quiet_parsing():
         header = read_header(attributes.path)
         if not is_sco(header.dataset):
-            raise ExportError("only a Hologic SCO volume is turned into a tomosynthesis object", path=attributes.path)
+            reason = "only a Hologic SCO volume is turned into a tomosynthesis object"
+            raise ExportError(reason, hint="export it in another form", path=attributes.path)
         volume = read_volume(header)
         dataset = _object(header.dataset, attributes, volume)
     frames = DicomFrames(header.path, volume.form, volume.segments, header.inflater, wrap=volume.wrap)
@@ -61,7 +63,7 @@ def write_tomosynthesis(path: Path, attributes: ImageAttributes) -> None:
         with atomic_path(path) as temporary:
             dataset.save_as(temporary, enforce_file_format=True)
     except OSError as error:
-        raise ExportError(f"cannot be written: {error.strerror}", path=path) from error
+        raise ExportError(f"cannot be written: {error.strerror}", hint=CHECK_PLACE, path=path) from error
 
 
 def _object(source: Any, attributes: ImageAttributes, volume: ScoVolume) -> Any:

@@ -12,12 +12,12 @@ import mammoviewer.dicom
 from mammoviewer.dicom import remedies
 
 ROOM = Path(mammoviewer.dicom.__file__).parent
-# The decoders are asked through frames.py, which adds the remedy; de-identification is no reading of images.
-DECODING = ("decoders", "htj2k", "jpeg_lossless", "fallback_decoders")
-FILES = [
-    path for path in sorted(ROOM.rglob("*.py")) if path.stem not in DECODING and not path.stem.startswith("deidentify")
-]
-ERRORS = ("InputError", "UnsupportedError", "DecodeError", "CompanionFile")
+# The decoders are asked through frames.py, which adds the remedy; the options and the profile are no files of images.
+WITHOUT = (
+    "decoders", "htj2k", "jpeg_lossless", "fallback_decoders", "deidentify_options", "deidentify_profile",
+)  # fmt: skip
+FILES = [path for path in sorted(ROOM.rglob("*.py")) if path.stem not in WITHOUT]
+ERRORS = ("InputError", "UnsupportedError", "DecodeError", "CompanionFile", "ExportError")
 
 
 def without_remedy(tree: ast.AST) -> Iterator[int]:
@@ -26,6 +26,8 @@ def without_remedy(tree: ast.AST) -> Iterator[int]:
             continue
         named = {keyword.arg for keyword in node.keywords}
         if node.func.id in ERRORS and "hint" not in named:
+            yield node.lineno
+        if node.func.id == "Rejected" and len(node.args) < 3 and "hint" not in named:
             yield node.lineno
         caution = node.func.id == "Notice" and "CAUTION" in ast.unparse(node.args[0])
         if caution and len(node.args) < 3 and "hint" not in named:
