@@ -26,6 +26,7 @@ import zlib
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from measuring import arguments, report
 
@@ -98,8 +99,8 @@ def corpus() -> list[bytes]:
     return made
 
 
-def _compressed_masks(path: Path, values: np.ndarray) -> list[bytes]:
-    """Return label maps of these values in every lossless compression."""
+def _compressed_masks(path: Path, values: Any) -> list[bytes]:
+    """Return label maps of these values (frames, rows, columns) in every lossless compression."""
     from helpers import companion_makers as companions
     from helpers import dicom_makers as makers
 
