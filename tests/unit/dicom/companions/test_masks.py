@@ -124,6 +124,17 @@ def fragments(streams: list[bytes]) -> bytes:
     return dicom_makers.pixel_items(*(stream + b"\0" * (len(stream) % 2) for stream in streams))
 
 
+def test_labels_are_numbers_also_in_a_palette_and_in_words(tmp_path: Path) -> None:
+    labels = np.arange(12, dtype=np.uint16).reshape(1, 3, 4) % 3
+    made = makers.segmentation("1.2", labels, kind="LABELMAP")
+    made.PhotometricInterpretation, made.BitsAllocated, made.BitsStored, made.HighBit = "PALETTE COLOR", 16, 16, 15
+    made.PixelData = labels.tobytes()
+    made["PixelData"].VR = "OW"
+    first, second = read(tmp_path, made).planes
+    np.testing.assert_array_equal(first.read(), labels[0] == 1)
+    np.testing.assert_array_equal(second.read(), labels[0] == 2)
+
+
 def test_masks_without_a_source_are_told_about(tmp_path: Path) -> None:
     made = makers.segmentation("1.2", noise(2, 4, 4))
     for group in made.PerFrameFunctionalGroupsSequence:
