@@ -122,6 +122,18 @@ class Rescale:
         """Return ``stored * slope + intercept`` as float64."""
         return np.asarray(stored, dtype=np.float64) * self.slope + self.intercept
 
+    def in_units_of(self, other: Rescale, stored: StoredArray, padding: Padding | None = None) -> StoredArray:
+        """Return ``stored`` as the values that ``other`` rescales to the same, rounded, same shape and dtype.
+
+        Values beyond the dtype take its ends; ``padding`` stays as it is.
+        """
+        if self == other:
+            return stored
+        limits = np.iinfo(stored.dtype)
+        values = np.clip(np.rint((self.apply(stored) - other.intercept) / other.slope), limits.min, limits.max)
+        alike = values.astype(stored.dtype)
+        return alike if padding is None else np.where(padding.contains(stored), stored, alike)
+
 
 IDENTITY = Rescale()
 

@@ -181,8 +181,10 @@ def _moves_greys(chain: FilterChain) -> bool:
     )
 
 
-def slab_of(image: Image, span: SlabSpan, progress: Progress = no_progress) -> StoredArray:
+def slab_of(image: Image, span: SlabSpan, progress: Progress = no_progress, *, like: int) -> StoredArray:
     """Return the frames of a span put together; decodes those that are not at hand, leaves out those that are damaged.
+
+    Where frames are rescaled differently the values are those that frame ``like`` would have.
 
     Raises
     ------
@@ -191,15 +193,17 @@ def slab_of(image: Image, span: SlabSpan, progress: Progress = no_progress) -> S
     """
     frames = []
     problem: DecodeError | None = None
+    attributes = image.attributes
+    wanted = attributes.rescale_for_frame(like)
     for place, frame in enumerate(span.frames):
         progress(0.3 * place / len(span.frames), "slab")
         try:
-            frames.append(image.frame(frame))
+            own = attributes.rescale_for_frame(frame)
+            frames.append(own.in_units_of(wanted, image.frame(frame), attributes.padding))
         except DecodeError as error:  # told where the frame itself is shown
             problem = error
     if problem is not None and not frames:
         raise problem
-    attributes = image.attributes
     return slab(frames, span.mode, dark_is_bright=attributes.inverse, padding=attributes.padding)
 
 
@@ -386,13 +390,14 @@ class PictureSource:
         attributes = image.attributes
 
         def make(progress: Progress) -> None:
-            stored = image.frame(frame) if span is None else slab_of(image, span, progress)
+            stored = image.frame(frame) if span is None else slab_of(image, span, progress, like=frame)
             progress(0.3, "filter")
             scale = 1.0 if wanted.full else min(1.0, math.sqrt(PREVIEW_PIXELS / stored.size))
             if chain:
                 picture = filtered_picture(attributes, stored, chain, frame=frame, scale=scale)
             else:
-                picture = plain_picture(attributes, stored, halved(stored, attributes.padding))
+                half = halved(stored, attributes.padding)
+                picture = plain_picture(attributes, stored, half, frame=frame)
             self._cache.get((image.serial, frame, chain, span, wanted.full or scale == 1.0), lambda: picture)
 
         key = ("filter", attributes.identity)

@@ -110,7 +110,10 @@ def render(request: Rendering, progress: Progress = no_progress) -> ByteArray | 
     if request.bits not in {8, 16}:
         raise ArgumentError("bits must be 8 or 16")
     attributes = request.image.attributes
-    stored = request.image.frame(request.frame) if request.slab is None else slab_of(request.image, request.slab)
+    if request.slab is None:
+        stored = request.image.frame(request.frame)
+    else:
+        stored = slab_of(request.image, request.slab, like=request.frame)
     progress(0.3, "filter")
     if request.filters:
         picture = filtered_picture(attributes, stored, request.filters, frame=request.frame)

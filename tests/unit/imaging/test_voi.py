@@ -141,3 +141,14 @@ def test_a_lut_that_is_none_is_refused(entries: int, bits: int) -> None:
 def test_display_of_more_than_sixteen_bits_is_refused() -> None:
     with pytest.raises(ArgumentError):
         display_lut(0, 10, voi=Window(5, 5), bits=17)
+
+
+def test_values_are_brought_to_the_units_of_another_rescale() -> None:
+    stored = np.array([[0, 100, 4000, 60000]], np.uint16)
+    own, other = Rescale(0.5, 10.0), Rescale(2.0, -30.0)
+    alike = own.in_units_of(other, stored)
+    assert alike.tolist() == [[20, 45, 1020, 15020]]
+    np.testing.assert_allclose(other.apply(alike), own.apply(stored), atol=other.slope / 2)
+    assert other.in_units_of(own, stored).tolist() == [[0, 320, 15920, 65535]]  # both ends are kept within the type
+    assert own.in_units_of(own, stored) is stored
+    assert own.in_units_of(other, stored, Padding(0, 0)).tolist() == [[0, 45, 1020, 15020]]

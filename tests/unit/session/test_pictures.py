@@ -12,10 +12,17 @@ from mammoviewer.base.notices import Notice
 from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.dicom.frames import FrameCache
 from mammoviewer.imaging.filter_chain import parse_filter
-from mammoviewer.imaging.slab import SlabMode
+from mammoviewer.imaging.slab import SlabMode, SlabSpan
 from mammoviewer.imaging.voi import Padding, Rescale, VoiLut, Window, apply_lut, auto_window, display_lut
 from mammoviewer.jobs.thread_runner import ThreadRunner
-from mammoviewer.session.pictures import PREVIEW_PIXELS, PictureSource, averaged, filtered_picture, plain_picture
+from mammoviewer.session.pictures import (
+    PREVIEW_PIXELS,
+    PictureSource,
+    averaged,
+    filtered_picture,
+    plain_picture,
+    slab_of,
+)
 from mammoviewer.session.viewer_state import ViewerState
 
 
@@ -288,6 +295,14 @@ def test_every_frame_is_rescaled_by_its_own(source, chain):
         apply_lut(picture.pixels, picture.lookup(window, inverse=False), picture.first) for picture in (found, expected)
     )
     np.testing.assert_array_equal(greys, others)
+
+
+def test_a_slab_of_frames_that_are_rescaled_differently_is_one_of_what_they_mean():
+    pixels = np.stack([np.full((8, 8), 1000, np.uint16), np.full((8, 8), 400, np.uint16)])
+    own = (Rescale(1.0, 0.0), Rescale(5.0, 200.0))  # 1000 and 2200 in the same units
+    image = make_image("LMLO", kind=ImageKind.TOMO, pixels=pixels, frame_rescales=own, rescale=own[0])
+    assert set(slab_of(image, SlabSpan(0, 1, SlabMode.MEAN), like=0).flat) == {1600}
+    assert set(slab_of(image, SlabSpan(0, 1, SlabMode.MIP), like=1).flat) == {400}
 
 
 def test_look_up_tables_differ_on_filtered_pictures_too():
