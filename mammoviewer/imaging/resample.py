@@ -77,7 +77,42 @@ def extract(
     return _weighted(image, rows, columns, size)
 
 
-def shrink(image: StoredArray, size: tuple[int, int], padding: tuple[int, int] | None = None) -> StoredArray:
+def halved(image: StoredArray, padding: tuple[int, int] | None = None) -> StoredArray:
+    """Return ``image`` averaged over boxes of two by two pixels, padding kept apart as :func:`shrink` does.
+
+    An odd number of rows or columns is rounded up: the last new pixel is then half as long, and made of what there is
+    in the box. Boxes of whole pixels take a ninth of the time of fractional ones.
+
+    Returns
+    -------
+    array
+        Shape ((rows + 1) // 2, (columns + 1) // 2), dtype of ``image``.
+    """
+    rows, columns = image.shape
+    if rows % 2 == columns % 2 == 0:
+        return shrink(image, (rows // 2, columns // 2), padding)
+    half = np.empty(((rows + 1) // 2, (columns + 1) // 2), image.dtype)
+    for old_rows, new_rows in _halves(rows):
+        for old_columns, new_columns in _halves(columns):
+            part = half[new_rows, new_columns]
+            part[:] = shrink(image[old_rows, old_columns], part.shape, padding)
+    return half
+
+
+def _halves(length: int) -> list[tuple[slice, slice]]:
+    """Return the pixels of an axis in pairs and the odd one at the end, each with the new pixels made of them."""
+    pairs = length // 2
+    parts = [(slice(0, 2 * pairs), slice(0, pairs)), (slice(2 * pairs, length), slice(pairs, (length + 1) // 2))]
+    return [part for part in parts if part[0].stop > part[0].start]
+
+
+def shrink(
+    image: StoredArray,
+    size: tuple[int, int],
+    padding: tuple[int, int] | None = None,
+    *,
+    covered: tuple[float, float] | None = None,
+) -> StoredArray:
     """Return the whole of ``image`` averaged to ``size``, padding kept apart from what is seen.
 
     Parameters
@@ -90,8 +125,10 @@ def shrink(image: StoredArray, size: tuple[int, int], padding: tuple[int, int] |
         First and last value that stands for no pixel (PS3.3 C.7.5.1.1.2). A new pixel is padding, with the first of
         these values, where more than half of its box is; else it is the average of the rest. Without that the rim of
         the breast would be mixed with a value that has no grey.
+    covered
+        Rows and columns that are averaged, counted from the first, where the last one is not whole.
     """
-    rows, columns = (float(length) for length in image.shape)
+    rows, columns = (float(length) for length in (image.shape if covered is None else covered))
     if padding is None:
         return extract(image, (0.0, rows), (0.0, columns), size)
     seen = cv2.bitwise_not(cv2.inRange(image, *padding))

@@ -21,6 +21,7 @@ from mammoviewer.base.progress import Progress, no_progress
 from mammoviewer.dicom.attributes import ImageAttributes
 from mammoviewer.dicom.frames import FrameCache
 from mammoviewer.dicom.image import Image
+from mammoviewer.imaging import resample
 from mammoviewer.imaging.filter_chain import FilterChain, filter_stored
 from mammoviewer.imaging.resample import shrink
 from mammoviewer.imaging.slab import SlabSpan, slab
@@ -119,8 +120,7 @@ def halved(pixels: StoredArray, padding: Padding | None) -> StoredArray | None:
 
 def averaged(pixels: StoredArray, padding: Padding | None) -> StoredArray:
     """Return ``pixels`` averaged to half the size, rounded up; padding stays apart."""
-    rows, columns = pixels.shape
-    return shrink(pixels, ((rows + 1) // 2, (columns + 1) // 2), padding_range(padding))
+    return resample.halved(pixels, padding_range(padding))
 
 
 def padding_range(padding: Padding | None) -> tuple[int, int] | None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from mammoviewer.base.errors import ArgumentError
-from mammoviewer.imaging.resample import extract, rescale_to_spacing, shrink
+from mammoviewer.imaging.resample import extract, halved, rescale_to_spacing, shrink
 
 Edges = tuple[float, float]
 
@@ -232,3 +232,37 @@ def test_the_brightest_pixels_stay_bright_beside_padding(value, top, dtype):
     image = np.where(inside, top, value).astype(dtype)
     for side in (200, 133, 101, 77):
         assert set(np.unique(shrink(image, (side, side), (value, value)))) == {value, top}
+
+
+@pytest.mark.parametrize("shape", [(8, 6), (9, 6), (8, 7), (9, 7), (1, 1), (1, 8), (3, 1)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16])
+def test_half_the_size_is_the_average_of_boxes(shape: tuple[int, int], dtype: type) -> None:
+    image = np.random.default_rng(0).integers(0, 120, shape).astype(dtype)
+    extended = np.pad(image, [(0, length % 2) for length in shape], mode="edge").astype(float)
+    expected = (extended[::2, ::2] + extended[1::2, ::2] + extended[::2, 1::2] + extended[1::2, 1::2]) / 4
+    found = halved(image)
+    assert found.dtype == dtype
+    assert np.abs(found - expected).max() <= 0.5
+
+
+@pytest.mark.parametrize("shape", [(61, 41), (60, 41), (61, 40)])
+@pytest.mark.parametrize("size", [(10, 7), (25, 19), (30, 20)])
+@pytest.mark.parametrize("padding", [None, (5000, 5000)])
+def test_the_last_pixel_of_half_the_size_counts_for_what_it_covers(
+    shape: tuple[int, int], size: tuple[int, int], padding: tuple[int, int] | None
+) -> None:
+    image = np.random.default_rng(1).integers(0, 4096, shape).astype(np.uint16)
+    covered = (shape[0] / 2, shape[1] / 2)
+    half = halved(image, padding)
+    again = shrink(half, size, padding, covered=covered)
+    expected = _box_average(half.astype(float), (0.0, covered[0]), (0.0, covered[1]), size)
+    assert again.shape == size
+    assert np.abs(again - expected).max() <= 1.0
+    whole = _box_average(half.astype(float), (0.0, covered[0]), (0.0, covered[1]), (1, 1))
+    assert whole[0, 0] == pytest.approx(image.mean(), abs=0.5)
+
+
+def test_half_the_size_keeps_padding_apart() -> None:
+    image = np.full((9, 7), 1000, np.uint16)
+    image[:, :3] = 0
+    assert set(halved(image, (0, 0)).flat) == {0, 1000}
