@@ -193,6 +193,12 @@ def _full_table(lut: ByteArray | WordArray, first: int, *, signed: bool) -> Byte
     return np.roll(lut[index], lowest)
 
 
+def whole_window(first: int, count: int, rescale: Rescale = IDENTITY) -> Window:
+    """Return the window over all stored values ``first`` to ``first + count - 1``, in units after ``rescale``."""
+    low, high = sorted(rescale.apply(np.array([first, first + count])).tolist())
+    return Window((low + high) / 2.0, high - low)
+
+
 def auto_window(stored: StoredArray, *, padding: Padding | None = None, rescale: Rescale = IDENTITY) -> Window:
     """Return a window from the 0.5th to the 99.8th percentile of the tissue, for images that bring no usable one.
 

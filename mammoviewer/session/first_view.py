@@ -6,7 +6,7 @@ from dataclasses import fields
 
 from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.dicom.image import Image
-from mammoviewer.imaging.voi import Window, auto_window
+from mammoviewer.imaging.voi import auto_window, whole_window
 from mammoviewer.session.viewer_state import ViewerState
 
 
@@ -16,7 +16,7 @@ def first_view(image: Image) -> ViewerState:
     middle = attributes.frames // 2
     offered = attributes.vois_for_frame(middle)
     first, count = attributes.value_range
-    fallback = Window(first + count / 2, float(count))
+    fallback = whole_window(first, count, attributes.rescale_for_frame(middle))
     return ViewerState(
         image=image,
         frame=middle,

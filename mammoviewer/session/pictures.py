@@ -25,7 +25,7 @@ from mammoviewer.imaging import resample
 from mammoviewer.imaging.filter_chain import FilterChain, filter_stored
 from mammoviewer.imaging.resample import shrink
 from mammoviewer.imaging.slab import SlabSpan, slab
-from mammoviewer.imaging.voi import AUTO, Padding, Rescale, Voi, Window, auto_window, display_lut
+from mammoviewer.imaging.voi import AUTO, Padding, Rescale, Voi, Window, auto_window, display_lut, whole_window
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.jobs.thread_runner import ThreadRunner
 from mammoviewer.session.look_ahead import LookAhead
@@ -170,7 +170,7 @@ def _reference(attributes: ImageAttributes, frame: int) -> Window:
     first, count = attributes.value_range
     offered = attributes.vois_for_frame(frame)
     windows = [voi for voi in offered[:1] if isinstance(voi, Window)]
-    return windows[0] if windows else Window(first + count / 2, float(count))
+    return windows[0] if windows else whole_window(first, count, attributes.rescale_for_frame(frame))
 
 
 def _moves_greys(chain: FilterChain) -> bool:

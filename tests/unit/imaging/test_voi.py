@@ -15,6 +15,7 @@ from mammoviewer.imaging.voi import (
     apply_lut,
     auto_window,
     display_lut,
+    whole_window,
 )
 
 LUT = VoiLut(np.array([0, 100, 1000, 4095], np.uint16), first_mapped=10, bits=12, explanation="STEEP")
@@ -152,3 +153,13 @@ def test_values_are_brought_to_the_units_of_another_rescale() -> None:
     assert other.in_units_of(own, stored).tolist() == [[0, 320, 15920, 65535]]  # both ends are kept within the type
     assert own.in_units_of(own, stored) is stored
     assert own.in_units_of(other, stored, Padding(0, 0)).tolist() == [[0, 45, 1020, 15020]]
+
+
+@pytest.mark.parametrize(("rescale", "center", "width"), [
+    (Rescale(), 2048, 4096), (Rescale(2.0, -100.0), 3996, 8192), (Rescale(-1.0, 4095.0), 2047, 4096),
+])  # fmt: skip
+def test_a_window_over_all_values_is_in_units_after_rescaling(rescale: Rescale, center: float, width: float) -> None:
+    window = whole_window(0, 4096, rescale)
+    assert (window.center, window.width) == (center, width)
+    ends = window.values(np.sort(rescale.apply(np.array([0, 4095]))))
+    assert ends.tolist() == pytest.approx([0.0, 1.0], abs=1 / 2000)
