@@ -15,6 +15,7 @@ READER = "reader"
 ALGORITHM = "algorithm"
 ORIGINS = (READER, ALGORITHM)
 
+_TEXTS = ("id", "image_uid", "label", "note", "assessment", "origin", "reader", "created", "modified", "lesion")
 _LARGEST_SCORE = sys.float_info.max
 
 
@@ -46,6 +47,12 @@ class Finding:
         Name of the reader or of the model (``name.tag``).
     created, modified
         ISO 8601 times in UTC.
+    descriptors
+        (name, term) pairs of the term list, such as ``("margin", "spiculated")``, in its order.
+    lesion
+        The same text in all findings that show one lesion, in other views and slices; empty for one that stands alone.
+    confidence
+        How sure the reader is, 0 to 1; None when that was not said.
 
     Raises
     ------
@@ -65,9 +72,12 @@ class Finding:
     reader: str = ""
     created: str = ""
     modified: str = ""
+    descriptors: tuple[tuple[str, str], ...] = ()
+    lesion: str = ""
+    confidence: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("id", "image_uid", "label", "note", "assessment", "origin", "reader", "created", "modified"):
+        for name in _TEXTS:
             if not isinstance(getattr(self, name), str):
                 raise AnnotationError(f"{name} of a finding must be text")
         if not self.id or not self.image_uid:
@@ -79,6 +89,26 @@ class Finding:
         if self.origin not in ORIGINS:
             raise AnnotationError(f"origin of a finding must be one of {', '.join(ORIGINS)}, not {self.origin!r}")
         self._check_score()
+        self._check_description()
+
+    def _check_description(self) -> None:
+        try:
+            pairs = tuple((name, term) for name, term in self.descriptors)
+        except (TypeError, ValueError) as error:
+            raise AnnotationError("descriptors of a finding must be pairs of name and term") from error
+        if not all(isinstance(text, str) and text for pair in pairs for text in pair):
+            raise AnnotationError("descriptors of a finding must be texts that are not empty")
+        object.__setattr__(self, "descriptors", pairs)
+        sure = self.confidence
+        if sure is None:
+            return
+        if not isinstance(sure, int | float) or isinstance(sure, bool) or not 0.0 <= sure <= 1.0:
+            raise AnnotationError("confidence of a finding must be from 0 to 1 or absent")
+        object.__setattr__(self, "confidence", float(sure))
+
+    def described(self, name: str) -> str:
+        """Return the term of a descriptor, empty when none was given."""
+        return dict(self.descriptors).get(name, "")
 
     def _check_score(self) -> None:
         if self.score is None:
