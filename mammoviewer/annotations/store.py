@@ -6,28 +6,22 @@ neither a killed program nor a power cut loses or halves one. Several programs m
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sqlite3
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mammoviewer.annotations import store_schema
 from mammoviewer.annotations.annotation_set import AnnotationSet
 from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.roi import Roi, RoiKind
+from mammoviewer.annotations.store_schema import SCHEMA
 from mammoviewer.base.errors import AnnotationError
 from mammoviewer.base.notices import Notice
+from mammoviewer.base.sqlite_file import SqliteFile
 
 _COLUMNS = "id, image_uid, frame, kind, points, label, note, assessment, origin, score, reader, created, modified"
 _SAVE = f"INSERT OR REPLACE INTO finding ({_COLUMNS}) VALUES ({', '.join('?' * 13)})"
-_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _UIDS_PER_QUERY = 500
 
 
@@ -52,24 +46,14 @@ class AnnotationStore:
 
     def __init__(self, path: Path, *, busy_timeout_s: float = 5.0, write_patience_s: float | None = None) -> None:
         self.path = path
-        self._busy_timeout_s = busy_timeout_s
-        self._lock = threading.RLock()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise AnnotationError(f"the folder cannot be made: {error.strerror}", path=path.parent) from error
-        with self._errors():
-            # isolation_level None: transactions begin and end where this module says so.
-            self._connection = sqlite3.connect(
-                path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False
-            )
-        try:
-            self._prepare()
-        except BaseException:
-            self._connection.close()
-            raise
-        if write_patience_s is not None:
-            self._connection.execute(f"PRAGMA busy_timeout = {round(write_patience_s * 1000)}")
+        self._file = SqliteFile(
+            path,
+            SCHEMA,
+            called="annotation file",
+            error=AnnotationError,
+            busy_timeout_s=busy_timeout_s,
+            write_patience_s=write_patience_s,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -81,8 +65,7 @@ class AnnotationStore:
 
     def close(self) -> None:
         """Close the file; the store cannot be used afterwards."""
-        with self._lock:
-            self._connection.close()
+        self._file.close()
 
     def load(self, image_uids: Sequence[str] | None = None) -> tuple[Finding, ...]:
         """Return the findings of these images, or all, in the order in which they were made.
@@ -92,11 +75,10 @@ class AnnotationStore:
         AnnotationError
             If the file cannot be read.
         """
-        with self._errors():
-            if image_uids is None:
-                rows = self._connection.execute(f"SELECT {_COLUMNS} FROM finding").fetchall()
-            else:
-                rows = [row for uids in _chunks(image_uids) for row in self._rows_of(uids)]
+        if image_uids is None:
+            rows = self._file.rows(f"SELECT {_COLUMNS} FROM finding")
+        else:
+            rows = [row for uids in _chunks(image_uids) for row in self._rows_of(uids)]
         return tuple(sorted((_from_row(row) for row in rows), key=lambda f: (f.created, f.id)))
 
     def save(self, finding: Finding) -> None:
@@ -127,9 +109,9 @@ class AnnotationStore:
         AnnotationError
             If it cannot be written; the file is then as it was.
         """
-        with self._errors(), self._transaction():
-            self._connection.executemany("DELETE FROM finding WHERE id = ?", [(i,) for i in deleted])
-            self._connection.executemany(_SAVE, [_to_row(finding) for finding in saved])
+        with self._file.transaction() as connection:
+            connection.executemany("DELETE FROM finding WHERE id = ?", [(i,) for i in deleted])
+            connection.executemany(_SAVE, [_to_row(finding) for finding in saved])
 
     def attach(self, annotations: AnnotationSet) -> Callable[[], None]:
         """Keep every later edit of ``annotations`` before it takes effect; return a function that ends this.
@@ -147,82 +129,23 @@ class AnnotationStore:
             If the file cannot be read.
         """
         query = "SELECT label FROM finding WHERE label <> '' GROUP BY label ORDER BY count(*) DESC, label"
-        with self._errors():
-            return tuple(row[0] for row in self._connection.execute(query))
+        return tuple(row[0] for row in self._file.rows(query))
 
-    def _write_ahead(self) -> None:
-        """Switch to write-ahead logging; a program that opens the new file just now makes this wait.
+    def tallies(self) -> dict[str, tuple[int, str]]:
+        """Return per image how many findings it has and when one of them was last made or changed.
 
-        SQLite answers "locked" at once here, without the connection's own patience, when two switch together.
+        Raises
+        ------
+        AnnotationError
+            If the file cannot be read.
         """
-        deadline = time.monotonic() + self._busy_timeout_s
-        while True:
-            try:
-                self._connection.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError as error:
-                if _kind(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-            else:
-                return
-
-    def _prepare(self) -> None:
-        unusable = ""
-        with self._errors():
-            try:
-                # Looked at before anything is set, because setting the journal mode already writes.
-                store_schema.check(self._connection, len(store_schema.MIGRATIONS))
-                self._write_ahead()
-                self._connection.execute("PRAGMA synchronous = FULL")
-                store_schema.upgrade(self._connection, self.path)
-                verdict = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-                unusable = "" if verdict == "ok" else "it is damaged"
-            except store_schema.ForeignFile as error:
-                unusable = str(error)
-                # Refused as locked while another program has the file open; else takes its log into the file.
-                self._connection.execute("PRAGMA journal_mode = DELETE")
-            except sqlite3.DatabaseError as error:
-                if _kind(error) not in _DAMAGED:
-                    raise
-                unusable = "it is damaged"
-        if unusable:
-            self._connection.close()
-            raise _moved_aside(self.path, f"the annotation file cannot be used: {unusable}")
+        query = "SELECT image_uid, count(*), max(max(created, modified)) FROM finding GROUP BY image_uid"
+        return {uid: (count, last) for uid, count, last in self._file.rows(query)}
 
     def _rows_of(self, image_uids: Sequence[str]) -> list[tuple[Any, ...]]:
         marks = ", ".join("?" * len(image_uids))
         query = f"SELECT {_COLUMNS} FROM finding WHERE image_uid IN ({marks})"
-        return self._connection.execute(query, tuple(image_uids)).fetchall()
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
-
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Hold the lock and turn SQLite's errors into ours."""
-        with self._lock:
-            try:
-                yield
-            except sqlite3.Error as error:
-                raise self._translated(error) from error
-
-    def _translated(self, error: sqlite3.Error) -> AnnotationError:
-        if _kind(error) in _BUSY:
-            reason, hint = "the annotation file is in use by another program", "close it and try again"
-        elif _kind(error) in _DAMAGED:
-            reason, hint = "the annotation file is damaged", "start again: it is then moved aside and a new one begun"
-        else:
-            reason = f"the annotation file cannot be used: {error}"
-            hint = "check that the file and its folder can be written and that the disk is not full"
-        return AnnotationError(reason, hint=hint, path=self.path)
+        return self._file.rows(query, tuple(image_uids))
 
 
 def open_store(path: Path, *, write_patience_s: float | None = None) -> tuple[AnnotationStore, Notice | None]:
@@ -239,27 +162,6 @@ def open_store(path: Path, *, write_patience_s: float | None = None) -> tuple[An
         if path.exists():
             raise
         return AnnotationStore(path, write_patience_s=write_patience_s), Notice.from_error(error)
-
-
-def _kind(error: sqlite3.Error) -> int:
-    """Return the primary result code; extended codes carry it in their low byte."""
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
-
-
-def _moved_aside(path: Path, reason: str) -> AnnotationError:
-    """Move a file and its log out of the way and return the error that says so."""
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-    target = path.with_name(f"{path.name}.bad-{stamp}")
-    try:
-        for suffix in ("", "-wal", "-shm"):
-            part = path.with_name(path.name + suffix)
-            if part.exists():
-                part.rename(target.with_name(target.name + suffix))
-    except OSError as error:
-        return AnnotationError(reason, hint=f"move it away by hand: {error.strerror}", path=path)
-    return AnnotationError(
-        reason, hint=f"it was kept as {target.name}; a new file is begun at the next start", path=path
-    )
 
 
 def _chunks(uids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -1,111 +1,31 @@
-"""The tables of the annotation store and how older files are brought up to date.
-
-``PRAGMA user_version`` holds the schema version and ``PRAGMA application_id`` says that the file is ours. Entry *n* of
-``MIGRATIONS`` leads from version *n* to *n* + 1; a released entry is never changed, a new one is added.
-"""
+"""The tables of the annotation store."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Sequence
-from pathlib import Path
+from mammoviewer.base.sqlite_schema import Schema
 
-APPLICATION_ID = 0x4D6D7656  # "MmvV"
-
-Migration = tuple[str, ...]
-
-MIGRATIONS: tuple[Migration, ...] = (
+SCHEMA = Schema(
+    0x4D6D7656,  # "MmvV"
     (
-        """
-        CREATE TABLE finding (
-            id TEXT PRIMARY KEY NOT NULL,
-            image_uid TEXT NOT NULL,
-            frame INTEGER NOT NULL,
-            kind TEXT NOT NULL,
-            points TEXT NOT NULL,
-            label TEXT NOT NULL,
-            note TEXT NOT NULL,
-            assessment TEXT NOT NULL,
-            origin TEXT NOT NULL,
-            score REAL,
-            reader TEXT NOT NULL,
-            created TEXT NOT NULL,
-            modified TEXT NOT NULL
-        )
-        """,
-        "CREATE INDEX finding_by_image ON finding (image_uid)",
+        (
+            """
+            CREATE TABLE finding (
+                id TEXT PRIMARY KEY NOT NULL,
+                image_uid TEXT NOT NULL,
+                frame INTEGER NOT NULL,
+                kind TEXT NOT NULL,
+                points TEXT NOT NULL,
+                label TEXT NOT NULL,
+                note TEXT NOT NULL,
+                assessment TEXT NOT NULL,
+                origin TEXT NOT NULL,
+                score REAL,
+                reader TEXT NOT NULL,
+                created TEXT NOT NULL,
+                modified TEXT NOT NULL
+            )
+            """,
+            "CREATE INDEX finding_by_image ON finding (image_uid)",
+        ),
     ),
 )
-
-
-class ForeignFile(Exception):
-    """The file is a database, but not one that this version of the program can use; says why."""
-
-
-def upgrade(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
-    """Bring the database to the newest schema, in one transaction.
-
-    A file of an older version is first copied to ``NAME.vN.bak`` beside it.
-
-    Parameters
-    ----------
-    connection
-        In autocommit mode.
-    path
-        The database's file.
-    migrations
-        One entry per version.
-
-    Raises
-    ------
-    ForeignFile
-        If it is of a newer version or of another program; it is then unchanged.
-    sqlite3.Error
-        If it is locked, damaged, or cannot be written.
-    """
-    version = check(connection, len(migrations))
-    if version == len(migrations):
-        return
-    if version > 0:
-        _copy(connection, path.with_name(f"{path.name}.v{version}.bak"))
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        # Another process may have done it between the look and the lock.
-        for statements in migrations[check(connection, len(migrations)) :]:
-            for statement in statements:
-                connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {len(migrations)}")
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def check(connection: sqlite3.Connection, newest: int) -> int:
-    """Return the schema version, 0 for an empty database.
-
-    Raises
-    ------
-    ForeignFile
-        If the database is of another program or of a version above ``newest``.
-    """
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
-    tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
-    if version == 0 and application == 0 and tables == 0:
-        return 0
-    if application != APPLICATION_ID:
-        raise ForeignFile("it is a database of another program")
-    if version > newest:
-        raise ForeignFile(f"it has schema version {version} and this version of the program knows up to {newest}")
-    return version
-
-
-def _copy(connection: sqlite3.Connection, target: Path) -> None:
-    copy = sqlite3.connect(target)
-    try:
-        connection.backup(copy)
-    finally:
-        copy.close()

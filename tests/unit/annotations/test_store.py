@@ -4,18 +4,20 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mammoviewer.annotations import store_schema
 from mammoviewer.annotations.annotation_set import AnnotationSet
 from mammoviewer.annotations.edits import AddFinding, RemoveFinding, ReplaceFinding
 from mammoviewer.annotations.finding import ALGORITHM, Finding, new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.annotations.store import AnnotationStore, open_store
+from mammoviewer.annotations.store_schema import SCHEMA
 from mammoviewer.base.errors import AnnotationError
+from mammoviewer.base.sqlite_schema import Schema, upgrade
 
 ROI = Roi(RoiKind.POLYGON, ((1, 2), (3.25, 4), (0.1, 9)))
 
@@ -186,7 +188,7 @@ def test_a_damaged_database_is_kept_aside(path):
     [
         (["CREATE TABLE song (title TEXT)", "INSERT INTO song VALUES ('x')"], "another program"),
         (["PRAGMA application_id = 7"], "another program"),
-        ([f"PRAGMA application_id = {store_schema.APPLICATION_ID}", "PRAGMA user_version = 99"], "schema version 99"),
+        ([f"PRAGMA application_id = {SCHEMA.application_id}", "PRAGMA user_version = 99"], "schema version 99"),
     ],
 )
 def test_a_database_of_another_schema_is_kept_aside_unchanged(path, statements, message):
@@ -245,16 +247,20 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
 ADD_COLOUR = ("ALTER TABLE finding ADD COLUMN colour TEXT NOT NULL DEFAULT 'red'",)
 
 
+def _newer(statements):
+    return Schema(SCHEMA.application_id, (*SCHEMA.migrations, statements))
+
+
 def test_an_older_file_is_copied_and_brought_up_to_date(path):
     finding = _finding()
     with AnnotationStore(path) as store:
         store.save(finding)
     connection = sqlite3.connect(path, isolation_level=None)
-    store_schema.upgrade(connection, path, (*store_schema.MIGRATIONS, ADD_COLOUR))
+    upgrade(connection, path, _newer(ADD_COLOUR))
     assert connection.execute("SELECT id, colour FROM finding").fetchall() == [(finding.id, "red")]
-    assert connection.execute("PRAGMA user_version").fetchone() == (len(store_schema.MIGRATIONS) + 1,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (len(SCHEMA.migrations) + 1,)
     connection.close()
-    with AnnotationStore(path.with_name(f"{path.name}.v{len(store_schema.MIGRATIONS)}.bak")) as copy:
+    with AnnotationStore(path.with_name(f"{path.name}.v{len(SCHEMA.migrations)}.bak")) as copy:
         assert copy.load() == (finding,)
 
 
@@ -263,7 +269,7 @@ def test_a_migration_that_fails_changes_nothing(path):
         store.save(_finding())
     connection = sqlite3.connect(path, isolation_level=None)
     with pytest.raises(sqlite3.OperationalError):
-        store_schema.upgrade(connection, path, (*store_schema.MIGRATIONS, (*ADD_COLOUR, "NO SUCH STATEMENT")))
+        upgrade(connection, path, _newer((*ADD_COLOUR, "NO SUCH STATEMENT")))
     connection.close()
     with AnnotationStore(path) as store:
         assert len(store.load()) == 1
@@ -278,3 +284,13 @@ def test_a_row_that_is_no_finding_is_told(path):
         other.close()
         with pytest.raises(AnnotationError, match="cannot be read"):
             store.load()
+
+
+def test_findings_are_counted_by_image_with_their_last_change(path):
+    with AnnotationStore(path) as store:
+        assert store.tallies() == {}
+        first, second, other = _finding("1.1"), _finding("1.1"), _finding("1.2")
+        store.record((first, second, other), ())
+        later = replace(first, modified="2199-01-01T00:00:00+00:00")
+        store.save(later)
+        assert store.tallies() == {"1.1": (2, later.modified), "1.2": (1, other.modified)}
