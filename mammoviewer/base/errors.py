@@ -62,6 +62,10 @@ class AnnotationError(MammoViewerError):
     """Annotations cannot be read, stored or changed as asked."""
 
 
+class LibraryError(MammoViewerError):
+    """The list of studies cannot be read or changed."""
+
+
 class ExportError(MammoViewerError):
     """An export cannot be written."""
 

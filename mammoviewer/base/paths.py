@@ -55,6 +55,11 @@ def library_path() -> Path:
     return user_dir() / "library.sqlite"
 
 
+def studies_path() -> Path:
+    """Return the SQLite file that lists the studies the user has opened; apart from the annotations."""
+    return user_dir() / "studies.sqlite"
+
+
 def settings_path() -> Path:
     """Return the JSON file of the user's settings."""
     return user_dir() / "settings.json"

@@ -134,7 +134,7 @@ def _below(path: Path, rejected: list[Rejected]) -> Iterator[Path]:
         except OSError as error:
             rejected.append(Rejected(path, f"the folder cannot be read: {error.strerror}", CHECK_PLACE))
             return
-        files = [file for file in below if file.is_file() and _may_be_image(file)]
+        files = [file for file in below if file.is_file() and may_be_image(file)]
         if not files:
             rejected.append(
                 Rejected(path, "the folder holds no images", "choose the folder that holds them, or one above")
@@ -155,7 +155,8 @@ def _named_by(path: Path, rejected: list[Rejected]) -> tuple[Path, ...]:
     return files
 
 
-def _may_be_image(file: Path) -> bool:
+def may_be_image(file: Path) -> bool:
+    """Return whether a file in a folder is looked into, by its name alone."""
     hidden = file.name.startswith(".") or file.name.upper() in _READ_BY_PEOPLE
     return not hidden and file.name.upper() != dicomdir.NAME and file.suffix.lower() not in _DOCUMENTS
 

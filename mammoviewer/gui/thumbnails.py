@@ -6,7 +6,6 @@ import hashlib
 from pathlib import Path
 
 import cv2
-import numpy as np
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage, QPixmap
 
@@ -15,31 +14,9 @@ from mammoviewer.base.paths import cache_dir
 from mammoviewer.base.progress import Progress
 from mammoviewer.dicom.image import Image
 from mammoviewer.gui.bridge import when_over
-from mammoviewer.imaging.resample import extract
-from mammoviewer.imaging.voi import apply_lut, auto_window
 from mammoviewer.jobs.job import Job, JobState
-from mammoviewer.session.pictures import plain_picture
+from mammoviewer.session.thumbnail import thumbnail
 from mammoviewer.session.workspace import Workspace
-
-SIDE = 168
-"""Longest side of a thumbnail in pixels; it is shown smaller, so that it is sharp at twice the scale."""
-
-
-def thumbnail(image: Image, side: int = SIDE) -> ByteArray:
-    """Return the middle frame as it is first hung, small; greys 0 to 255, shape (rows, columns)."""
-    attributes = image.attributes
-    middle = attributes.frames // 2
-    stored = image.frame(middle)
-    rows, columns = stored.shape
-    factor = side / max(rows, columns)
-    size = (max(1, round(rows * factor)), max(1, round(columns * factor)))
-    small = extract(stored, (0.0, float(rows)), (0.0, float(columns)), size, interpolation="linear")
-    offered = attributes.vois_for_frame(middle)
-    rescale = attributes.rescale_for_frame(middle)
-    voi = offered[0] if offered else auto_window(small, padding=attributes.padding, rescale=rescale)
-    picture = plain_picture(attributes, small, frame=middle)
-    grey = apply_lut(small, picture.lookup(voi, inverse=attributes.inverse), picture.first)
-    return np.ascontiguousarray(attributes.orientation.apply(grey), dtype=np.uint8)
 
 
 def to_pixmap(grey: ByteArray) -> QPixmap:
@@ -55,9 +32,13 @@ def recent_picture_path(opened: Path) -> Path:
 
 
 class Thumbnails(QObject):
-    """Makes thumbnails when nothing more urgent is to be done. Signal: ``ready(identity)``."""
+    """Makes thumbnails when nothing more urgent is to be done.
+
+    Signals: ``ready(identity)``; ``made(identity, picture)`` with the greys of a thumbnail that was made just now.
+    """
 
     ready = Signal(str)
+    made = Signal(str, object)
 
     def __init__(self, workspace: Workspace, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -99,5 +80,6 @@ class Thumbnails(QObject):
         if job.state is JobState.DONE:
             self._made[image.serial] = to_pixmap(job.result)
             self.ready.emit(image.attributes.identity)
+            self.made.emit(image.attributes.identity, job.result)
         else:
             self._asked.discard(image.serial)

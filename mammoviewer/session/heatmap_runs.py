@@ -168,6 +168,11 @@ class HeatmapRuns:
         run = self._started.get(identity)
         return run is not None and not run.over and run.request.model == model and frame in run.request.frames
 
+    def finished_model(self, identity: str) -> str:
+        """Return the model that was last run on an image, empty while it runs and where none was."""
+        run = self._started.get(identity)
+        return run.request.model if run is not None and run.over else ""
+
     def stop(self, model: str) -> None:
         """Cancel the runs of a model; call before it is removed."""
         for run in list(self._started.values()):

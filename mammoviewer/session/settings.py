@@ -82,11 +82,21 @@ class PerformanceSettings:
 
 
 @dataclass(frozen=True)
+class LibrarySettings:
+    """The list of studies, which stays on this machine."""
+
+    enabled: bool = option(True, "Keep a list of the studies that are opened or come into watched folders")
+    watched: tuple[str, ...] = option((), "Folders that are watched for new studies")
+    watch_interval_s: float = option(5.0, "Seconds between two looks at a watched folder", minimum=1.0, maximum=3600.0)
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings."""
 
     window: WindowSettings = field(default_factory=WindowSettings)
     performance: PerformanceSettings = field(default_factory=PerformanceSettings)
+    library: LibrarySettings = field(default_factory=LibrarySettings)
     reader: str = option("", "Name that is kept with the findings you draw")
     last_folder: str = option("", "Folder in which the open dialog starts", internal=True)
     recent: tuple[str, ...] = option((), "Files and folders opened lately, the newest first", internal=True)
@@ -144,7 +154,9 @@ def load_settings(path: Path) -> tuple[Settings, Notice | None]:
     problems: list[str] = []
     window = _section(WindowSettings(), document.pop("window", {}), "window.", problems)
     performance = _section(PerformanceSettings(), document.pop("performance", {}), "performance.", problems)
-    settings = replace(_section(Settings(), document, "", problems), window=window, performance=performance)
+    library = _section(LibrarySettings(), document.pop("library", {}), "library.", problems)
+    rest = _section(Settings(), document, "", problems)
+    settings = replace(rest, window=window, performance=performance, library=library)
     if not problems:
         return settings, None
     text = f"some settings were not valid and have their default: {', '.join(problems)}"
@@ -159,7 +171,8 @@ def save_settings(path: Path, settings: Settings) -> None:
     SettingsError
         If a value does not fit, with its name, or the file cannot be written.
     """
-    for prefix, section in (("", settings), ("window.", settings.window), ("performance.", settings.performance)):
+    sections = ("window", "performance", "library")
+    for prefix, section in (("", settings), *((f"{name}.", getattr(settings, name)) for name in sections)):
         for entry in fields(section):
             if "description" in entry.metadata:
                 checked(entry, getattr(section, entry.name), prefix)

@@ -15,9 +15,10 @@ from mammoviewer.gui.panels.jobs_bar import JobsBar
 from mammoviewer.gui.panels.notice_line import NoticeLine
 from mammoviewer.gui.panels.start_page import StartPage
 from mammoviewer.gui.panels.thumbnail_rail import ThumbnailButton, ThumbnailRail
-from mammoviewer.gui.thumbnails import Thumbnails, recent_picture_path, thumbnail
+from mammoviewer.gui.thumbnails import Thumbnails, recent_picture_path
 from mammoviewer.imaging.voi import VoiFunction, Window
 from mammoviewer.jobs.job import Job, JobState
+from mammoviewer.session.thumbnail import thumbnail
 from mammoviewer.session.viewer_state import Tool
 from mammoviewer.session.workspace import Workspace
 

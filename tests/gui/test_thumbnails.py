@@ -1,7 +1,8 @@
 from helpers.images import breast_like, make_image
 from pytestqt.qtbot import QtBot
 
-from mammoviewer.gui.thumbnails import SIDE, Thumbnails
+from mammoviewer.gui.thumbnails import Thumbnails
+from mammoviewer.session.thumbnail import SIDE
 from mammoviewer.session.workspace import Workspace
 
 

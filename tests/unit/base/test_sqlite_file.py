@@ -35,8 +35,7 @@ def test_errors_are_of_the_kind_asked_for_and_name_the_file(tmp_path: Path) -> N
 
 def test_a_transaction_that_fails_leaves_nothing(file: SqliteFile) -> None:
     with pytest.raises(SettingsError, match="word list"), file.transaction() as connection:
-        connection.execute("INSERT INTO word VALUES ('one')")
-        connection.execute("NO SUCH STATEMENT")
+        connection.executemany("INSERT INTO word VALUES (?)", [("one",), ("one", "too many")])
     assert file.rows("SELECT text FROM word") == []
     with file.transaction() as connection:
         connection.execute("INSERT INTO word VALUES ('two')")

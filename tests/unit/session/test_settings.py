@@ -9,6 +9,7 @@ from mammoviewer.session import settings as module
 from mammoviewer.session.settings import (
     RECENT_LIMIT,
     SCHEMA_VERSION,
+    LibrarySettings,
     PerformanceSettings,
     Settings,
     SettingsFile,
@@ -20,6 +21,7 @@ from mammoviewer.session.settings import (
 CHANGED = Settings(
     window=WindowSettings(overlay_opacity=0.75, colormap="viridis", wheel_inverts=True, cine_rate=30),
     performance=PerformanceSettings(cache_budget_mib=2048, threads=3),
+    library=LibrarySettings(enabled=False, watched=("/in",), watch_interval_s=60),
     reader="R. Eader ü",
     last_folder="/data",
     recent=("/data/a", "/data/b"),
@@ -51,9 +53,9 @@ def test_most_of_the_memory_set_is_held_and_never_too_little_for_a_slice(mib, he
 
 
 def test_every_setting_has_a_description():
-    for section in (WindowSettings, PerformanceSettings, Settings):
+    for section in (WindowSettings, PerformanceSettings, LibrarySettings, Settings):
         for entry in fields(section):
-            assert entry.name in ("window", "performance") or entry.metadata["description"]
+            assert entry.name in ("window", "performance", "library") or entry.metadata["description"]
 
 
 def test_what_was_saved_is_loaded(path):
@@ -94,6 +96,7 @@ def test_a_file_that_cannot_be_read_is_kept_aside(path, content):
         ({"window": 7}, "window"),
         ({"performance": {"threads": 1.5}}, "performance.threads"),
         ({"performance": {"cache_budget_mib": 10**400}}, "performance.cache_budget_mib"),
+        ({"library": {"watch_interval_s": 0}}, "library.watch_interval_s"),
         ({"reader": None}, "reader"),
         ({"recent": "abc"}, "recent"),
         ({"recent": ["a", 3]}, "recent"),
