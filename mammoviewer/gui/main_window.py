@@ -41,6 +41,7 @@ from mammoviewer.gui.panels.start_page import StartPage, dropped_paths
 from mammoviewer.gui.panels.thumbnail_rail import ThumbnailRail
 from mammoviewer.gui.panels.train_panel import TrainPanel
 from mammoviewer.gui.second_screen import SecondScreen
+from mammoviewer.gui.studies import Studies
 from mammoviewer.gui.thumbnails import Thumbnails
 from mammoviewer.session.settings import SettingsFile
 from mammoviewer.session.workspace import Workspace
@@ -72,7 +73,10 @@ class MainWindow(QMainWindow):
         self.deidentification = Deidentification(workspace, self.notices, self)
         self.grid = ViewportGrid(workspace)
         self.exports = Exports(workspace, self.grid, self.notices, self)
-        self.start_page = StartPage()
+        self.studies = Studies(
+            workspace, settings, opening=self.opening, thumbnails=self.thumbnails, notices=self.notices, window=self
+        )
+        self.start_page = StartPage(self.studies.panel)
         self.header = HeaderBar(workspace, self.active)
         self.rail = ThumbnailRail(workspace, self.active, self.thumbnails)
         self.jobs = JobsBar(workspace)
@@ -129,7 +133,14 @@ class MainWindow(QMainWindow):
         self.start_page.folder_wanted.connect(self.choose_folder)
         self.start_page.demo_wanted.connect(self.open_demo)
         self.start_page.paths_chosen.connect(self.open_paths)
+        self.start_page.seen.connect(self.studies.look)
+        self.start_page.left.connect(self._show_images_or_start)
+        self.start_page.undo_wanted.connect(self.studies.undo)
+        self.studies.filled.connect(lambda there: self.start_page.show_list(there=there))
+        self.studies.wanted.connect(self.show_study_list)
+        self.studies.toggled.connect(self.toggle_study_list)
         self.header.open_wanted.connect(self.choose_files)
+        self.header.list_wanted.connect(self.toggle_study_list)
         self.header.export_wanted.connect(self.show_export)
         self.header.palette_wanted.connect(self.show_palette)
         self.header.help_wanted.connect(self.show_keys)
@@ -213,7 +224,20 @@ class MainWindow(QMainWindow):
     def toggle_panels(self) -> None:
         """Fold the panels on the right away, or bring them back."""
         self._folded = not self._folded
-        self.panels.setVisible(bool(self.workspace.studies) and not self._folded)
+        self.panels.setVisible(self.reading and not self._folded)
+
+    @property
+    def reading(self) -> bool:
+        """Return whether images are seen, and not the study list."""
+        return self._stack.currentWidget() is self.grid
+
+    def show_study_list(self) -> None:
+        """Show the study list in the place of the images."""
+        self._turn_to(self.start_page)
+
+    def toggle_study_list(self) -> None:
+        """Show the study list in the place of the images, or the images again."""
+        self._turn_to(self.start_page if self.reading or not self.workspace.studies else self.grid)
 
     def toggle_second_screen(self) -> None:
         """Spread the stage over two screens, or take it back."""
@@ -236,11 +260,13 @@ class MainWindow(QMainWindow):
         dialog.show()
 
     def _show_images_or_start(self) -> None:
-        something = bool(self.workspace.studies)
-        self._stack.setCurrentWidget(self.grid if something else self.start_page)
-        self.rail.setVisible(something)
-        self.panels.setVisible(something and not self._folded)
-        if not something:
+        self._turn_to(self.grid if self.workspace.studies else self.start_page)
+
+    def _turn_to(self, page: QWidget) -> None:
+        self._stack.setCurrentWidget(page)
+        self.rail.setVisible(self.reading)
+        self.panels.setVisible(self.reading and not self._folded)
+        if not self.workspace.studies:
             self.opening.find_recent(self.start_page.show_recent)
         self._focus_images()
 
@@ -251,7 +277,9 @@ class MainWindow(QMainWindow):
 
     def _focus_images(self) -> None:
         viewport = self.grid.active
-        if viewport is not None:
+        if not self.reading:
+            self.start_page.begin()
+        elif viewport is not None:
             viewport.setFocus()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
@@ -271,6 +299,7 @@ class MainWindow(QMainWindow):
             self._second.close()
         self.kept_settings.keep()
         self.active.release()
+        self.studies.close()
         geometry = _geometry_settings()
         geometry.setValue("geometry", self.saveGeometry())
         event.accept()

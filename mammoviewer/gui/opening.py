@@ -21,13 +21,13 @@ from mammoviewer.dicom.spacing import STATED
 from mammoviewer.gui.bridge import bind_values, when_over
 from mammoviewer.gui.dialogs.open_raster_dialog import OpenRasterDialog, rasters
 from mammoviewer.gui.panels.notice_line import NoticeLine
-from mammoviewer.gui.thumbnails import Thumbnails
+from mammoviewer.gui.thumbnails import Thumbnails, recent_picture_path
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.session.demo import demo_exam
 from mammoviewer.session.image_facts import state_picture_views, state_pixel_size
 from mammoviewer.session.opened import PictureView
 from mammoviewer.session.outcome import notice_of
-from mammoviewer.session.settings import SettingsFile
+from mammoviewer.session.settings import Settings, SettingsFile
 from mammoviewer.session.workspace import Workspace
 
 
@@ -80,6 +80,12 @@ class Opening(QObject):
     def recent(self) -> list[Path]:
         """Return what was opened lately, the newest first."""
         return [Path(text) for text in self._settings.settings.recent]
+
+    def forget_recent(self) -> None:
+        """Forget what was opened lately, with its pictures."""
+        for path in self.recent:
+            recent_picture_path(path).unlink(missing_ok=True)
+        self._update(replace(self._settings.settings, recent=(), last_folder=""))
 
     def find_recent(self, show: Callable[[list[Path]], None]) -> None:
         """Show what was opened lately, and again without what is gone: a share that is away is slow to say so."""
@@ -193,7 +199,10 @@ class Opening(QObject):
         path = path.resolve()
         self._thumbnails.keep_recent(path, job.result.images[0])
         folder = path if path.is_dir() else path.parent
+        self._update(replace(self._settings.settings.with_recent(path), last_folder=str(folder)))
+
+    def _update(self, settings: Settings) -> None:
         try:
-            self._settings.update(replace(self._settings.settings.with_recent(path), last_folder=str(folder)))
+            self._settings.update(settings)
         except SettingsError as error:
             self._workspace.notice.emit(Notice.from_error(error))

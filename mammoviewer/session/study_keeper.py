@@ -60,6 +60,7 @@ class StudyKeeper:
         self._kept: dict[str, ListedStudy] = {}
         self._scores: dict[tuple[str, str], float] = {}
         self._told: Notice | None = None
+        self._closed = False
         self._running = ThreadRunner(1, "studies")
         # A share that is away keeps a question for its files waiting, and nothing else.
         self._asking = ThreadRunner(1, "files")
@@ -160,7 +161,10 @@ class StudyKeeper:
         return self._running.submit("Study list", work, priority=2, on_done=self._announce)
 
     def close(self) -> None:
-        """Stop watching, finish what is being written, close the file; call once, before the workspace is closed."""
+        """Stop watching, finish what is being written, close the file; before the workspace is closed."""
+        if self._closed:
+            return
+        self._closed = True
         self._workspace.studies_changed.disconnect(self._keep)
         self._workspace.heatmaps.changed.disconnect(self._note_run)
         self._settings.changed.disconnect(self._follow)

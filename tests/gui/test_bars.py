@@ -14,6 +14,7 @@ from mammoviewer.gui.panels.header_bar import HeaderBar, study_title
 from mammoviewer.gui.panels.jobs_bar import JobsBar
 from mammoviewer.gui.panels.notice_line import NoticeLine
 from mammoviewer.gui.panels.start_page import StartPage
+from mammoviewer.gui.panels.study_list import StudyListPanel
 from mammoviewer.gui.panels.thumbnail_rail import ThumbnailButton, ThumbnailRail
 from mammoviewer.gui.thumbnails import Thumbnails, recent_picture_path
 from mammoviewer.imaging.voi import VoiFunction, Window
@@ -150,7 +151,7 @@ def test_the_start_page_lists_what_is_still_there(
     qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MAMMOVIEWER_HOME", str(tmp_path / "home"))
-    page = StartPage()
+    page = StartPage(StudyListPanel())
     qtbot.addWidget(page)
     page.show_recent([])
     assert page._empty.isVisibleTo(page)
@@ -163,7 +164,7 @@ def test_the_start_page_lists_what_is_still_there(
 
 
 def test_the_start_page_tells_how_far_the_demo_exam_is(qtbot: QtBot) -> None:
-    page = StartPage()
+    page = StartPage(StudyListPanel())
     qtbot.addWidget(page)
     told = []
 

@@ -16,12 +16,14 @@ from mammoviewer.gui.actions.companion_commands import COMPANION_COMMANDS
 from mammoviewer.gui.actions.desk import Desk
 from mammoviewer.gui.actions.file_commands import FILE_COMMANDS, HELP_COMMANDS, PANEL_COMMANDS
 from mammoviewer.gui.actions.finding_commands import FINDING_COMMANDS
+from mammoviewer.gui.actions.library_commands import LIBRARY_COMMANDS
 from mammoviewer.gui.actions.slice_commands import SLICE_COMMANDS
 from mammoviewer.gui.actions.stage_commands import STAGE_COMMANDS
 from mammoviewer.gui.actions.view_commands import VIEW_COMMANDS
 
 GROUPS = {
     **FILE_COMMANDS,
+    **LIBRARY_COMMANDS,
     **VIEW_COMMANDS,
     **SLICE_COMMANDS,
     **STAGE_COMMANDS,

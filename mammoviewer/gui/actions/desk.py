@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from PySide6.QtWidgets import QWidget
 
@@ -13,9 +13,16 @@ from mammoviewer.gui.model_actions import MarkWalk
 from mammoviewer.session.viewer_state import ViewerState
 from mammoviewer.session.workspace import Workspace
 
+if TYPE_CHECKING:
+    from mammoviewer.gui.studies import Studies
+
 
 class WindowActs(Protocol):
     """What a command may ask of the window."""
+
+    @property
+    def studies(self) -> Studies:
+        """The study list."""
 
     def choose_files(self) -> None:
         """Ask for files and open them."""

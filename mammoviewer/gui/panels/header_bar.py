@@ -54,6 +54,7 @@ class HeaderBar(QFrame):
     """Study, stages, tools, model; what it cannot do itself it asks for by its signals."""
 
     open_wanted = Signal()
+    list_wanted = Signal()
     export_wanted = Signal()
     palette_wanted = Signal()
     help_wanted = Signal()
@@ -94,6 +95,7 @@ class HeaderBar(QFrame):
         layout = row(
             [
                 icon_button("open", "Open files (Ctrl+O)", self.open_wanted.emit),
+                icon_button("exam", "Study list (Ctrl+L)", self.list_wanted.emit),
                 self._study,
                 divider(upright=True),
                 self._back,

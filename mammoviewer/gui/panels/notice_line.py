@@ -49,13 +49,16 @@ class NoticeLine(QFrame):
         """Return the notices that have not been read, the shown one first."""
         return tuple(notice for notice, _ in self._waiting)
 
-    def add(self, notice: Notice, remedy: Remedy | None = None) -> None:
-        """Put a notice behind those that wait; one that already waits is not repeated."""
+    def add(self, notice: Notice, remedy: Remedy | None = None, *, first: bool = False) -> None:
+        """Put a notice behind those that wait, or before them; one that already waits is not repeated."""
         path = notice.header_of
         if remedy is None and path is not None:
             remedy = ("Show header", lambda: self.header_wanted.emit(path))
         if notice not in self.notices:
-            self._waiting.append((notice, remedy))
+            if first and len(self._waiting) < _LIMIT:
+                self._waiting.appendleft((notice, remedy))
+            else:
+                self._waiting.append((notice, remedy))
             self._show()
 
     def use_remedy(self) -> None:
@@ -70,6 +73,11 @@ class NoticeLine(QFrame):
         """Drop the shown notice and show the next."""
         if self._waiting:
             self._waiting.popleft()
+        self._show()
+
+    def withdraw(self, notice: Notice) -> None:
+        """Drop a notice that does not hold any more."""
+        self._waiting = deque((pair for pair in self._waiting if pair[0] != notice), maxlen=_LIMIT)
         self._show()
 
     def clear(self) -> None:
