@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from mammoviewer.dicom.attributes import ImageKind
@@ -93,6 +94,15 @@ class ListedStudy:
         others = Counter(_SHORT[image.kind] for image in self.images if image.kind not in _FLAT or not image.view)
         return ", ".join(part for part in (named, *(f"{count} {kind}" for kind, count in others.items())) if part)
 
+    @cached_property
+    def searched(self) -> str:
+        """Return all that a search looks into, in lower case."""
+        plain_date = self.date.replace("-", "")
+        parts = (self.patient, self.PatientID, self.date, plain_date, self.AccessionNumber, self.StudyDescription)
+        kinds = {_SHORT[image.kind] for image in self.images}
+        views = {image.view for image in self.images}
+        return "\n".join((*parts, self.views, *kinds, *views)).casefold()
+
     @property
     def last(self) -> str:
         """Return when it was last opened, or else came."""
@@ -177,15 +187,7 @@ def matching(studies: Iterable[ListedStudy], text: str) -> list[ListedStudy]:
     if wanted.startswith(_ONE_PATIENT):
         return [s for s in studies if s.PatientID.casefold() == wanted.removeprefix(_ONE_PATIENT).strip()]
     words = wanted.split()
-    return [study for study in studies if all(word in _searched(study) for word in words)]
-
-
-def _searched(study: ListedStudy) -> str:
-    plain_date = study.date.replace("-", "")
-    parts = (study.patient, study.PatientID, study.date, plain_date, study.AccessionNumber, study.StudyDescription)
-    kinds = {_SHORT[image.kind] for image in study.images}
-    views = {image.view for image in study.images}
-    return "\n".join((*parts, study.views, *kinds, *views)).casefold()
+    return [study for study in studies if all(word in study.searched for word in words)]
 
 
 SORTINGS: dict[str, Callable[[ListedStudy], tuple[object, ...]]] = {
