@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, QTimer
 from mammoviewer.base.errors import SettingsError
 from mammoviewer.base.notices import Notice
 from mammoviewer.gui.bridge import bind
-from mammoviewer.session.settings import SettingsFile
+from mammoviewer.session.settings import Settings, SettingsFile
 from mammoviewer.session.workspace import Workspace
 
 REST_MS = 1000
@@ -25,11 +25,16 @@ class KeptSettings(QObject):
         self._settings = settings
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
         self._rest.timeout.connect(self.keep)
+        settings.changed.connect(self._follow)
         bind(self, workspace.style.events, self._rest.start)
         bind(self, workspace.desk.events.corner_text, self._rest.start)
         for signal in (workspace.desk.events.blind, workspace.desk.events.black_air):
             bind(self, signal, self._rest.start)
         bind(self, workspace.stage_changed, self._rest.start)
+
+    def _follow(self, settings: Settings) -> None:
+        """Put new settings into force where they are asked for each time, as those of the mouse are."""
+        self._workspace.settings = settings
 
     def keep(self) -> None:
         """Write what is in force now; a notice tells when that is not possible."""

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QSettings, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QFrame, QMainWindow, QStackedWidget, QWidget
+from PySide6.QtWidgets import QFrame, QMainWindow, QWidget
 
 from mammoviewer.gui.actions.command import Command
-from mammoviewer.gui.actions.commands import COMMANDS, make_shortcuts, with_bindings
 from mammoviewer.gui.actions.desk import Desk
 from mammoviewer.gui.actions.held_keys import HeldKeys
+from mammoviewer.gui.actions.key_bindings import KeyBindings
 from mammoviewer.gui.active_view import ActiveView
-from mammoviewer.gui.bridge import bind
 from mammoviewer.gui.canvas.grid import ViewportGrid
 from mammoviewer.gui.deidentification import Deidentification
 from mammoviewer.gui.dialogs.about_dialog import DISCLAIMER, AboutDialog
@@ -26,6 +25,7 @@ from mammoviewer.gui.error_report import log_path
 from mammoviewer.gui.exports import Exports
 from mammoviewer.gui.kept_settings import KeptSettings
 from mammoviewer.gui.opening import Opening
+from mammoviewer.gui.pages import Pages
 from mammoviewer.gui.panels.ai_panel import AiPanel
 from mammoviewer.gui.panels.cursor_line import CursorLine
 from mammoviewer.gui.panels.details_panel import DetailsPanel
@@ -43,6 +43,7 @@ from mammoviewer.gui.panels.train_panel import TrainPanel
 from mammoviewer.gui.second_screen import SecondScreen
 from mammoviewer.gui.studies import Studies
 from mammoviewer.gui.thumbnails import Thumbnails
+from mammoviewer.gui.window_layout import WindowLayout
 from mammoviewer.session.settings import SettingsFile
 from mammoviewer.session.workspace import Workspace
 
@@ -84,17 +85,25 @@ class MainWindow(QMainWindow):
         self.train_panel = TrainPanel(workspace)
         self.filters_panel = FiltersPanel(workspace, self.active)
         self.panels = self._make_panels()
-        self._folded = False
         self._second: SecondScreen | None = None
-        self._stack = QStackedWidget()
+        self.pages = Pages(
+            workspace,
+            grid=self.grid,
+            start_page=self.start_page,
+            beside=(self.rail, self.panels),
+            studies=self.studies,
+            opening=self.opening,
+        )
         self._lay_out()
         self.desk = Desk(workspace, self.grid, self)
-        self.commands: tuple[Command, ...] = with_bindings(COMMANDS, settings.settings.key_bindings)
-        self._shortcuts = make_shortcuts(self.commands, self.desk, self)
+        self.keys = KeyBindings(settings, self.desk, self)
         self._held = HeldKeys(self.desk, self)
         self._connect()
-        self._show_images_or_start()
-        self._restore_geometry()
+        self.pages.show_images_or_start()
+        self.window_layout = WindowLayout(self, self.pages, self.panels, self.notices, settings)
+        self.has_place = self.window_layout.restore()
+        if not self.has_place:
+            self.resize(1600, 960)
 
     def _make_panels(self) -> SidePanels:
         workspace, active = self.workspace, self.active
@@ -109,8 +118,6 @@ class MainWindow(QMainWindow):
         )
 
     def _lay_out(self) -> None:
-        self._stack.addWidget(self.start_page)
-        self._stack.addWidget(self.grid)
         footer = QFrame()
         footer.setObjectName("footerBar")
         footer.setFixedHeight(30)
@@ -119,7 +126,7 @@ class MainWindow(QMainWindow):
         line = row([self.cursor_line, None, disclaimer, None, self.jobs], spacing=12)
         line.setContentsMargins(12, 0, 8, 0)
         footer.setLayout(line)
-        middle = row([self.rail, self._stack, self.panels], spacing=0)
+        middle = row([self.rail, self.pages, self.panels], spacing=0)
         middle.setStretch(1, 1)
         desk = QWidget()
         desk.setObjectName("desk")
@@ -133,14 +140,8 @@ class MainWindow(QMainWindow):
         self.start_page.folder_wanted.connect(self.choose_folder)
         self.start_page.demo_wanted.connect(self.open_demo)
         self.start_page.paths_chosen.connect(self.open_paths)
-        self.start_page.seen.connect(self.studies.look)
-        self.start_page.left.connect(self._show_images_or_start)
-        self.start_page.undo_wanted.connect(self.studies.undo)
-        self.studies.filled.connect(lambda there: self.start_page.show_list(there=there))
-        self.studies.wanted.connect(self.show_study_list)
-        self.studies.toggled.connect(self.toggle_study_list)
         self.header.open_wanted.connect(self.choose_files)
-        self.header.list_wanted.connect(self.toggle_study_list)
+        self.header.list_wanted.connect(self.studies.show)
         self.header.export_wanted.connect(self.show_export)
         self.header.palette_wanted.connect(self.show_palette)
         self.header.help_wanted.connect(self.show_keys)
@@ -150,9 +151,6 @@ class MainWindow(QMainWindow):
         self.grid.cursor_moved.connect(self.cursor_line.show_reading)
         self.train_panel.job_started.connect(self.jobs.follow)
         self.train_panel.models_changed.connect(self.header.model.refresh)
-        bind(self, self.workspace.studies_changed, self._show_images_or_start)
-        bind(self, self.workspace.stage_changed, self._focus_images)
-        bind(self, self.workspace.desk.events.note_wanted, self._show_note)
 
     def open_paths(self, paths: Sequence[Path], pixel_spacing_mm: float | None = None) -> None:
         """Open files and folders in the background."""
@@ -188,10 +186,10 @@ class MainWindow(QMainWindow):
 
     def show_palette(self) -> None:
         """Show the command palette at the top of the window."""
-        palette = CommandPalette(self.commands, self)
+        palette = CommandPalette(self.keys.commands, self)
         palette.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         palette.chosen.connect(self.run_command)
-        palette.finished.connect(self._focus_images)
+        palette.finished.connect(self.pages.focus)
         palette.move((self.width() - palette.width()) // 2, self.header.height() + 8)
         palette.show()
         palette.setFocus()
@@ -202,7 +200,7 @@ class MainWindow(QMainWindow):
 
     def show_keys(self) -> None:
         """Show the cheat sheet."""
-        self.show_dialog(CheatSheet(self.commands, self))
+        self.show_dialog(CheatSheet(self.keys.commands, self.workspace.settings.hands, self))
 
     def show_about(self) -> None:
         """Show what the program is."""
@@ -218,33 +216,18 @@ class MainWindow(QMainWindow):
 
     def show_panel(self, title: str) -> None:
         """Show one of the panels on the right."""
-        self._folded = False
-        self.panels.show_panel(title)
+        self.pages.show_panel(title)
 
     def toggle_panels(self) -> None:
         """Fold the panels on the right away, or bring them back."""
-        self._folded = not self._folded
-        self.panels.setVisible(self.reading and not self._folded)
-
-    @property
-    def reading(self) -> bool:
-        """Return whether images are seen, and not the study list."""
-        return self._stack.currentWidget() is self.grid
-
-    def show_study_list(self) -> None:
-        """Show the study list in the place of the images."""
-        self._turn_to(self.start_page)
-
-    def toggle_study_list(self) -> None:
-        """Show the study list in the place of the images, or the images again."""
-        self._turn_to(self.start_page if self.reading or not self.workspace.studies else self.grid)
+        self.pages.fold(not self.pages.folded)
 
     def toggle_second_screen(self) -> None:
         """Spread the stage over two screens, or take it back."""
         if self._second is not None:
             self._second.close()
             return
-        self._second = SecondScreen(self.workspace, self.grid, self, self.commands)
+        self._second = SecondScreen(self.workspace, self.grid, self, self.keys)
         self._second.closed.connect(self._forget_second)
         self._second.show_beside(self)
 
@@ -258,29 +241,6 @@ class MainWindow(QMainWindow):
         dialog.setParent(self, Qt.WindowType.Dialog)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()
-
-    def _show_images_or_start(self) -> None:
-        self._turn_to(self.grid if self.workspace.studies else self.start_page)
-
-    def _turn_to(self, page: QWidget) -> None:
-        self._stack.setCurrentWidget(page)
-        self.rail.setVisible(self.reading)
-        self.panels.setVisible(self.reading and not self._folded)
-        if not self.workspace.studies:
-            self.opening.find_recent(self.start_page.show_recent)
-        self._focus_images()
-
-    def _show_note(self) -> None:
-        """Show where the text of what was just drawn is written, before the field there takes the focus."""
-        if self.workspace.desk.note_wanted:
-            self.show_panel("Findings")
-
-    def _focus_images(self) -> None:
-        viewport = self.grid.active
-        if not self.reading:
-            self.start_page.begin()
-        elif viewport is not None:
-            viewport.setFocus()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         """Accept files and folders anywhere in the window."""
@@ -300,16 +260,5 @@ class MainWindow(QMainWindow):
         self.kept_settings.keep()
         self.active.release()
         self.studies.close()
-        geometry = _geometry_settings()
-        geometry.setValue("geometry", self.saveGeometry())
+        self.window_layout.keep()
         event.accept()
-
-    def _restore_geometry(self) -> None:
-        saved = _geometry_settings().value("geometry")
-        self.has_place = saved is not None and self.restoreGeometry(saved)
-        if not self.has_place:
-            self.resize(1600, 960)
-
-
-def _geometry_settings() -> QSettings:
-    return QSettings("MammoViewer", "MammoViewer")

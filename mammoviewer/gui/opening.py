@@ -123,14 +123,15 @@ class Opening(QObject):
         *,
         charset: str | None = None,
         duke_convention: bool = False,
+        pictures: tuple[PictureView, ...] = (),
     ) -> Job | None:
-        """Open files and folders; asks for what plain pictures among the files do not say."""
+        """Open files and folders; asks for what plain pictures among the files do not say and nobody has stated."""
         if not paths:
             return None
-        pictures = rasters(paths)
-        views: tuple[PictureView, ...] = ()
-        if pictures and pixel_spacing_mm is None:
-            question = OpenRasterDialog(pictures, self._window)
+        files = rasters(paths)
+        views = pictures
+        if files and pixel_spacing_mm is None and not views:
+            question = OpenRasterDialog(files, self._window)
             if not question.exec():
                 return None
             pixel_spacing_mm, views = question.pixel_spacing_mm, question.views
@@ -143,7 +144,7 @@ class Opening(QObject):
         )
         remembered = paths[0] if len(paths) == 1 else paths[0].parent
         when_over(self, job, lambda ended: self._remember(remembered, ended))
-        if not pictures:
+        if not files:
             when_over(self, job, self._offer_pixel_size)
         return job
 

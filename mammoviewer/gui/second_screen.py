@@ -6,9 +6,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QScreen
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from mammoviewer.gui.actions.command import Command
-from mammoviewer.gui.actions.commands import make_shortcuts
 from mammoviewer.gui.actions.desk import Desk, WindowActs
+from mammoviewer.gui.actions.key_bindings import KeyBindings
 from mammoviewer.gui.canvas.grid import Part, ViewportGrid
 from mammoviewer.session.workspace import Workspace
 
@@ -21,9 +20,7 @@ class SecondScreen(QWidget):
 
     closed = Signal()
 
-    def __init__(
-        self, workspace: Workspace, first: ViewportGrid, acts: WindowActs, commands: tuple[Command, ...]
-    ) -> None:
+    def __init__(self, workspace: Workspace, first: ViewportGrid, acts: WindowActs, keys: KeyBindings) -> None:
         super().__init__()
         self.setWindowTitle("MammoViewer, second screen")
         self.setObjectName("desk")
@@ -35,7 +32,7 @@ class SecondScreen(QWidget):
         self.grid.cursor_moved.connect(first.cursor_moved)
         self.grid.share(Part.RIGHT, first)
         first.share(Part.LEFT, self.grid)
-        self._shortcuts = make_shortcuts(commands, Desk(workspace, self.grid, acts), self)
+        keys.serve(Desk(workspace, self.grid, acts), self)
 
     def show_beside(self, window: QWidget) -> None:
         """Fill a screen that the first window is not on; where there is none, come up as a window of its own."""

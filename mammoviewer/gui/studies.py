@@ -108,10 +108,12 @@ class Studies(QObject):
             self._notices.add(Notice(Severity.CAUTION, text, "open those of one patient together, or one by one"))
             return
         newest_first = sorted(chosen, key=lambda study: study.date, reverse=True)
-        for how, studies in groupby(newest_first, key=lambda s: (s.pixel_spacing_mm, s.charset, s.duke_convention)):
+        for how, found in groupby(newest_first, key=lambda s: (s.pixel_spacing_mm, s.charset, s.duke_convention)):
             spacing, charset, duke = how
+            studies = list(found)
             paths = list(dict.fromkeys(path for study in studies for path in study.paths))
-            self._opening.open(paths, spacing, charset=charset, duke_convention=duke)
+            views = tuple(view for study in studies for view in study.pictures)
+            self._opening.open(paths, spacing, charset=charset, duke_convention=duke, pictures=views)
 
     def remove(self, chosen: Sequence[ListedStudy]) -> None:
         """Take studies from the list at once, and offer to take that back."""

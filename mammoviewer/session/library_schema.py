@@ -21,7 +21,8 @@ SCHEMA = Schema(
                 arrived TEXT NOT NULL,
                 pixel_spacing_mm REAL,
                 charset TEXT,
-                duke INTEGER NOT NULL
+                duke INTEGER NOT NULL,
+                pictures TEXT NOT NULL
             )
             """,
             "CREATE INDEX study_by_uid ON study (uid)",

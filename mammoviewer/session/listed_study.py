@@ -15,7 +15,7 @@ from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.spacing import STATED
 from mammoviewer.dicom.study import Study
 from mammoviewer.session.companions import belongs
-from mammoviewer.session.workspace import Opened
+from mammoviewer.session.opened import Opened, PictureView
 
 _ORDER = ("RCC", "LCC", "RMLO", "LMLO")
 _FLAT = (ImageKind.MAMMOGRAM, ImageKind.SYNTHETIC_2D)
@@ -46,9 +46,9 @@ class ListedStudy:
     """A study of the list.
 
     ``opened`` and ``arrived`` are ISO times in UTC, ``opened`` is empty for one that was only found in a folder.
-    ``pixel_spacing_mm``, ``charset`` and ``duke_convention`` are how it was read. ``findings`` to ``score`` are the
-    state of its annotations and of the model that ran last; ``missing`` are files that are not there any more, None
-    while nobody has looked.
+    ``pixel_spacing_mm``, ``charset``, ``duke_convention`` and ``pictures`` are how it was read. ``findings`` to
+    ``score`` are the state of its annotations and of the model that ran last; ``missing`` are files that are not there
+    any more, None while nobody has looked.
     """
 
     key: str
@@ -64,6 +64,7 @@ class ListedStudy:
     pixel_spacing_mm: float | None = None
     charset: str | None = None
     duke_convention: bool = False
+    pictures: tuple[PictureView, ...] = ()
     companions: tuple[Path, ...] = ()
     findings: int = 0
     edited: str = ""
@@ -146,6 +147,7 @@ def listed(
         pixel_spacing_mm=stated[0].row_mm if stated else None,
         charset=how.charset,
         duke_convention=how.duke_convention,
+        pictures=_pictures(images, opened),
         companions=tuple(sorted(beside)),
     )
 
@@ -162,6 +164,13 @@ def _listed_image(image: Image) -> ListedImage:
 
 def _came_from(path: Path, entry: Opened) -> bool:
     return any(path.absolute() == start or path.absolute().is_relative_to(start) for start in entry.paths)
+
+
+def _pictures(images: Sequence[Image], opened: Sequence[Opened]) -> tuple[PictureView, ...]:
+    """Return what the reader has stated of the pictures among these images; the newest word counts."""
+    own = {str(image.attributes.path.absolute()) for image in images}
+    stated = {view.path: view for entry in opened for view in entry.pictures if view.path in own}
+    return tuple(stated.values())
 
 
 def _place(image: Image) -> tuple[bool, int, str]:

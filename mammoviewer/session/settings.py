@@ -19,6 +19,7 @@ from mammoviewer.base.errors import SettingsError
 from mammoviewer.base.machine import total_memory_bytes
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.base.paths import settings_path, write_text_atomically
+from mammoviewer.session.hands_settings import HandsSettings
 from mammoviewer.session.settings_values import checked, option
 
 SCHEMA_VERSION = 2
@@ -62,6 +63,8 @@ class WindowSettings:
     black_air: bool = option(True, "Keep the air around the breast black when a picture is inverted")
     blind: bool = option(False, "Hide AI until the first read of a study is signed")
     protocol: str = option("Mammography", "Hanging protocol, by its name")
+    panel: str = option("Findings", "Panel on the right that is shown", internal=True)
+    panels_folded: bool = option(False, "The panels on the right are folded away", internal=True)
     cine_rate: float = option(15.0, "Slices a second while the cine plays", minimum=1.0, maximum=60.0)
 
 
@@ -97,10 +100,13 @@ class Settings:
     window: WindowSettings = field(default_factory=WindowSettings)
     performance: PerformanceSettings = field(default_factory=PerformanceSettings)
     library: LibrarySettings = field(default_factory=LibrarySettings)
+    hands: HandsSettings = field(default_factory=HandsSettings)
     reader: str = option("", "Name that is kept with the findings you draw")
     last_folder: str = option("", "Folder in which the open dialog starts", internal=True)
     recent: tuple[str, ...] = option((), "Files and folders opened lately, the newest first", internal=True)
-    key_bindings: Mapping[str, str] = option({}, "Keys that differ from the defaults, by name of the act")
+    key_bindings: Mapping[str, str] = option(
+        {}, 'Keys that differ from the defaults, by name of the act; several parted by "; ", none when empty'
+    )
 
     def with_recent(self, path: Path) -> Settings:
         """Return the settings with ``path`` at the head of the recent list."""
@@ -155,8 +161,12 @@ def load_settings(path: Path) -> tuple[Settings, Notice | None]:
     window = _section(WindowSettings(), document.pop("window", {}), "window.", problems)
     performance = _section(PerformanceSettings(), document.pop("performance", {}), "performance.", problems)
     library = _section(LibrarySettings(), document.pop("library", {}), "library.", problems)
+    hands = _section(HandsSettings(), document.pop("hands", {}), "hands.", problems)
+    if hands.problem:
+        problems.append("hands")
+        hands = HandsSettings()
     rest = _section(Settings(), document, "", problems)
-    settings = replace(rest, window=window, performance=performance, library=library)
+    settings = replace(rest, window=window, performance=performance, library=library, hands=hands)
     if not problems:
         return settings, None
     text = f"some settings were not valid and have their default: {', '.join(problems)}"
@@ -171,7 +181,9 @@ def save_settings(path: Path, settings: Settings) -> None:
     SettingsError
         If a value does not fit, with its name, or the file cannot be written.
     """
-    sections = ("window", "performance", "library")
+    if settings.hands.problem:
+        raise SettingsError(settings.hands.problem)
+    sections = ("window", "performance", "library", "hands")
     for prefix, section in (("", settings), *((f"{name}.", getattr(settings, name)) for name in sections)):
         for entry in fields(section):
             if "description" in entry.metadata:

@@ -67,6 +67,8 @@ class StudyKeeper:
         self._watches: dict[Path, FolderWatch] = {}
         workspace.studies_changed.connect(self._keep)
         workspace.heatmaps.changed.connect(self._note_run)
+        workspace.desk.events.blind.connect(self._say_changed)
+        workspace.facts_changed.connect(self._keep_facts)
         settings.changed.connect(self._follow)
         self._follow(settings.settings)
 
@@ -106,7 +108,7 @@ class StudyKeeper:
             except AnnotationError as error:
                 tallies = {}
                 self._tell(Notice.from_error(error))
-            return with_findings(self.library().studies(), tallies)
+            return tuple(map(self._as_may_be_seen, with_findings(self.library().studies(), tallies)))
 
         return self._running.submit("Study list", work, key="read", on_done=self._tell_of)
 
@@ -167,6 +169,8 @@ class StudyKeeper:
         self._closed = True
         self._workspace.studies_changed.disconnect(self._keep)
         self._workspace.heatmaps.changed.disconnect(self._note_run)
+        self._workspace.desk.events.blind.disconnect(self._say_changed)
+        self._workspace.facts_changed.disconnect(self._keep_facts)
         self._settings.changed.disconnect(self._follow)
         for watch in self._watches.values():
             watch.stop()
@@ -176,6 +180,12 @@ class StudyKeeper:
         # A thread that waits for a share may still want the file: it then closes with the program.
         if self._library is not None and all(ended):
             self._library.close()
+
+    def _as_may_be_seen(self, study: ListedStudy) -> ListedStudy:
+        """Return a study without what a model said of it while it is being read blind."""
+        first = study.StudyInstanceUID or study.images[0].identity
+        hidden = self._workspace.desk.blind and not self._workspace.reads.is_signed(first)
+        return replace(study, model="", score=None) if hidden else study
 
     def _keep(self) -> None:
         if not self.enabled:
@@ -243,6 +253,14 @@ class StudyKeeper:
             self._watches[folder] = watch
             watch.start()
         self._keep()
+        self.changed.emit()
+
+    def _keep_facts(self) -> None:
+        """List anew what has become known, such as the pixel size of pictures; a first read may have been signed."""
+        self._keep()
+        self.changed.emit()
+
+    def _say_changed(self) -> None:
         self.changed.emit()
 
     def _on_arrival(self, count: int) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,6 +19,7 @@ from mammoviewer.base.sqlite_file import SqliteFile
 from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.session.library_schema import SCHEMA
 from mammoviewer.session.listed_study import ListedImage, ListedStudy
+from mammoviewer.session.opened import PictureView
 
 Stamp = tuple[int, int]
 """Size and time of change of a file, in bytes and nanoseconds."""
@@ -26,15 +28,17 @@ THUMBNAILS = 4
 """So many pictures of a study are shown in the list."""
 
 _COLUMNS = (
-    "key, uid, patient_name, patient_id, date, description, accession, opened, arrived, pixel_spacing_mm, charset, duke"
+    "key, uid, patient_name, patient_id, date, description, accession, opened, arrived, "
+    "pixel_spacing_mm, charset, duke, pictures"
 )
 _PUT = f"""
-    INSERT INTO study ({_COLUMNS}) VALUES ({", ".join("?" * 12)})
+    INSERT INTO study ({_COLUMNS}) VALUES ({", ".join("?" * 13)})
     ON CONFLICT (key) DO UPDATE SET
         patient_name = excluded.patient_name, patient_id = excluded.patient_id, date = excluded.date,
         description = excluded.description, accession = excluded.accession, opened = max(opened, excluded.opened),
         pixel_spacing_mm = coalesce(excluded.pixel_spacing_mm, pixel_spacing_mm),
-        charset = coalesce(excluded.charset, charset), duke = max(duke, excluded.duke)
+        charset = coalesce(excluded.charset, charset), duke = max(duke, excluded.duke),
+        pictures = CASE WHEN excluded.pictures = '[]' THEN pictures ELSE excluded.pictures END
 """
 _PUT_IMAGE = """
     INSERT INTO image (study, identity, place, path, kind, view, frames) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -246,6 +250,7 @@ def _put(connection: sqlite3.Connection, study: ListedStudy) -> None:
             study.pixel_spacing_mm,
             study.charset,
             study.duke_convention,
+            json.dumps([asdict(view) for view in study.pictures]),
         ),
     )
     images = enumerate(study.images)
@@ -258,7 +263,7 @@ def _put(connection: sqlite3.Connection, study: ListedStudy) -> None:
 def _study(
     row: tuple[Any, ...], images: Sequence[ListedImage], beside: Sequence[Path], run: tuple[str, float | None]
 ) -> ListedStudy:
-    key, uid, name, patient_id, date, description, accession, opened, arrived, spacing, charset, duke = row
+    key, uid, name, patient_id, date, description, accession, opened, arrived, spacing, charset, duke, pictures = row
     return ListedStudy(
         key=key,
         images=tuple(images),
@@ -273,6 +278,7 @@ def _study(
         pixel_spacing_mm=spacing,
         charset=charset,
         duke_convention=bool(duke),
+        pictures=tuple(PictureView(**view) for view in json.loads(pictures)),
         companions=tuple(beside),
         model=run[0],
         score=run[1],

@@ -17,6 +17,7 @@ from mammoviewer.gui.actions.held_keys import HeldKeys
 from mammoviewer.gui.canvas.grid import ViewportGrid
 from mammoviewer.gui.dialogs.cheat_sheet import CheatSheet
 from mammoviewer.gui.dialogs.command_palette import CommandPalette, find_commands
+from mammoviewer.session.hands_settings import HandsSettings
 from mammoviewer.session.viewer_state import Tool
 from mammoviewer.session.workspace import Workspace
 
@@ -186,7 +187,7 @@ def test_enter_in_the_palette_runs_what_is_chosen(qtbot: QtBot) -> None:
 
 
 def test_the_cheat_sheet_shows_every_key(qtbot: QtBot) -> None:
-    sheet = CheatSheet(COMMANDS)
+    sheet = CheatSheet(COMMANDS, HandsSettings())
     qtbot.addWidget(sheet)
     texts = {part.text() for part in sheet.findChildren(QLabel)}
     wanted = {command.key_text for command in COMMANDS if command.keys and not command.id.startswith("window.preset_")}

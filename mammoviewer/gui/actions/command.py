@@ -42,4 +42,9 @@ class Command:
     @property
     def key_text(self) -> str:
         """Return the first key as it is written on this system's keyboards."""
-        return QKeySequence(self.keys[0]).toString(QKeySequence.SequenceFormat.NativeText) if self.keys else ""
+        return next(iter(self.key_texts), "")
+
+    @property
+    def key_texts(self) -> tuple[str, ...]:
+        """Return all keys as they are written on this system's keyboards."""
+        return tuple(QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) for key in self.keys)

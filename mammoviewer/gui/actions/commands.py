@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from PySide6.QtCore import Qt
@@ -40,12 +40,23 @@ COMMANDS: tuple[Command, ...] = tuple(
 )
 
 
+_BETWEEN_KEYS = "; "
+
+
+def format_keys(keys: Sequence[str]) -> str:
+    """Return keys as one text of the settings."""
+    return _BETWEEN_KEYS.join(keys)
+
+
+def parse_keys(text: str) -> tuple[str, ...]:
+    """Return the keys of one text of the settings."""
+    return tuple(key for key in text.split(_BETWEEN_KEYS) if key)
+
+
 def with_bindings(commands: tuple[Command, ...], bindings: Mapping[str, str]) -> tuple[Command, ...]:
     """Return the commands with the reader's own keys; an empty text takes the keys away."""
     return tuple(
-        replace(command, keys=(bindings[command.id],) if bindings[command.id] else ())
-        if command.id in bindings
-        else command
+        replace(command, keys=parse_keys(bindings[command.id])) if command.id in bindings else command
         for command in commands
     )
 

@@ -14,11 +14,16 @@ from mammoviewer.session.viewer_state import ViewerState
 from mammoviewer.session.workspace import Workspace
 
 if TYPE_CHECKING:
+    from mammoviewer.gui.actions.key_bindings import KeyBindings
     from mammoviewer.gui.studies import Studies
 
 
 class WindowActs(Protocol):
     """What a command may ask of the window."""
+
+    @property
+    def keys(self) -> KeyBindings:
+        """The keys in force."""
 
     @property
     def studies(self) -> Studies:

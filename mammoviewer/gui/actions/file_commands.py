@@ -34,6 +34,7 @@ _PANELS = (
 _HELP = (
     Command("help.palette", "Find a command", ("Ctrl+K",), lambda desk: desk.window.show_palette()),
     Command("help.keys", "Keys", ("?", "F1"), lambda desk: desk.window.show_keys()),
+    Command("help.edit_keys", "Change keys and mouse…", ("Ctrl+,",), lambda desk: desk.window.keys.edit()),
     Command("help.log", "Background work and log", (), lambda desk: desk.window.show_log()),
     Command("help.about", "About MammoViewer", (), lambda desk: desk.window.show_about()),
 )

@@ -11,6 +11,7 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 from mammoviewer.gui.canvas.corner_text import OFF
 from mammoviewer.gui.canvas.gestures import Gesture, Pointer, StripDrag
 from mammoviewer.gui.canvas.lens import stepped_factor
+from mammoviewer.gui.canvas.mouse_acts import SLICES_PER_NOTCH, TURNS, wheel_act
 from mammoviewer.gui.canvas.roi_layer import detection_at
 from mammoviewer.gui.canvas.tools import CURSORS, DRAWING_TOOLS, begin
 from mammoviewer.gui.model_actions import accept_mark
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 _NOTCH: Final = 120
 """The angle of one step of a wheel, in eighths of a degree."""
-_ZOOM_PER_NOTCH: Final = 1.2
-_OPACITY_PER_NOTCH: Final = 0.05
 _LABEL: Final = QRectF(0.0, 0.0, 110.0, 38.0)
 """Where the view label is, at its corner."""
 _GESTURE_KEYS: Final = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape)
@@ -56,7 +55,7 @@ class Hands:
         viewport = self._viewport
         pointer = self.pointer(event)
         if self.gesture is not None:
-            if event.button() == Qt.MouseButton.LeftButton:
+            if event.button() == self._button:
                 self.gesture.press(pointer)
             return
         self._button = event.button()
@@ -85,13 +84,13 @@ class Hands:
     def double_click(self, event: QMouseEvent) -> None:
         """Close a polygon, accept an AI mark, maximise by the label, fit; on the right, the file's window."""
         viewport = self._viewport
+        if self.gesture is not None and event.button() == self._button:
+            self._finish()
+            return
         if event.button() == Qt.MouseButton.RightButton:
             viewport.reset_window()
             return
-        if event.button() != Qt.MouseButton.LeftButton:
-            return
-        if self.gesture is not None:
-            self._finish()
+        if event.button() != Qt.MouseButton.LeftButton or self.gesture is not None:
             return
         place = event.position()
         tool: Tool = viewport.workspace.desk.tool
@@ -109,27 +108,25 @@ class Hands:
             viewport.fit()
 
     def wheel(self, event: QWheelEvent) -> None:
-        """Scroll slices; with Ctrl zoom at the cursor, with Alt change the overlay's opacity."""
+        """Do what the wheel does with the keys that are held."""
         viewport = self._viewport
         angle = event.angleDelta()
         # Qt gives the wheel to the other axis while Alt is held.
-        turn = angle.y() or angle.x()
+        notches = (angle.y() or angle.x()) / _NOTCH
         place = event.position()
         desk = viewport.workspace.desk
-        if desk.lens and turn:
-            desk.lens_factor = stepped_factor(desk.lens_factor, 1 if turn > 0 else -1)
-        elif event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            viewport.zoom_by(_ZOOM_PER_NOTCH ** (turn / _NOTCH), (place.x(), place.y()))
-        elif event.modifiers() & Qt.KeyboardModifier.AltModifier:
-            style = viewport.workspace.style
-            style.opacity = min(max(style.opacity + _OPACITY_PER_NOTCH * turn / _NOTCH, 0.0), 1.0)
-        else:
-            self._turned += turn / _NOTCH
+        act = wheel_act(viewport.workspace.settings.hands, event.modifiers())
+        if desk.lens and notches:
+            desk.lens_factor = stepped_factor(desk.lens_factor, 1 if notches > 0 else -1)
+        elif act in TURNS:
+            TURNS[act](viewport, notches, (place.x(), place.y()))
+        elif act in SLICES_PER_NOTCH:
+            self._turned += notches
             steps = int(self._turned)
             self._turned -= steps
             if steps:
                 forward = viewport.workspace.settings.window.wheel_inverts
-                viewport.scroll_slices(steps if forward else -steps)
+                viewport.scroll_slices((steps if forward else -steps) * SLICES_PER_NOTCH[act])
 
     def wants(self, event: QKeyEvent) -> bool:
         """Return whether a key belongs to the viewport and not to a shortcut of the window."""

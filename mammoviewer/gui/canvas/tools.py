@@ -16,13 +16,14 @@ from mammoviewer.gui.canvas.gestures import (
     PanDrag,
     Pointer,
     WindowDrag,
-    ZoomDrag,
     ZoomToRegion,
 )
 from mammoviewer.gui.canvas.measure_gestures import DrawAngle, DrawLine, DrawText
+from mammoviewer.gui.canvas.mouse_acts import DRAG_GESTURES, drag_act
 from mammoviewer.gui.canvas.region_gestures import ChangeFinding, DrawBox, DrawFreehand, DrawPoint, DrawPolygon
 from mammoviewer.gui.canvas.roi_layer import finding_at, handle_at
 from mammoviewer.session.blind import ai_hidden
+from mammoviewer.session.hands_settings import TOOL
 from mammoviewer.session.viewer_state import Tool
 
 Begin = Callable[[Canvas, Pointer], Gesture]
@@ -70,13 +71,12 @@ def begin(canvas: Canvas, pointer: Pointer, button: Qt.MouseButton, *, panning: 
 
     ``panning`` tells that the space bar is held.
     """
-    if button == Qt.MouseButton.MiddleButton or (panning and button == Qt.MouseButton.LeftButton):
+    if panning and button == Qt.MouseButton.LeftButton:
         return PanDrag(canvas, pointer)
-    if button == Qt.MouseButton.RightButton:
-        zooming = bool(pointer.modifiers & Qt.KeyboardModifier.ShiftModifier)
-        return ZoomDrag(canvas, pointer) if zooming else WindowDrag(canvas, pointer)
-    if button != Qt.MouseButton.LeftButton:
-        return None
+    act = drag_act(canvas.workspace.settings.hands, button, pointer.modifiers)
+    if act != TOOL:
+        gesture = DRAG_GESTURES.get(act)
+        return gesture(canvas, pointer) if gesture is not None else None
     if canvas.workspace.desk.tool in PAINTING_TOOLS:
         return TOOLS[canvas.workspace.desk.tool](canvas, pointer)
     return _grasp(canvas, pointer) or TOOLS[canvas.workspace.desk.tool](canvas, pointer)

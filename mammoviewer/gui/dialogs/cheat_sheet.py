@@ -9,33 +9,23 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from mammoviewer.gui.actions.command import Command
+from mammoviewer.gui.canvas.mouse_acts import mouse_lines
 from mammoviewer.gui.panels.parts import label, row
+from mammoviewer.session.hands_settings import HandsSettings
 
 _COLUMNS = 3
-_MOUSE = (
-    ("Window", "right drag"),
-    ("Scroll slices", "wheel"),
-    ("Zoom at the cursor", "Ctrl + wheel"),
-    ("Pan", "middle drag, Space + drag"),
-    ("Overlay opacity", "Alt + wheel"),
-    ("Explain a patch", "Alt + click"),
-    ("Accept an AI mark", "double click on it"),
-    ("The file's window", "double right click"),
-    ("Original without filters", "hold O"),
-    ("Magnifier", "hold M, wheel: larger"),
-)
 
 
 class CheatSheet(QDialog):
     """Commands with their keys, and what the mouse does."""
 
-    def __init__(self, commands: Sequence[Command], parent: QWidget | None = None) -> None:
+    def __init__(self, commands: Sequence[Command], hands: HandsSettings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keys")
         blocks: list[tuple[str, list[tuple[str, str]]]] = [
             (group, _lines(list(entries))) for group, entries in groupby(commands, key=lambda command: command.group)
         ]
-        blocks.append(("Mouse and held keys", list(_MOUSE)))
+        blocks.append(("Mouse and held keys", mouse_lines(hands)))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(26, 22, 26, 22)
         layout.setSpacing(40)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QButtonGroup, QFrame, QSizePolicy, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
 from mammoviewer.gui.panels.parts import row
@@ -12,7 +13,9 @@ WIDTH = 320
 
 
 class SidePanels(QFrame):
-    """A stack of panels under a row of tabs."""
+    """A stack of panels under a row of tabs. Signal: ``turned()`` when another one is shown."""
+
+    turned = Signal()
 
     def __init__(self, panels: Sequence[tuple[str, str, QWidget]]) -> None:
         super().__init__()
@@ -33,6 +36,7 @@ class SidePanels(QFrame):
             self._stack.addWidget(panel)
             buttons.append(tab)
         self._group.idClicked.connect(self._stack.setCurrentIndex)
+        self._stack.currentChanged.connect(lambda _: self.turned.emit())
         tabs = QFrame()
         tabs.setObjectName("sideTabs")
         tabs.setLayout(row(buttons, spacing=0))

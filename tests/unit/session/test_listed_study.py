@@ -22,7 +22,7 @@ from mammoviewer.session.listed_study import (
     matching,
     only_patient,
 )
-from mammoviewer.session.workspace import Opened
+from mammoviewer.session.opened import Opened, PictureView
 
 AT = "2026-11-24T10:00:00+00:00"
 FACTS = {
@@ -71,9 +71,14 @@ def test_objects_about_its_images_belong_to_it_and_others_do_not(tmp_path: Path)
 def test_it_remembers_how_the_files_were_read(tmp_path: Path) -> None:
     path = tmp_path / "in" / "x.dcm"
     stated = PixelSpacing(0.07, 0.07, STATED)
-    opened = (Opened((tmp_path / "other",), None, "ISO_IR 13"), Opened((tmp_path / "in",), 0.07, "ISO_IR 144", True))
+    views = (PictureView(str(path), "RCC"), PictureView(str(tmp_path / "y.png"), "LCC"))
+    opened = (
+        Opened((tmp_path / "other",), None, "ISO_IR 13"),
+        Opened((tmp_path / "in",), 0.07, "ISO_IR 144", True, views),
+    )
     made = listed(study("RCC", path=path, pixel_spacing=stated), opened=opened, at=AT, was_opened=True)
     assert (made.pixel_spacing_mm, made.charset, made.duke_convention) == (0.07, "ISO_IR 144", True)
+    assert made.pictures == views[:1]
     assert line().pixel_spacing_mm is None
 
 

@@ -6,6 +6,7 @@ import pytest
 from mammoviewer.base.errors import SettingsError
 from mammoviewer.base.machine import total_memory_bytes
 from mammoviewer.session import settings as module
+from mammoviewer.session.hands_settings import HandsSettings
 from mammoviewer.session.settings import (
     RECENT_LIMIT,
     SCHEMA_VERSION,
@@ -22,6 +23,7 @@ CHANGED = Settings(
     window=WindowSettings(overlay_opacity=0.75, colormap="viridis", wheel_inverts=True, cine_rate=30),
     performance=PerformanceSettings(cache_budget_mib=2048, threads=3),
     library=LibrarySettings(enabled=False, watched=("/in",), watch_interval_s=60),
+    hands=HandsSettings(left_drag="pan", right_drag="tool", shift_wheel="contrast"),
     reader="R. Eader ü",
     last_folder="/data",
     recent=("/data/a", "/data/b"),
@@ -53,9 +55,9 @@ def test_most_of_the_memory_set_is_held_and_never_too_little_for_a_slice(mib, he
 
 
 def test_every_setting_has_a_description():
-    for section in (WindowSettings, PerformanceSettings, LibrarySettings, Settings):
+    for section in (WindowSettings, PerformanceSettings, LibrarySettings, HandsSettings, Settings):
         for entry in fields(section):
-            assert entry.name in ("window", "performance", "library") or entry.metadata["description"]
+            assert entry.name in ("window", "performance", "library", "hands") or entry.metadata["description"]
 
 
 def test_what_was_saved_is_loaded(path):
@@ -97,6 +99,8 @@ def test_a_file_that_cannot_be_read_is_kept_aside(path, content):
         ({"performance": {"threads": 1.5}}, "performance.threads"),
         ({"performance": {"cache_budget_mib": 10**400}}, "performance.cache_budget_mib"),
         ({"library": {"watch_interval_s": 0}}, "library.watch_interval_s"),
+        ({"hands": {"wheel": "spin"}}, "hands.wheel"),
+        ({"hands": {"left_drag": "nothing"}}, "hands"),
         ({"reader": None}, "reader"),
         ({"recent": "abc"}, "recent"),
         ({"recent": ["a", 3]}, "recent"),
@@ -126,6 +130,7 @@ def test_a_whole_number_is_good_for_a_float(path):
         (Settings(window=WindowSettings(overlay_threshold=float("nan"))), "window.overlay_threshold must be a number"),
         (Settings(window=WindowSettings(corner_text="some")), "window.corner_text must be one of full"),
         (Settings(performance=PerformanceSettings(cache_budget_mib=-1)), "from 0 to"),
+        (Settings(hands=HandsSettings(left_drag="pan")), "for the chosen tool"),
         (Settings(reader="\ud800"), "cannot be written"),
     ],
 )

@@ -106,6 +106,10 @@ def test_the_best_score_is_kept_when_a_run_is_over(
     workspace.heatmaps.changed.emit("1.RCC", 0)
     wait_for(lambda: read(keeper)[0].model == "calc.1")
     assert read(keeper)[0].score == 0.75
+    workspace.desk.blind = True
+    assert (read(keeper)[0].model, read(keeper)[0].score) == ("", None)
+    workspace.reads.sign("1.2.3", "R")
+    assert read(keeper)[0].score == 0.75
 
 
 def test_removing_and_putting_back(keeper: StudyKeeper, workspace: Workspace) -> None:

@@ -16,6 +16,7 @@ import pytest
 from mammoviewer.base.errors import LibraryError
 from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.session.listed_study import ListedImage, ListedStudy
+from mammoviewer.session.opened import PictureView
 from mammoviewer.session.study_library import StudyLibrary, open_library, with_findings
 
 LINE = ListedStudy(
@@ -35,6 +36,7 @@ LINE = ListedStudy(
     pixel_spacing_mm=0.07,
     charset="ISO_IR 100",
     duke_convention=True,
+    pictures=(PictureView("/in/a.png", "RCC", True), PictureView("/in/b.png", "", None)),
     companions=(Path("/in/cad.dcm"),),
 )
 OTHER = replace(LINE, key="9.9\nP2", images=(ListedImage("9.9.1", Path("/in/c.dcm"), ImageKind.RASTER, ""),))
@@ -68,9 +70,8 @@ def test_a_part_that_is_opened_again_does_not_lose_the_rest(library: StudyLibrar
     library.put(LINE)
     moved = ListedImage("1.2.1", Path("/new/a.dcm"), ImageKind.MAMMOGRAM, "RCC")
     later = "2026-02-02T00:00:00+00:00"
-    assert not library.put(
-        replace(LINE, images=(moved,), companions=(), opened=later, arrived=later, charset=None, pixel_spacing_mm=None)
-    )
+    part = replace(LINE, images=(moved,), companions=(), opened=later, arrived=later)
+    assert not library.put(replace(part, charset=None, pixel_spacing_mm=None, pictures=()))
     assert library.studies() == (replace(LINE, images=(moved, LINE.images[1]), opened=later),)
 
 
