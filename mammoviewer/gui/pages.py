@@ -41,7 +41,7 @@ class Pages(QStackedWidget):
         self._folded = False
         self.addWidget(start_page)
         self.addWidget(grid)
-        start_page.seen.connect(studies.look)
+        start_page.seen.connect(studies.refresh)
         start_page.left.connect(self.show_images_or_start)
         start_page.undo_wanted.connect(studies.undo)
         studies.filled.connect(lambda there: start_page.show_list(there=there))

@@ -57,7 +57,6 @@ class Studies(QObject):
         self._window = window
         self._arrived: tuple[int, Notice] | None = None
         self._removed: Removed | None = None
-        self._stale = True
         self.keeper = StudyKeeper(workspace, settings)
         self.panel = StudyListPanel()
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
@@ -88,13 +87,7 @@ class Studies(QObject):
 
     def refresh(self) -> None:
         """Read the list, and then ask for the files."""
-        self._stale = False
         when_over(self, self.keeper.read(), self._show)
-
-    def look(self) -> None:
-        """Read the list if it has changed while it was not seen."""
-        if self._stale:
-            self.refresh()
 
     def close(self) -> None:
         """End all that goes on in the background."""
@@ -154,7 +147,6 @@ class Studies(QObject):
         self._opening.forget_recent()
 
     def _note(self) -> None:
-        self._stale = True
         self._show_state()
         # Not the panel: it is hidden while there is nothing in it.
         page = self.panel.parentWidget()
