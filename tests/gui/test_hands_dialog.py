@@ -135,7 +135,9 @@ def test_new_keys_count_on_the_second_screen_too(window: MainWindow, qtbot: QtBo
     qtbot.keyClick(second, Qt.Key.Key_F7)
     assert state.inverted
     window.toggle_second_screen()
+    qtbot.waitUntil(lambda: len(window.keys._served) == 1)
     window.keys.reset_all()
+    state.inverted = False
 
 
 def test_tooltips_name_the_keys_in_force(window: MainWindow, editor: KeyEditor, qtbot: QtBot) -> None:

@@ -48,6 +48,11 @@ class KeyBindings(QObject):
         self._served.append((desk, window, make_shortcuts(self.commands, desk, window)))
         if self._bindings:
             follow_keys(window, COMMANDS, self.commands)
+        # Held any longer, its viewports would go on listening after Qt has deleted them.
+        window.destroyed.connect(self._forget_closed)
+
+    def _forget_closed(self) -> None:
+        self._served = [entry for entry in self._served if isValid(entry[1]) and isValid(entry[0].grid)]
 
     def refresh(self) -> None:
         """Put the keys of the settings into force."""
