@@ -20,8 +20,11 @@ from mammoviewer.base.errors import AnnotationError
 from mammoviewer.base.notices import Notice
 from mammoviewer.base.sqlite_file import SqliteFile
 
-_COLUMNS = "id, image_uid, frame, kind, points, label, note, assessment, origin, score, reader, created, modified"
-_SAVE = f"INSERT OR REPLACE INTO finding ({_COLUMNS}) VALUES ({', '.join('?' * 13)})"
+_COLUMNS = (
+    "id, image_uid, frame, kind, points, label, note, assessment, origin, score, reader, created, modified, "
+    "descriptors, lesion, confidence"
+)
+_SAVE = f"INSERT OR REPLACE INTO finding ({_COLUMNS}) VALUES ({', '.join('?' * 16)})"
 _UIDS_PER_QUERY = 500
 
 
@@ -185,13 +188,18 @@ def _to_row(finding: Finding) -> tuple[Any, ...]:
         finding.reader,
         finding.created,
         finding.modified,
+        json.dumps(finding.descriptors),
+        finding.lesion,
+        finding.confidence,
     )
 
 
 def _from_row(row: tuple[Any, ...]) -> Finding:
-    finding_id, image_uid, frame, kind, points, *rest = row
+    finding_id, image_uid, frame, kind, points, *rest, descriptors, lesion, confidence = row
     try:
         roi = Roi(RoiKind(kind), tuple(map(tuple, json.loads(points))))
-        return Finding(finding_id, image_uid, frame, roi, *rest)
+        described = tuple((name, term) for name, term in json.loads(descriptors))
+        values: list[Any] = [finding_id, image_uid, frame, roi, *rest, described, lesion, confidence]
+        return Finding(*values)
     except (ValueError, TypeError) as error:
         raise AnnotationError(f"a stored finding cannot be read: {error}") from error

@@ -27,5 +27,10 @@ SCHEMA = Schema(
             """,
             "CREATE INDEX finding_by_image ON finding (image_uid)",
         ),
+        (
+            "ALTER TABLE finding ADD COLUMN descriptors TEXT NOT NULL DEFAULT '[]'",
+            "ALTER TABLE finding ADD COLUMN lesion TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE finding ADD COLUMN confidence REAL",
+        ),
     ),
 )

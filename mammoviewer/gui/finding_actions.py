@@ -10,6 +10,7 @@ from mammoviewer.annotations.roi import Roi
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.gui.canvas.region_fit import is_fit, moved_within
 from mammoviewer.gui.navigation import in_sight
+from mammoviewer.session.lesions import fill_edit, link_edit, to_slice_edit, unlink_edit
 from mammoviewer.session.places import anatomy, same_place
 from mammoviewer.session.viewer_state import ViewerState
 from mammoviewer.session.workspace import Workspace
@@ -51,9 +52,64 @@ def copy_chosen(workspace: Workspace) -> int:
     if made:
         workspace.edit(CompositeEdit(tuple(AddFinding(copied) for copied in made), title="Copy finding"))
     else:
-        text = "No other hung image shows this projection"
-        workspace.notice.emit(Notice(Severity.INFO, text, "hang a pair, or the prior, and copy again"))
+        tell(workspace, "No other hung image shows this projection", "hang a pair, or the prior, and copy again")
     return len(made)
+
+
+def link_chosen(workspace: Workspace) -> None:
+    """Make the chosen finding and the one chosen before it one lesion."""
+    finding, before = _chosen(workspace), workspace.desk.chosen_before
+    if finding is None or before not in workspace.annotations or before == finding.id:
+        tell(workspace, "Choose two findings one after the other to link them", "click the one, then the other")
+        return
+    edit = link_edit(workspace.annotations.findings, workspace.annotations.get(before), finding)
+    if edit is None:
+        tell(workspace, "The two are one lesion already", "unlink one of them to part them")
+    else:
+        workspace.edit(edit)
+
+
+def unlink_chosen(workspace: Workspace) -> None:
+    """Take the chosen finding out of its lesion."""
+    finding = _chosen(workspace)
+    edit = unlink_edit(workspace.annotations.findings, finding) if finding is not None else None
+    if edit is not None:
+        workspace.edit(edit)
+
+
+def carry_to_slice(workspace: Workspace) -> None:
+    """Put the chosen finding's region onto the slice in view, as the same lesion, and choose it there."""
+    finding = _chosen(workspace)
+    if finding is None:
+        return
+    state = workspace.state(finding.image_uid)
+    made = to_slice_edit(finding, state.frame, reader=workspace.settings.reader)
+    if made is None:
+        tell(workspace, "The finding lies on this slice", "scroll to another slice, then carry it there")
+        return
+    edit, copied = made
+    workspace.edit(edit)
+    workspace.desk.selected_finding = copied.id
+
+
+def fill_slices(workspace: Workspace) -> None:
+    """Fill the slices between those on which the chosen lesion is marked."""
+    finding = _chosen(workspace)
+    made = None
+    if finding is not None:
+        made = fill_edit(workspace.annotations.findings, finding, reader=workspace.settings.reader)
+    if made is None:
+        hint = "carry the chosen finding to another slice (Ctrl+Shift+D), fit it there, then fill"
+        tell(workspace, "There are no slices between two marked ones of this lesion", hint)
+        return
+    edit, count = made
+    workspace.edit(edit)
+    tell(workspace, f"{count} slice{'' if count == 1 else 's'} filled", "undo takes all of them back (Ctrl+Z)")
+
+
+def tell(workspace: Workspace, text: str, hint: str) -> None:
+    """Tell the reader quietly."""
+    workspace.notice.emit(Notice(Severity.INFO, text, hint))
 
 
 def _copied(workspace: Workspace, finding: Finding, source: ViewerState, other: ViewerState) -> Finding | None:

@@ -190,8 +190,9 @@ class DeskState:
     ``full``, ``minimal`` or ``off``; ``mark`` is the model's mark that the reader has gone to; ``blind`` hides AI until
     the first read is signed; ``black_air`` keeps the air of inverted
     pictures black; ``lens`` shows the magnifier, ``lens_factor`` times the zoom, with its own filter;
-    ``brush_mm`` is the width of the brush; ``note_wanted`` is the id of the finding that the reader is to write a text
-    for.
+    ``chosen_before`` is the finding that was selected last before the present
+    one; ``brush_mm`` is the width of the brush; ``note_wanted`` is the id of the finding that the reader is to write a
+    text for.
     """
 
     tool: Tool = Tool.WINDOW
@@ -200,6 +201,7 @@ class DeskState:
     cine_loops: bool = False
     label: str = "Mass"
     selected_finding: str = ""
+    chosen_before: str = ""
     show_findings: bool = True
     show_companions: bool = True
     corner_text: str = "full"
@@ -215,6 +217,14 @@ class DeskState:
     brush_mm: float = 3.0
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    def __post_init__(self) -> None:
+        self.events.selected_finding.connect(self._remember_chosen)
+
+    def _remember_chosen(self, chosen: str, before: str) -> None:
+        """Keep the finding before, also where none was chosen in between."""
+        if before:
+            self.chosen_before = before
 
 
 def desk_of(settings: WindowSettings) -> DeskState:

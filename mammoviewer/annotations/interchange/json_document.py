@@ -1,6 +1,6 @@
 """Findings as a JSON document of this program: lossless, versioned, and strict when read.
 
-``{"schema_version": 1, "convention": ..., "images": [...], "findings": [...]}``. Points are (row, column) of stored
+``{"schema_version": 2, "convention": ..., "images": [...], "findings": [...]}``. Points are (row, column) of stored
 pixels, an integer is a pixel's centre; frames count from 0 in the order of their places, and an image whose file has
 another order tells the place of each frame in it as ``frame_order``. The document names no patient.
 """
@@ -19,7 +19,8 @@ from mammoviewer.base.errors import AnnotationError, ExportError
 from mammoviewer.base.paths import write_text_atomically
 from mammoviewer.dicom.attributes import ImageAttributes
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_READ_VERSIONS = (1, SCHEMA_VERSION)
 _CONVENTION = "points are [row, column] of stored pixels, an integer is a pixel's centre; frames count from 0"
 _LARGEST_FILE = 200 << 20
 _FIELDS = tuple(field.name for field in fields(Finding))
@@ -53,9 +54,9 @@ def read_json(path: Path) -> tuple[Finding, ...]:
     """
     document = _document(path)
     version = document.get("schema_version")
-    if version != SCHEMA_VERSION or isinstance(version, bool):
+    if version not in _READ_VERSIONS or isinstance(version, bool):
         found = "missing" if version is None else repr(version)[:40]
-        hint = f"this program reads version {SCHEMA_VERSION}"
+        hint = f"this program reads versions up to {SCHEMA_VERSION}"
         raise AnnotationError(f"schema_version is {found}", hint=hint, path=path)
     records = document.get("findings")
     if not isinstance(records, list):

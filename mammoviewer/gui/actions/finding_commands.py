@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.actions.desk import Desk
-from mammoviewer.gui.finding_actions import copy_chosen, nudge_chosen
+from mammoviewer.gui.finding_actions import (
+    carry_to_slice,
+    copy_chosen,
+    fill_slices,
+    link_chosen,
+    nudge_chosen,
+    unlink_chosen,
+)
 from mammoviewer.gui.navigation import delete_chosen, findings_of_study, neighbour, redo, show_finding, undo
 from mammoviewer.session.viewer_state import Tool
+from mammoviewer.session.workspace import Workspace
 
 
 def _choose(tool: Tool, desk: Desk) -> None:
@@ -63,6 +72,10 @@ def _brush(factor: float, desk: Desk) -> None:
     state.brush_mm = round(min(max(state.brush_mm * factor, 0.2), 40.0), 2)
 
 
+def _on_workspace(act: Callable[[Workspace], object], desk: Desk) -> None:
+    act(desk.workspace)
+
+
 def _nudge(rows: float, columns: float, desk: Desk) -> None:
     nudge_chosen(desk.workspace, rows, columns)
 
@@ -94,6 +107,15 @@ _FINDINGS = (
         "Copy the chosen finding into the other images of its view",
         ("Ctrl+D",),
         lambda desk: copy_chosen(desk.workspace),
+    ),
+    *(
+        Command(f"finding.{name}", title, keys, functools.partial(_on_workspace, act))
+        for name, title, keys, act in (
+            ("link", "Same lesion as the finding chosen before", ("Ctrl+G",), link_chosen),
+            ("unlink", "Take the chosen finding out of its lesion", ("Ctrl+Shift+G",), unlink_chosen),
+            ("carry", "Carry the chosen finding to this slice", ("Ctrl+Shift+D",), carry_to_slice),
+            ("fill", "Fill the slices between", ("Ctrl+I",), fill_slices),
+        )
     ),
     Command("finding.show", "Show or hide findings", ("V",), _show_findings),
     Command("edit.undo", "Undo", ("Ctrl+Z",), lambda desk: undo(desk.workspace)),

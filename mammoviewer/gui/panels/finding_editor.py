@@ -15,10 +15,12 @@ from mammoviewer.annotations.roi import Roi
 from mammoviewer.base.progress import Progress
 from mammoviewer.gui.bridge import bind, when_over
 from mammoviewer.gui.panels.class_combo import ClassCombo
+from mammoviewer.gui.panels.descriptor_fields import DescriptorFields
 from mammoviewer.gui.panels.measure_plot import MeasurePlot
 from mammoviewer.gui.panels.parts import CalmCombo, column, label, section
 from mammoviewer.imaging.measure import Profile
 from mammoviewer.jobs.job import Job, JobState
+from mammoviewer.session.lesions import location_of, of_lesion
 from mammoviewer.session.measuring import Histogram, line_profile, line_text, region_figures, region_histogram
 from mammoviewer.session.workspace import Workspace
 
@@ -90,7 +92,7 @@ class FindingEditor(QWidget):
         self._finding: Finding | None = None
         self._writing = 0
         self._label = ClassCombo(workspace)
-        self._label.chosen.connect(lambda text: self._replace("Change class", label=text))
+        self._label.chosen.connect(lambda text: self._replace("Change class", label=text, descriptors=()))
         self._assessment = CalmCombo()
         self._assessment.setAccessibleName("BI-RADS assessment")
         choices = [
@@ -101,6 +103,9 @@ class FindingEditor(QWidget):
         self._assessment.activated.connect(
             lambda: self._replace("Change assessment", assessment=self._assessment.currentData())
         )
+        self._descriptors = DescriptorFields()
+        self._descriptors.changed.connect(lambda given: self._replace("Describe", descriptors=given))
+        self._location = label("", "quiet", wrap=True)
         self._note = NoteEdit()
         self._note.rested.connect(self._keep_note)
         self._note.finished.connect(self._finish_note)
@@ -114,10 +119,22 @@ class FindingEditor(QWidget):
         self._measuring.timeout.connect(self._measure)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        fields = column([self._label, self._assessment, self._note, self._figures, self._plot, self._origin])
+        fields = column(
+            [
+                self._label,
+                self._descriptors,
+                self._assessment,
+                self._note,
+                self._location,
+                self._figures,
+                self._plot,
+                self._origin,
+            ]
+        )
         layout.addWidget(section("Chosen finding", fields))
         self.hide()
         bind(self, workspace.desk.events.note_wanted, self._ask_for_note)
+        bind(self, workspace.nipples.changed, self._show_location)
 
     def show_finding(self, finding: Finding | None) -> None:
         """Show a finding, None hides the fields; what was typed into the note of another one is kept first."""
@@ -131,6 +148,10 @@ class FindingEditor(QWidget):
         for field in (self._label, self._assessment):
             field.setVisible(not finding.is_measure)
         self._label.show_label(finding.label)
+        self._descriptors.show_finding(finding)
+        if finding.is_measure:
+            self._descriptors.hide()
+        self._show_location()
         self._assessment.setCurrentIndex(max(0, self._assessment.findData(finding.assessment)))
         # What is being typed stays, and so does the space at its end.
         if another or (not self._note.unsaid and self._note.text != finding.note.strip()):
@@ -147,6 +168,18 @@ class FindingEditor(QWidget):
         super().showEvent(event)
         if self._finding is not None:
             self._show_figures(self._finding)
+
+    def _show_location(self) -> None:
+        """Say where the finding lies, and how many others show the same lesion."""
+        finding, workspace = self._finding, self._workspace
+        if finding is None:
+            return
+        known = "" if finding.is_measure else location_of(workspace, finding).text
+        others = len(of_lesion(workspace.annotations.findings, finding)) - 1
+        linked = f"one lesion with {others} other finding{'' if others == 1 else 's'}" if others else ""
+        text = "; ".join(part for part in (known, linked) if part)
+        self._location.setText(text)
+        self._location.setVisible(bool(text))
 
     def _show_figures(self, finding: Finding) -> None:
         """Leave the figures of this region if they are its own, else have it measured when it rests."""
@@ -203,7 +236,7 @@ class FindingEditor(QWidget):
         self._keep_note()
         self._writing += 1
 
-    def _replace(self, title: str, merge_key: str = "", **values: str) -> None:
+    def _replace(self, title: str, merge_key: str = "", **values: object) -> None:
         finding = self._finding
         if finding is None or finding.id not in self._workspace.annotations:
             return

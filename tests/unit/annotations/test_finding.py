@@ -52,3 +52,30 @@ def test_score_of_an_algorithm_is_a_float():
 def test_a_wrong_value_is_refused_by_name(changes, field):
     with pytest.raises(AnnotationError, match=field):
         replace(new_finding("1.2", 0, ROI, "Mass"), **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"descriptors": (("margin",),)}, "pairs"),
+        ({"descriptors": 7}, "pairs"),
+        ({"descriptors": (("margin", ""),)}, "not empty"),
+        ({"lesion": None}, "lesion"),
+        ({"confidence": 1.5}, "confidence"),
+        ({"confidence": True}, "confidence"),
+        ({"confidence": "high"}, "confidence"),
+    ],
+)
+def test_a_description_that_does_not_fit_is_refused(changes, message):
+    finding = new_finding("1.2", 0, Roi(RoiKind.POINT, ((1.0, 1.0),)), "Mass")
+    with pytest.raises(AnnotationError, match=message):
+        finding.edited(**changes)
+
+
+def test_descriptors_are_found_by_name():
+    finding = new_finding("1.2", 0, Roi(RoiKind.POINT, ((1.0, 1.0),)), "Mass")
+    described = finding.edited(descriptors=[["margin", "spiculated"]], confidence=1)
+    assert described.described("margin") == "spiculated"
+    assert described.described("shape") == ""
+    assert described.descriptors == (("margin", "spiculated"),)
+    assert described.confidence == 1.0

@@ -294,3 +294,23 @@ def test_findings_are_counted_by_image_with_their_last_change(path):
         later = replace(first, modified="2199-01-01T00:00:00+00:00")
         store.save(later)
         assert store.tallies() == {"1.1": (2, later.modified), "1.2": (1, other.modified)}
+
+
+def test_a_file_of_the_first_version_is_brought_up_to_date_with_a_copy_beside_it(tmp_path):
+    path = tmp_path / "library.sqlite"
+    connection = sqlite3.connect(path)
+    for statement in SCHEMA.migrations[0]:
+        connection.execute(statement)
+    values = ("a", "1.2", 0, "point", "[[1.0, 2.0]]", "Mass", "n", "4A", "reader", None, "R", "2026", "2026")
+    connection.execute(f"INSERT INTO finding VALUES ({', '.join('?' * 13)})", values)
+    connection.execute(f"PRAGMA application_id = {SCHEMA.application_id}")
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+    with AnnotationStore(path) as store:
+        (finding,) = store.load()
+        assert (finding.descriptors, finding.lesion, finding.confidence) == ((), "", None)
+        described = finding.edited(descriptors=(("margin", "obscured"),), lesion="x", confidence=0.75)
+        store.save(described)
+        assert store.load() == (described,)
+    assert (tmp_path / "library.sqlite.v1.bak").is_file()
