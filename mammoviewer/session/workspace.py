@@ -100,9 +100,8 @@ class Workspace:
         self.links = ViewLinks(self)
         self.history = ViewHistory(self.state)
         self.adding = threading.RLock()
-        self.heatmaps.notice.connect(self.notice.emit)
-        self.recorder.notice.connect(self.notice.emit)
-        self.shelf.notice.connect(self.notice.emit)
+        for source in (self.heatmaps, self.recorder, self.shelf):
+            source.notice.connect(self.notice.emit)
         self.pictures.failed.connect(lambda identity, frame, notice: self.notice.emit(notice))
 
     @property

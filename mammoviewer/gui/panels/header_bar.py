@@ -66,6 +66,25 @@ class HeaderBar(QFrame):
         self.setFixedHeight(44)
         self._workspace = workspace
         self._active = active
+        self._make_choices()
+        self._tools = {tool: self._tool_button(tool, name, tip) for tool, name, tip in _TOOLS}
+        self._invert = icon_button("invert", "Invert (I)", self._toggle_invert, checkable=True)
+        self.model = ModelCombo(workspace)
+        _let_shrink(self.model, 26)
+        self._run = button(
+            "Run", lambda: run_model(workspace), kind="primary", tip="Run the model on this slice (Ctrl+R)"
+        )
+        self._measure = self._measure_menu()
+        self._lay_out()
+        for signal in (workspace.studies_changed, workspace.stage_changed, workspace.desk.events.tool):
+            bind(self, signal, self.refresh)
+        bind(self, workspace.desk.events.model, self.refresh)
+        active.switched.connect(self.refresh)
+        active.changed.connect(lambda name: self.refresh() if name == "inverted" else None)
+        self.refresh()
+
+    def _make_choices(self) -> None:
+        """Make the lists of studies, stages and priors."""
         self._study = CalmCombo()
         self._study.setAccessibleName("Study")
         _let_shrink(self._study, 34)
@@ -74,7 +93,7 @@ class HeaderBar(QFrame):
         self._stage = CalmCombo()
         self._stage.setAccessibleName("Stage of the hanging protocol")
         _let_shrink(self._stage, 24)
-        self._stage.activated.connect(workspace.show_stage)
+        self._stage.activated.connect(self._workspace.show_stage)
         self._back = icon_button("left", "Previous stage (Shift+Tab)", lambda: self._step(-1))
         self._on = icon_button("right", "Next stage (Tab)", lambda: self._step(1))
         self._count = label("", "dim")
@@ -83,15 +102,9 @@ class HeaderBar(QFrame):
         self._prior.setToolTip("Prior study to compare with (Ctrl+PgDown older, Ctrl+PgUp newer)")
         self._prior.setFixedWidth(146)
         self._prior.activated.connect(self._choose_prior)
-        self._tools = {tool: self._tool_button(tool, name, tip) for tool, name, tip in _TOOLS}
-        self._invert = icon_button("invert", "Invert (I)", self._toggle_invert, checkable=True)
-        self.model = ModelCombo(workspace)
-        _let_shrink(self.model, 26)
-        self._run = button(
-            "Run", lambda: run_model(workspace), kind="primary", tip="Run the model on this slice (Ctrl+R)"
-        )
+
+    def _lay_out(self) -> None:
         tools = list(self._tools.values())
-        self._measure = self._measure_menu()
         layout = row(
             [
                 icon_button("open", "Open files (Ctrl+O)", self.open_wanted.emit),
@@ -123,12 +136,6 @@ class HeaderBar(QFrame):
         )
         layout.setContentsMargins(8, 0, 8, 0)
         self.setLayout(layout)
-        for signal in (workspace.studies_changed, workspace.stage_changed, workspace.desk.events.tool):
-            bind(self, signal, self.refresh)
-        bind(self, workspace.desk.events.model, self.refresh)
-        active.switched.connect(self.refresh)
-        active.changed.connect(lambda name: self.refresh() if name == "inverted" else None)
-        self.refresh()
 
     def _tool_button(self, tool: Tool, name: str, tip: str) -> QToolButton:
         def choose() -> None:
