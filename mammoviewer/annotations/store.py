@@ -7,12 +7,14 @@ neither a killed program nor a power cut loses or halves one. Several programs m
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from mammoviewer.annotations.annotation_set import AnnotationSet
+from mammoviewer.annotations.change_log import CHANGE_COLUMNS, Change, change_of, log_changes
 from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.annotations.store_schema import SCHEMA
@@ -40,6 +42,13 @@ class AnnotationStore:
     write_patience_s
         How long an edit waits for that, once the file is open; as long by default.
 
+    Attributes
+    ----------
+    session
+        What the changes made by this object are marked with in the log.
+    reader
+        Whose changes they are; may be set at any time.
+
     Raises
     ------
     AnnotationError
@@ -49,6 +58,8 @@ class AnnotationStore:
 
     def __init__(self, path: Path, *, busy_timeout_s: float = 5.0, write_patience_s: float | None = None) -> None:
         self.path = path
+        self.session = uuid.uuid4().hex
+        self.reader = ""
         self._file = SqliteFile(
             path,
             SCHEMA,
@@ -82,7 +93,7 @@ class AnnotationStore:
             rows = self._file.rows(f"SELECT {_COLUMNS} FROM finding")
         else:
             rows = [row for uids in _chunks(image_uids) for row in self._rows_of(uids)]
-        return tuple(sorted((_from_row(row) for row in rows), key=lambda f: (f.created, f.id)))
+        return tuple(sorted((from_row(row) for row in rows), key=lambda f: (f.created, f.id)))
 
     def save(self, finding: Finding) -> None:
         """Keep a new or changed finding.
@@ -112,9 +123,25 @@ class AnnotationStore:
         AnnotationError
             If it cannot be written; the file is then as it was.
         """
+        rows = {finding.id: _to_row(finding) for finding in saved}
         with self._file.transaction() as connection:
+            log_changes(connection, {**dict.fromkeys(deleted), **rows}, session=self.session, reader=self.reader)
             connection.executemany("DELETE FROM finding WHERE id = ?", [(i,) for i in deleted])
-            connection.executemany(_SAVE, [_to_row(finding) for finding in saved])
+            connection.executemany(_SAVE, list(rows.values()))
+
+    def changes(self, *, finding_id: str = "", session: str = "") -> tuple[Change, ...]:
+        """Return what was changed, by whom and when, the oldest first: of a finding, of a session, or all.
+
+        Raises
+        ------
+        AnnotationError
+            If the file cannot be read.
+        """
+        wanted = {"finding_id": finding_id, "session": session}
+        chosen = {name: value for name, value in wanted.items() if value}
+        where = " WHERE " + " AND ".join(f"{name} = ?" for name in chosen) if chosen else ""
+        rows = self._file.rows(f"SELECT {CHANGE_COLUMNS} FROM change{where} ORDER BY seq", tuple(chosen.values()))
+        return tuple(change_of(row, from_row) for row in rows)
 
     def attach(self, annotations: AnnotationSet) -> Callable[[], None]:
         """Keep every later edit of ``annotations`` before it takes effect; return a function that ends this.
@@ -194,7 +221,14 @@ def _to_row(finding: Finding) -> tuple[Any, ...]:
     )
 
 
-def _from_row(row: tuple[Any, ...]) -> Finding:
+def from_row(row: Sequence[Any]) -> Finding:
+    """Return the finding of a row of the table.
+
+    Raises
+    ------
+    AnnotationError
+        If it is none.
+    """
     finding_id, image_uid, frame, kind, points, *rest, descriptors, lesion, confidence = row
     try:
         roi = Roi(RoiKind(kind), tuple(map(tuple, json.loads(points))))

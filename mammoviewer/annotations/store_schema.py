@@ -32,5 +32,21 @@ SCHEMA = Schema(
             "ALTER TABLE finding ADD COLUMN lesion TEXT NOT NULL DEFAULT ''",
             "ALTER TABLE finding ADD COLUMN confidence REAL",
         ),
+        (
+            """
+            CREATE TABLE change (
+                seq INTEGER PRIMARY KEY,
+                batch INTEGER NOT NULL,
+                session TEXT NOT NULL,
+                time TEXT NOT NULL,
+                reader TEXT NOT NULL,
+                finding_id TEXT NOT NULL,
+                before TEXT,
+                after TEXT
+            )
+            """,
+            "CREATE INDEX change_by_finding ON change (finding_id)",
+            "CREATE INDEX change_by_session ON change (session)",
+        ),
     ),
 )

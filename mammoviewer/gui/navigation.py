@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from mammoviewer.annotations.edits import RemoveFinding
 from mammoviewer.annotations.finding import Finding
+from mammoviewer.base.errors import AnnotationError
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.session.viewer_state import FIT, ViewerState
 from mammoviewer.session.workspace import Workspace
@@ -79,7 +80,11 @@ def redo(workspace: Workspace) -> None:
 
 def _go_where_it_changes(workspace: Workspace, change: Callable[[], None]) -> None:
     before = {finding.id: finding for finding in workspace.annotations.findings}
-    change()
+    try:
+        change()
+    except AnnotationError as error:  # another program may have changed what the step is about
+        workspace.notice.emit(Notice.from_error(error))
+        return
     after = {finding.id: finding for finding in workspace.annotations.findings}
     touched = [after.get(i) or before[i] for i in (*after, *before) if before.get(i) is not after.get(i)]
     if touched:

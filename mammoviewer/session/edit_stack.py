@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from psygnal import Signal
 
 from mammoviewer.annotations.annotation_set import AnnotationSet
@@ -88,6 +90,11 @@ class EditStack:
             If it cannot be made again; it stays on the stack.
         """
         self._move(self._redo, self._undo)
+
+    def restore(self, inverses: Sequence[Edit]) -> None:
+        """Take up the steps of another session, the newest last; what is there already stays newer than they are."""
+        self._undo = [*inverses, *self._undo][-self._limit :]
+        self.changed.emit()
 
     def clear(self) -> None:
         """Forget all steps."""

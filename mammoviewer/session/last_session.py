@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mammoviewer.base.errors import ArgumentError, SettingsError
+from mammoviewer.annotations.change_log import inverse_edits
+from mammoviewer.base.errors import AnnotationError, ArgumentError, SettingsError
 from mammoviewer.base.paths import user_dir, write_text_atomically
 from mammoviewer.dicom.attributes import ImageAttributes
 from mammoviewer.imaging.filter_chain import format_filter, parse_filter
@@ -58,13 +59,17 @@ class KeptView:
 
 @dataclass(frozen=True)
 class LastSession:
-    """What was opened, which image of which stage was active, with which model, and every view by image identity."""
+    """What was opened, which image of which stage was active, with which model, and every view by image identity.
+
+    ``edits`` marks the changes to findings that were made in it, see :class:`annotations.change_log.Change`.
+    """
 
     opened: tuple[Opened, ...] = ()
     stage: int = 0
     active: str = ""
     model: str = ""
     views: Mapping[str, KeptView] = field(default_factory=dict)
+    edits: str = ""
     attempts: int = 0
 
 
@@ -82,6 +87,7 @@ def capture(workspace: Workspace) -> LastSession:
         active=workspace.desk.active_identity,
         model=workspace.desk.model,
         views={state.image.attributes.identity: _kept(state) for state in states},
+        edits=workspace.store.session,
     )
 
 
@@ -92,6 +98,8 @@ def apply(workspace: Workspace, session: LastSession) -> None:
         if identity in states:
             _restore(states[identity], view)
     workspace.history.clear()
+    if session.edits:
+        restore_undo(workspace, session.edits)
     if any(model.identity == session.model for model in workspace.registry.models):
         workspace.desk.model = session.model
     if session.active not in states:
@@ -104,6 +112,18 @@ def apply(workspace: Workspace, session: LastSession) -> None:
     else:
         workspace.show_single(session.active)
     workspace.desk.active_identity = session.active
+
+
+def restore_undo(workspace: Workspace, edits: str) -> None:
+    """Let what was changed in another session be undone, as far as it is logged and its findings are open."""
+    try:
+        changes = workspace.store.changes(session=edits)
+    except AnnotationError:
+        _LOGGER.warning("the changes of the last session cannot be read")
+        return
+    open_images = {image.attributes.identity for image in workspace.images}
+    known = [c for c in changes if all(f is None or f.image_uid in open_images for f in (c.before, c.after))]
+    workspace.edits.restore(inverse_edits(known))
 
 
 def write_session(path: Path, session: LastSession) -> None:
@@ -221,6 +241,7 @@ def _session(document: Any) -> LastSession:
         active=_text(document["active"]),
         model=_text(document["model"]),
         views={_text(identity): _view(values) for identity, values in document["views"].items()},
+        edits=_text(document.get("edits", "")),
         attempts=_whole(document["attempts"]),
     )
 

@@ -89,6 +89,7 @@ class Workspace:
         self.annotations = AnnotationSet()
         self.edits = EditStack(self.annotations)
         self.store, self.library_notice = open_store(library or library_path(), write_patience_s=WRITE_PATIENCE_S)
+        self.store.reader = settings.reader
         self.recorder = PatientRecorder(self.store)
         self.annotations.record_with(self.recorder.record)
         self.reads = FirstReads()
