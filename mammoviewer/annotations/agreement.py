@@ -128,8 +128,8 @@ def match_regions(
     pairs = [[_compared(one, other, pixel_mm) for other in theirs] for one in ours]
     chosen: list[RegionMatch] = []
     if ours and theirs:
-        far = 1e6
-        costs = [[p.distance_mm if _alike(p, within_mm) else far for p in line] for line in pairs]
+        # No match costs as much as the farthest one: a good pair is not parted for the sake of two poor ones.
+        costs = [[min(p.distance_mm, within_mm) if _alike(p, within_mm) else within_mm for p in line] for line in pairs]
         for row, column in zip(*linear_sum_assignment(np.array(costs)), strict=True):
             if _alike(pairs[row][column], within_mm):
                 chosen.append(pairs[row][column])

@@ -161,6 +161,17 @@ class AnnotationStore:
         query = "SELECT label FROM finding WHERE label <> '' GROUP BY label ORDER BY count(*) DESC, label"
         return tuple(row[0] for row in self._file.rows(query))
 
+    def readers(self) -> tuple[str, ...]:
+        """Return the names of readers who have findings, in order.
+
+        Raises
+        ------
+        AnnotationError
+            If the file cannot be read.
+        """
+        query = "SELECT DISTINCT reader FROM finding WHERE reader <> '' AND origin = 'reader' ORDER BY reader"
+        return tuple(row[0] for row in self._file.rows(query))
+
     def tallies(self) -> dict[str, tuple[int, str]]:
         """Return per image how many findings it has and when one of them was last made or changed.
 

@@ -35,6 +35,8 @@ class KeptSettings(QObject):
     def _follow(self, settings: Settings) -> None:
         """Put new settings into force where they are asked for each time, as those of the mouse are."""
         self._workspace.settings = settings
+        self._workspace.store.reader = settings.reader
+        self._workspace.facts_changed.emit()
 
     def keep(self) -> None:
         """Write what is in force now; a notice tells when that is not possible."""

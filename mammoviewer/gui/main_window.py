@@ -40,6 +40,7 @@ from mammoviewer.gui.panels.side_panels import SidePanels
 from mammoviewer.gui.panels.start_page import StartPage, dropped_paths
 from mammoviewer.gui.panels.thumbnail_rail import ThumbnailRail
 from mammoviewer.gui.panels.train_panel import TrainPanel
+from mammoviewer.gui.readers import Readers
 from mammoviewer.gui.second_screen import SecondScreen
 from mammoviewer.gui.studies import Studies
 from mammoviewer.gui.thumbnails import Thumbnails
@@ -71,6 +72,7 @@ class MainWindow(QMainWindow):
         self.notices = NoticeLine(workspace)
         self.opening = Opening(workspace, settings, self.thumbnails, self.notices, self)
         self.kept_settings = KeptSettings(workspace, settings, self)
+        self.readers = Readers(workspace, settings)
         self.deidentification = Deidentification(workspace, self.notices, self)
         self.grid = ViewportGrid(workspace)
         self.exports = Exports(workspace, self.grid, self.notices, self)
@@ -221,6 +223,10 @@ class MainWindow(QMainWindow):
     def toggle_panels(self) -> None:
         """Fold the panels on the right away, or bring them back."""
         self.pages.fold(not self.pages.folded)
+
+    def choose_reader(self) -> None:
+        """Ask who is reading."""
+        self.show_dialog(self.readers.dialog())
 
     def toggle_second_screen(self) -> None:
         """Spread the stage over two screens, or take it back."""

@@ -8,6 +8,7 @@ from mammoviewer.annotations.edits import RemoveFinding
 from mammoviewer.annotations.finding import Finding
 from mammoviewer.base.errors import AnnotationError
 from mammoviewer.base.notices import Notice, Severity
+from mammoviewer.session.blind import seen_of_readers
 from mammoviewer.session.viewer_state import FIT, ViewerState
 from mammoviewer.session.workspace import Workspace
 
@@ -99,7 +100,8 @@ def findings_of_study(workspace: Workspace) -> tuple[Finding, ...]:
         return ()
     found: list[Finding] = []
     for image in workspace.study.images:
-        found += sorted(workspace.annotations.for_image(image.attributes.identity), key=lambda f: f.frame)
+        here = seen_of_readers(workspace, image, workspace.annotations.for_image(image.attributes.identity))
+        found += sorted(here, key=lambda f: f.frame)
     return tuple(found)
 
 

@@ -1,13 +1,14 @@
-"""Blind reading: what algorithms say of a study stays hidden until the reader has signed the first read."""
+"""Blind reading: what algorithms and other readers say stays hidden until the reader has signed the first read."""
 
 from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mammoviewer.annotations.finding import utc_now
+from mammoviewer.annotations.finding import ALGORITHM, Finding, utc_now
 from mammoviewer.base.errors import SettingsError
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.base.paths import user_dir, write_text_atomically
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from mammoviewer.session.workspace import Workspace
 
 _LOGGER = logging.getLogger(__name__)
-_VERSION = 1
+_VERSION = 2
 
 
 class FirstReads:
@@ -34,28 +35,27 @@ class FirstReads:
         self._signed: dict[str, dict[str, str]] = {}
         try:
             document = json.loads(self._path.read_text(encoding="utf-8"))
-            entries = document["signed"].items() if document["schema_version"] == _VERSION else ()
-            self._signed = {str(uid): {"reader": str(e["reader"]), "time": str(e["time"])} for uid, e in entries}
+            self._signed = _signatures(document)
         except FileNotFoundError:
             return
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             _LOGGER.warning("the list of signed reads cannot be used")
 
-    def is_signed(self, uid: str) -> bool:
-        """Return whether the first read of a study was signed."""
-        return uid in self._signed
+    def is_signed(self, uid: str, reader: str) -> bool:
+        """Return whether a reader has signed the first read of a study."""
+        return reader in self._signed.get(uid, {})
 
     def sign(self, uid: str, reader: str) -> None:
-        """Keep that a reader has signed a study; a study that was signed before keeps its first signature.
+        """Keep that a reader has signed a study; who signed before keeps the first signature.
 
         Raises
         ------
         SettingsError
             If it cannot be written; the study then counts as not signed.
         """
-        if self.is_signed(uid):
+        if self.is_signed(uid, reader):
             return
-        signed = {**self._signed, uid: {"reader": reader, "time": utc_now()}}
+        signed = {**self._signed, uid: {**self._signed.get(uid, {}), reader: utc_now()}}
         try:
             write_text_atomically(self._path, json.dumps({"schema_version": _VERSION, "signed": signed}, indent=1))
         except OSError as error:
@@ -63,9 +63,27 @@ class FirstReads:
         self._signed = signed
 
 
+def _signatures(document: Any) -> dict[str, dict[str, str]]:
+    """Return the times by reader by study; a file of the first version has one signature for each study."""
+    if document["schema_version"] == 1:
+        return {str(uid): {str(e["reader"]): str(e["time"])} for uid, e in document["signed"].items()}
+    if document["schema_version"] != _VERSION:
+        raise ValueError("another version")
+    return {str(uid): {str(r): str(t) for r, t in by.items()} for uid, by in document["signed"].items()}
+
+
 def ai_hidden(workspace: Workspace, image: Image) -> bool:
     """Return whether what algorithms say of an image is hidden for now."""
-    return workspace.desk.blind and not workspace.reads.is_signed(_study_of(image))
+    reader = workspace.settings.reader
+    return workspace.desk.blind and not workspace.reads.is_signed(_study_of(image), reader)
+
+
+def seen_of_readers(workspace: Workspace, image: Image, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return the findings that may be seen: while one reads blind neither algorithms' nor other readers' own."""
+    if not ai_hidden(workspace, image):
+        return tuple(findings)
+    own = workspace.settings.reader
+    return tuple(finding for finding in findings if finding.origin != ALGORITHM and finding.reader == own)
 
 
 def visible_scores(workspace: Workspace, image: Image) -> tuple[float | None, ...]:

@@ -184,7 +184,9 @@ class StudyKeeper:
     def _as_may_be_seen(self, study: ListedStudy) -> ListedStudy:
         """Return a study without what a model said of it while it is being read blind."""
         first = study.StudyInstanceUID or study.images[0].identity
-        hidden = self._workspace.desk.blind and not self._workspace.reads.is_signed(first)
+        hidden = self._workspace.desk.blind and not self._workspace.reads.is_signed(
+            first, self._workspace.settings.reader
+        )
         return replace(study, model="", score=None) if hidden else study
 
     def _keep(self) -> None:

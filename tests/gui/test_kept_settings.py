@@ -38,7 +38,7 @@ def test_it_waits_until_the_slider_rests(workspace: Workspace, file: SettingsFil
     kept = KeptSettings(workspace, file)
     written = []
     file.changed.connect(written.append)
-    kept._rest.setInterval(40)
+    kept._rest.setInterval(400)
     for step in range(10):
         workspace.style.opacity = step / 10
         qtbot.wait(5)

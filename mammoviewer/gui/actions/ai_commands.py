@@ -6,6 +6,7 @@ import functools
 
 from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.actions.desk import Desk
+from mammoviewer.gui.dialogs.agreement_dialog import AgreementDialog
 from mammoviewer.gui.model_actions import accept_mark, explain_image, run_model, run_model_on_study, show_heatmap
 from mammoviewer.session.blind import sign_first_read, switch_blind
 from mammoviewer.session.viewer_state import Overlay
@@ -69,8 +70,16 @@ _AI = (
     Command("ai.back_mark", "Previous AI mark", ("Shift+N",), functools.partial(_walk, -1)),
     Command("ai.accept_mark", "Accept the AI mark as a finding", ("Return", "Enter"), _accept, images_only=True),
 )
+
+
+def _agreement(desk: Desk) -> None:
+    desk.window.show_dialog(AgreementDialog(desk.workspace))
+
+
 _BLIND = (
     Command("read.blind", "Blind reading on or off: hide AI", ("Ctrl+B",), lambda desk: switch_blind(desk.workspace)),
+    Command("read.reader", "Who is reading…", (), lambda desk: desk.window.choose_reader()),
+    Command("read.agreement", "Readers' agreement…", (), _agreement),
     Command("read.sign", "Sign the first read: show AI", ("Ctrl+J",), lambda desk: sign_first_read(desk.workspace)),
 )
-AI_COMMANDS = {"AI": _AI, "First read": _BLIND}
+AI_COMMANDS = {"AI": _AI, "Readers": _BLIND}

@@ -50,6 +50,9 @@ class WindowActs(Protocol):
     def ask_pixel_size(self) -> None:
         """Ask for the pixel size of images that bring none."""
 
+    def choose_reader(self) -> None:
+        """Ask who is reading."""
+
     def toggle_second_screen(self) -> None:
         """Spread the stage over two screens, or take it back."""
 

@@ -133,16 +133,26 @@ def detection_at(detections: Sequence[Detection], view: ViewTransform, place: QP
 
 
 def paint_finding(
-    painter: QPainter, finding: Finding, view: ViewTransform, *, selected: bool = False, measured: str = ""
+    painter: QPainter,
+    finding: Finding,
+    view: ViewTransform,
+    *,
+    selected: bool = False,
+    measured: str = "",
+    other: bool = False,
 ) -> None:
-    """Paint a finding: solid for a reader's, dashed for an algorithm's, with handles when it is selected.
+    """Paint a finding: solid for the reader's own, dotted for an ``other`` reader's, dashed for an algorithm's.
+
+    With handles when it is selected.
 
     A measure has the colour of the interface, and ``measured`` is written beside it.
     """
     colour = color("measure") if finding.is_measure else label_colour(finding.label)
     path = outline(finding.roi, view)
     if finding.roi.kind is not RoiKind.TEXT or selected:
-        stroke(painter, path, colour, dashed=finding.origin == ALGORITHM, width=2.0 if selected else 1.5)
+        by_algorithm = finding.origin == ALGORITHM
+        dotted = other and not by_algorithm
+        stroke(painter, path, colour, dashed=by_algorithm, dotted=dotted, width=2.0 if selected else 1.5)
     if finding.roi.kind is RoiKind.POINT:
         _paint_cross(painter, path.boundingRect().center(), colour)
     text = measured if finding.is_measure else finding.label or "unlabelled"
@@ -186,15 +196,17 @@ def _paint_tag(painter: QPainter, box: QRectF, text: str, colour: QColor, view: 
         paint_haloed(painter, QPointF(left, base + number * metrics.height()), line, painter.font(), colour)
 
 
-def stroke(painter: QPainter, path: QPainterPath, colour: QColor, *, dashed: bool, width: float) -> None:
+def stroke(
+    painter: QPainter, path: QPainterPath, colour: QColor, *, dashed: bool, width: float, dotted: bool = False
+) -> None:
     """Draw a line that stands out on bright and dark tissue alike: the colour over a thin dark edge."""
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setPen(QPen(QColor(0, 0, 0, 130), width + 1.6))
-    if not dashed:
+    if not (dashed or dotted):
         painter.drawPath(path)
     pen = QPen(colour, width)
-    if dashed:
-        pen.setDashPattern([4.0, 3.0])
+    if dashed or dotted:
+        pen.setDashPattern([4.0, 3.0] if dashed else [1.0, 2.0])
     painter.setPen(pen)
     painter.drawPath(path)
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from PySide6.QtCore import Qt
 
-from mammoviewer.annotations.finding import ALGORITHM, Finding
+from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.roi import RoiKind
 from mammoviewer.gui.canvas.brush_gestures import Brush, GrowRegion, PickSpecks
 from mammoviewer.gui.canvas.gestures import (
@@ -22,7 +22,7 @@ from mammoviewer.gui.canvas.measure_gestures import DrawAngle, DrawLine, DrawTex
 from mammoviewer.gui.canvas.mouse_acts import DRAG_GESTURES, drag_act
 from mammoviewer.gui.canvas.region_gestures import ChangeFinding, DrawBox, DrawFreehand, DrawPoint, DrawPolygon
 from mammoviewer.gui.canvas.roi_layer import finding_at, handle_at
-from mammoviewer.session.blind import ai_hidden
+from mammoviewer.session.blind import seen_of_readers
 from mammoviewer.session.hands_settings import TOOL
 from mammoviewer.session.viewer_state import Tool
 
@@ -89,7 +89,7 @@ def visible_findings(canvas: Canvas) -> tuple[Finding, ...]:
         return ()
     image = canvas.shown.image
     found = workspace.annotations.for_image(image.attributes.identity, canvas.shown_frame)
-    return tuple(f for f in found if f.origin != ALGORITHM) if ai_hidden(workspace, image) else found
+    return seen_of_readers(workspace, image, found)
 
 
 def _grasp(canvas: Canvas, pointer: Pointer) -> Gesture | None:

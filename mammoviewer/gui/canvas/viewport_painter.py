@@ -22,7 +22,7 @@ from mammoviewer.gui.canvas.slice_strip import WIDTH
 from mammoviewer.gui.canvas.text_layer import TextLayer, paint_haloed
 from mammoviewer.gui.canvas.tools import visible_findings
 from mammoviewer.gui.theme import color
-from mammoviewer.session.blind import visible_scores
+from mammoviewer.session.blind import seen_of_readers, visible_scores
 from mammoviewer.session.companions import Drawing
 from mammoviewer.session.viewer_state import Overlay
 
@@ -114,7 +114,8 @@ class ViewportPainter:
         for stored in visible_findings(viewport):
             finding = preview if preview is not None and preview.id == stored.id else stored
             measured = viewport.workspace.measures.text(finding) if finding.is_measure else ""
-            paint_finding(painter, finding, view, selected=finding.id == selected, measured=measured)
+            chosen, other = finding.id == selected, finding.reader not in {"", viewport.workspace.settings.reader}
+            paint_finding(painter, finding, view, selected=chosen, measured=measured, other=other)
         paint_linked_cursor(painter, viewport)
         if gesture is not None:
             gesture.paint(painter)
@@ -174,7 +175,8 @@ class ViewportPainter:
         scores = visible_scores(workspace, image)
         shown = workspace.desk.show_findings
         everything = workspace.annotations.for_image(image.attributes.identity) if shown else ()
-        findings = tuple(finding for finding in everything if not finding.is_measure)
+        seen = seen_of_readers(workspace, image, everything)
+        findings = tuple(finding for finding in seen if not finding.is_measure)
         others = workspace.shelf.frames(image) if workspace.desk.show_companions else ()
         strip.paint(painter, viewport.shown_frame, scores, findings, workspace.style.colormap, companions=others)
 

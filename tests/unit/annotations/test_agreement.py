@@ -69,6 +69,12 @@ def test_each_region_has_at_most_one_counterpart_and_the_nearest_over_all():
     assert found.dice == pytest.approx(4 / 6)
 
 
+def test_a_good_pair_is_not_parted_for_two_poor_ones():
+    first, second = [box(50, 50), box(140, 50)], [box(51, 50), box(0, 50)]
+    found = match_regions(first, second, pixel_mm=(0.1, 0.1))
+    assert [(m.first.id, m.second.id) for m in found.matches] == [(first[0].id, second[0].id)]
+
+
 def test_near_centres_match_without_overlap_by_millimetres():
     apart = [box(0, 0, 4.0)], [box(0, 30, 4.0)]
     assert match_regions(*apart, pixel_mm=(1.0, 1.0)).matches == ()

@@ -29,16 +29,27 @@ def test_ai_is_hidden_until_the_study_is_signed_and_stays_signed(workspace):
     assert ai_hidden(workspace, image)
     sign_first_read(workspace)
     assert not ai_hidden(workspace, image)
-    assert FirstReads().is_signed("1.2.3")
+    assert FirstReads().is_signed("1.2.3", "Dr Reader")
+    assert not FirstReads().is_signed("1.2.3", "Somebody else")
     kept = json.loads((user_dir() / "first-reads.json").read_text())
-    assert kept["signed"]["1.2.3"]["reader"] == "Dr Reader"
+    assert list(kept["signed"]["1.2.3"]) == ["Dr Reader"]
 
 
-def test_the_first_signature_stays():
+def test_every_reader_signs_and_the_first_signature_stays():
     reads = FirstReads()
     reads.sign("1", "A")
+    first = json.loads((user_dir() / "first-reads.json").read_text())["signed"]["1"]
+    reads.sign("1", "A")
     reads.sign("1", "B")
-    assert json.loads((user_dir() / "first-reads.json").read_text())["signed"]["1"]["reader"] == "A"
+    kept = json.loads((user_dir() / "first-reads.json").read_text())["signed"]["1"]
+    assert list(kept) == ["A", "B"]
+    assert kept["A"] == first["A"]
+
+
+def test_signatures_of_the_first_version_are_read(tmp_path):
+    path = tmp_path / "reads.json"
+    path.write_text(json.dumps({"schema_version": 1, "signed": {"1": {"reader": "A", "time": "2026"}}}))
+    assert FirstReads(path).is_signed("1", "A")
 
 
 def test_who_does_not_read_blind_sees_everything(workspace):
@@ -55,7 +66,7 @@ def test_who_does_not_read_blind_sees_everything(workspace):
 def test_a_broken_list_hides_rather_than_shows(tmp_path, text):
     path = tmp_path / "reads.json"
     path.write_text(text)
-    assert not FirstReads(path).is_signed("1")
+    assert not FirstReads(path).is_signed("1", "")
 
 
 def test_a_signature_that_cannot_be_kept_does_not_count(workspace, monkeypatch):

@@ -108,7 +108,7 @@ def test_the_best_score_is_kept_when_a_run_is_over(
     assert read(keeper)[0].score == 0.75
     workspace.desk.blind = True
     assert (read(keeper)[0].model, read(keeper)[0].score) == ("", None)
-    workspace.reads.sign("1.2.3", "R")
+    workspace.reads.sign("1.2.3", workspace.settings.reader)
     assert read(keeper)[0].score == 0.75
 
 

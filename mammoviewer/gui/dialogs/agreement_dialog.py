@@ -1,0 +1,75 @@
+"""How the readers of the study agree, as a table; matched findings can be kept as their consensus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtWidgets import QDialog, QFileDialog, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+
+from mammoviewer.base.notices import Notice, Severity
+from mammoviewer.base.paths import write_text_atomically
+from mammoviewer.gui.panels.parts import button, label, row
+from mammoviewer.session.reader_agreement import agreements, as_csv, consensus_edit, figures
+from mammoviewer.session.workspace import Workspace
+
+_HEADINGS = ("Reader", "and", "Matched", "Only first", "Only second", "Dice", "Overlap", "Kappa", "Assessed")
+_ABOUT = (
+    "Regions match that overlap by a tenth or whose centres lie within 10 mm on one slice. Dice counts regions, "
+    "overlap is the mean IoU of the matched ones, kappa (quadratic weights) compares their BI-RADS assessments."
+)
+
+
+class AgreementDialog(QDialog):
+    """Reads the study once, when it is made."""
+
+    def __init__(self, workspace: Workspace, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Readers' agreement")
+        self.setMinimumSize(760, 320)
+        self._workspace = workspace
+        self._pairs = agreements(workspace)
+        self.table = QTableWidget(len(self._pairs), len(_HEADINGS))
+        self.table.setHorizontalHeaderLabels(list(_HEADINGS))
+        self.table.verticalHeader().hide()
+        self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        for number, pair in enumerate(self._pairs):
+            texts = (pair.first or "no name", pair.second or "no name", *figures(pair))
+            for column, text in enumerate(texts):
+                self.table.setItem(number, column, QTableWidgetItem(text or "–"))
+        self.table.resizeColumnsToContents()
+        self.table.setVisible(bool(self._pairs))
+        nothing = label("This study has findings of one reader only.", "dim", wrap=True)
+        nothing.setVisible(not self._pairs)
+        keep = button("Keep matched as consensus", self.keep, tip="Copies the first reader's side of each match")
+        save = button("Save as CSV…", self.save)
+        for act in (keep, save):
+            act.setEnabled(bool(self._pairs))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(20, 16, 20, 14)
+        layout.setSpacing(12)
+        for part in (label(_ABOUT, "dim", wrap=True), nothing, self.table):
+            layout.addWidget(part)
+        layout.addLayout(row([keep, save, None, button("Close", self.close)]))
+
+    def keep(self) -> None:
+        """Keep the first reader's side of every match as consensus; can be undone."""
+        found = {match.first.id: match.first for pair in self._pairs for match in pair.regions.matches}
+        edit = consensus_edit(tuple(found.values()))
+        if edit is not None:
+            self._workspace.edit(edit)
+            text = f"{len(found)} finding{'' if len(found) == 1 else 's'} kept as consensus"
+            self._workspace.notice.emit(Notice(Severity.INFO, text, "undo takes them back (Ctrl+Z)"))
+
+    def save(self) -> None:
+        """Ask for a file and write the table."""
+        name, _ = QFileDialog.getSaveFileName(self, "Save the agreement", "agreement.csv", "CSV (*.csv)")
+        if name:
+            self.write(Path(name))
+
+    def write(self, path: Path) -> None:
+        """Write the table; what stands in the way is told."""
+        try:
+            write_text_atomically(path, as_csv(self._pairs))
+        except OSError as error:
+            text = f"the table cannot be written: {error.strerror}"
+            self._workspace.notice.emit(Notice(Severity.ERROR, text, "choose a folder that can be written"))
