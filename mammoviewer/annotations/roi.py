@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -21,6 +22,7 @@ from mammoviewer.base.errors import AnnotationError
 Point: TypeAlias = tuple[float, float]
 
 _LARGEST_COORDINATE = 1e6
+_ELLIPSE_VERTICES = 64
 _LARGEST_POINT_COUNT = 100_000
 
 
@@ -103,6 +105,10 @@ class Roi:
 
     def bounding_box(self) -> tuple[float, float, float, float]:
         """Return (first row, first column, last row, last column) of the outline."""
+        return self._box
+
+    @cached_property
+    def _box(self) -> tuple[float, float, float, float]:
         rows = [row for row, _ in self.points]
         columns = [column for _, column in self.points]
         return min(rows), min(columns), max(rows), max(columns)
@@ -162,11 +168,23 @@ class Roi:
             return _outline.polygon_contains(self._vertices(), row, column)
         return bool(self._window(np.array([row]), np.array([column]))[0, 0])
 
-    def outline(self, vertices: int = 64) -> DoubleArray:
+    def outline(self, vertices: int = _ELLIPSE_VERTICES) -> DoubleArray:
         """Return the outline as (N, 2) rows and columns; an ellipse as ``vertices`` points on it.
 
-        A rectangle gives its four corners, a point itself, a line its points there and back.
+        A rectangle gives its four corners, a point itself, a line its points there and back. The array is not to be
+        changed: thousands of regions are painted from it again and again.
         """
+        if vertices != _ELLIPSE_VERTICES:
+            return self._outlined(vertices)
+        return self._outline
+
+    @cached_property
+    def _outline(self) -> DoubleArray:
+        made = self._outlined(_ELLIPSE_VERTICES)
+        made.flags.writeable = False
+        return made
+
+    def _outlined(self, vertices: int) -> DoubleArray:
         top, left, bottom, right = self.bounding_box()
         if self.kind is RoiKind.RECTANGLE:
             return np.array([(top, left), (top, right), (bottom, right), (bottom, left)], dtype=np.float64)

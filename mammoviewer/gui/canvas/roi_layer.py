@@ -112,7 +112,7 @@ def finding_at(
     """
     area = QRectF(place.x() - GRASP, place.y() - GRASP, 2 * GRASP, 2 * GRASP)
     on_line, within = [], []
-    for finding in findings:
+    for finding in _near(findings, view, place):
         path = outline(finding.roi, view)
         if finding.roi.kind in (RoiKind.POINT, RoiKind.TEXT):
             if path.contains(place):
@@ -123,6 +123,19 @@ def finding_at(
             within.append(finding)
     candidates = on_line or (within if inside else [])
     return min(candidates, key=lambda finding: finding.roi.area_px, default=None)
+
+
+def _near(findings: Iterable[Finding], view: ViewTransform, place: QPointF) -> list[Finding]:
+    """Return the findings whose box is near a logical place: building paths of thousands takes too long for a click."""
+    found = list(findings)
+    if not found:
+        return []
+    row, column = view.to_stored(place.x(), place.y())
+    reach = (_MARK_RADIUS + GRASP + _HEAD) * view.dpr / view.zoom
+    boxes = np.array([finding.roi.bounding_box() for finding in found])
+    at = np.array([row, column])
+    near = np.all((boxes[:, :2] - reach <= at) & (boxes[:, 2:] + reach >= at), axis=1)
+    return [found[number] for number in np.flatnonzero(near)]
 
 
 def detection_at(detections: Sequence[Detection], view: ViewTransform, place: QPointF) -> Detection | None:

@@ -13,11 +13,12 @@ from mammoviewer.gui.canvas.brush_ring import paint_brush_ring
 from mammoviewer.gui.canvas.companion_layer import paint_companions, paint_shutters
 from mammoviewer.gui.canvas.companion_text import with_companions
 from mammoviewer.gui.canvas.corner_text import FULL, OFF, corner_text, scale_bar
+from mammoviewer.gui.canvas.findings_layer import FindingsLayer
 from mammoviewer.gui.canvas.grey_layer import GreyLayer
 from mammoviewer.gui.canvas.heatmap_layer import HeatmapLayer, paint_colour_bar
 from mammoviewer.gui.canvas.lens import Lens
 from mammoviewer.gui.canvas.linked_layer import paint_linked_cursor
-from mammoviewer.gui.canvas.roi_layer import box_on_screen, paint_detection, paint_finding, stroke
+from mammoviewer.gui.canvas.roi_layer import box_on_screen, paint_detection, stroke
 from mammoviewer.gui.canvas.slice_strip import WIDTH
 from mammoviewer.gui.canvas.text_layer import TextLayer, paint_haloed
 from mammoviewer.gui.canvas.tools import visible_findings
@@ -44,6 +45,7 @@ class ViewportPainter:
         self.grey = GreyLayer()
         self._heat = HeatmapLayer()
         self._lens = Lens()
+        self._findings = FindingsLayer()
         self.badge_places: dict[str, QRectF] = {}
 
     def paint(self, painter: QPainter) -> None:
@@ -109,13 +111,8 @@ class ViewportPainter:
         paint_companions(painter, drawing, view)
         for detection in viewport.output.detections:
             paint_detection(painter, detection, view, chosen=detection == viewport.workspace.desk.mark)
-        selected, gesture = viewport.workspace.desk.selected_finding, viewport.hands.gesture
-        preview = gesture.preview if gesture is not None else None
-        for stored in visible_findings(viewport):
-            finding = preview if preview is not None and preview.id == stored.id else stored
-            measured = viewport.workspace.measures.text(finding) if finding.is_measure else ""
-            chosen, other = finding.id == selected, finding.reader not in {"", viewport.workspace.settings.reader}
-            paint_finding(painter, finding, view, selected=chosen, measured=measured, other=other)
+        self._findings.paint(painter, viewport, visible_findings(viewport))
+        gesture = viewport.hands.gesture
         paint_linked_cursor(painter, viewport)
         if gesture is not None:
             gesture.paint(painter)
