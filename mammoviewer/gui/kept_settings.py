@@ -28,7 +28,8 @@ class KeptSettings(QObject):
         settings.changed.connect(self._follow)
         bind(self, workspace.style.events, self._rest.start)
         bind(self, workspace.desk.events.corner_text, self._rest.start)
-        for signal in (workspace.desk.events.blind, workspace.desk.events.black_air):
+        desk = workspace.desk.events
+        for signal in (desk.blind, desk.black_air, desk.interpolation):
             bind(self, signal, self._rest.start)
         bind(self, workspace.stage_changed, self._rest.start)
 
@@ -51,6 +52,7 @@ class KeptSettings(QObject):
             corner_text=self._workspace.desk.corner_text,
             blind=self._workspace.desk.blind,
             black_air=self._workspace.desk.black_air,
+            interpolation=self._workspace.desk.interpolation,
             protocol=self._workspace.hung.protocol.name,
         )
         try:

@@ -27,6 +27,9 @@ RECENT_LIMIT = 12
 
 COLORMAPS = ("inferno", "viridis", "cividis", "magma")
 CORNER_TEXTS = ("full", "minimal", "off")
+AUTOMATIC = "automatic"
+INTERPOLATIONS = (AUTOMATIC, "nearest", "linear", "cubic")
+"""How pixels are made larger; by default linear until single ones can be told apart, and then as squares."""
 
 Section = TypeVar("Section")
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
@@ -66,6 +69,7 @@ class WindowSettings:
     panel: str = option("Findings", "Panel on the right that is shown", internal=True)
     panels_folded: bool = option(False, "The panels on the right are folded away", internal=True)
     cine_rate: float = option(15.0, "Slices a second while the cine plays", minimum=1.0, maximum=60.0)
+    interpolation: str = option(AUTOMATIC, "How pixels are made larger", choices=INTERPOLATIONS)
 
 
 @dataclass(frozen=True)

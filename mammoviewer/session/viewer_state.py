@@ -20,7 +20,7 @@ from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.imaging.slab import SlabMode, SlabSpan, centred_span
 from mammoviewer.imaging.voi import Voi, Window
 from mammoviewer.inference.detections import Detection
-from mammoviewer.session.settings import WindowSettings
+from mammoviewer.session.settings import AUTOMATIC, WindowSettings
 
 FIT = 0.0
 """The zoom that fits the image into its viewport."""
@@ -192,7 +192,7 @@ class DeskState:
     pictures black; ``lens`` shows the magnifier, ``lens_factor`` times the zoom, with its own filter;
     ``chosen_before`` is the finding that was selected last before the present
     one; ``brush_mm`` is the width of the brush; ``note_wanted`` is the id of the finding that the reader is to write a
-    text for.
+    text for; ``interpolation`` is one of :data:`session.settings.INTERPOLATIONS`.
     """
 
     tool: Tool = Tool.WINDOW
@@ -215,6 +215,7 @@ class DeskState:
     lens_filter: str = "as shown"
     note_wanted: str = ""
     brush_mm: float = 3.0
+    interpolation: str = AUTOMATIC
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
@@ -229,7 +230,12 @@ class DeskState:
 
 def desk_of(settings: WindowSettings) -> DeskState:
     """Return the desk as the reader left it."""
-    return DeskState(corner_text=settings.corner_text, blind=settings.blind, black_air=settings.black_air)
+    return DeskState(
+        corner_text=settings.corner_text,
+        blind=settings.blind,
+        black_air=settings.black_air,
+        interpolation=settings.interpolation,
+    )
 
 
 def style_of(settings: WindowSettings) -> OverlayStyle:

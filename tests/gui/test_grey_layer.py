@@ -1,5 +1,6 @@
 from itertools import product
 
+import cv2
 import numpy as np
 import pytest
 from helpers.images import make_image
@@ -9,7 +10,7 @@ from mammoviewer.gui.canvas import grey_layer
 from mammoviewer.gui.canvas.grey_layer import GreyLayer
 from mammoviewer.gui.canvas.view_transform import ViewTransform, view_transform
 from mammoviewer.imaging.geometry import Orientation
-from mammoviewer.imaging.voi import Window
+from mammoviewer.imaging.voi import Padding, Window
 from mammoviewer.session.pictures import Picture, plain_picture
 
 ORIENTATIONS = [Orientation(*flags) for flags in product((False, True), repeat=3)]
@@ -94,8 +95,6 @@ def test_inverse_keeps_air_black() -> None:
     image = make_image(pixels=random_pixels((20, 20)), inverse=False)
     pixels = image.frame(0).copy()
     pixels[:, :10] = 0
-    from mammoviewer.imaging.voi import Padding
-
     attributes = make_image(pixels=pixels, padding=Padding(0, 0)).attributes
     view = view_transform((20, 20), Orientation(), size=(20, 20), dpr=1.0, zoom=1.0, centre=(9.5, 9.5))
     found = GreyLayer().image(plain_picture(attributes, pixels), view, VOI, inverse=True)
@@ -125,3 +124,40 @@ def test_the_value_on_screen_is_told() -> None:
     assert found is not None
     assert layer.grey_at(15.5, 7.5) == greys(found[0])[7, 5]
     assert layer.grey_at(2.0, 7.0) is None
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize("kind", ["nearest", "linear", "cubic"])
+@pytest.mark.parametrize("zoom", [3.0, 8.0])
+def test_the_chosen_interpolation_is_used_at_any_zoom(orientation: Orientation, kind: str, zoom: float) -> None:
+    pixels = random_pixels((12, 10))
+    rows, columns = orientation.display_shape((12, 10))
+    size = round(columns * zoom), round(rows * zoom)
+    view = view_transform((12, 10), orientation, size=size, dpr=1.0, zoom=zoom, centre=(5.5, 4.5))
+    shown = picture(pixels)
+    found = GreyLayer().image(shown, view, VOI, inverse=False, interpolation=kind)
+    assert found is not None
+    flag = {"nearest": cv2.INTER_NEAREST, "linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}[kind]
+    larger = cv2.resize(pixels, None, fx=zoom, fy=zoom, interpolation=flag)
+    expected = shown.lookup(VOI, inverse=False)[np.clip(orientation.apply(larger), 0, 4095)]
+    np.testing.assert_array_equal(greys(found[0]), expected)
+
+
+def test_another_interpolation_is_shown_at_once() -> None:
+    shown, layer = picture(random_pixels((12, 10))), GreyLayer()
+    view = view_transform((12, 10), Orientation(), size=(30, 36), dpr=1.0, zoom=3.0, centre=(5.5, 4.5))
+    seen_ = [layer.image(shown, view, VOI, inverse=False, interpolation=k) for k in ("nearest", "cubic", "linear")]
+    first, second, third = (greys(found[0]) for found in seen_ if found is not None)
+    assert (first != second).any()
+    assert (second != third).any()
+
+
+@pytest.mark.parametrize("kind", ["linear", "cubic"])
+def test_no_bright_rim_around_the_breast_when_an_inverted_picture_is_enlarged(kind: str) -> None:
+    pixels = np.full((20, 20), 3800, np.uint16)
+    pixels[:, :10] = 0
+    attributes = make_image(pixels=pixels, padding=Padding(0, 0)).attributes
+    view = view_transform((20, 20), Orientation(), size=(60, 60), dpr=1.0, zoom=3.0, centre=(9.5, 9.5))
+    found = GreyLayer().image(plain_picture(attributes, pixels), view, VOI, inverse=True, interpolation=kind)
+    assert found is not None
+    assert len(np.unique(greys(found[0]))) == 2

@@ -25,11 +25,13 @@ def test_what_is_set_is_in_force_after_a_restart(
     style = workspace.style
     style.opacity, style.threshold, style.colormap, style.contours = 0.8, 0.45, "cividis", True
     workspace.desk.corner_text = "minimal"
+    workspace.desk.interpolation = "cubic"
     qtbot.waitUntil(file.path.exists)
     again = Workspace(SettingsFile(file.path).settings, library=tmp_path / "other.sqlite")
     try:
         assert again.style == style
         assert again.desk.corner_text == "minimal"
+        assert again.desk.interpolation == "cubic"
     finally:
         again.close()
 

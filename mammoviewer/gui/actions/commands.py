@@ -14,6 +14,7 @@ from mammoviewer.gui.actions.ai_commands import AI_COMMANDS
 from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.actions.companion_commands import COMPANION_COMMANDS
 from mammoviewer.gui.actions.desk import Desk
+from mammoviewer.gui.actions.display_commands import DISPLAY_COMMANDS
 from mammoviewer.gui.actions.file_commands import FILE_COMMANDS, HELP_COMMANDS, PANEL_COMMANDS
 from mammoviewer.gui.actions.finding_commands import FINDING_COMMANDS
 from mammoviewer.gui.actions.library_commands import LIBRARY_COMMANDS
@@ -25,6 +26,7 @@ GROUPS = {
     **FILE_COMMANDS,
     **LIBRARY_COMMANDS,
     **VIEW_COMMANDS,
+    **DISPLAY_COMMANDS,
     **SLICE_COMMANDS,
     **STAGE_COMMANDS,
     **AI_COMMANDS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Final, Literal
+from typing import Final, cast
 
 import cv2
 import numpy as np
@@ -11,13 +11,15 @@ from PySide6.QtGui import QImage
 
 from mammoviewer.base.arrays import ByteArray, StoredArray
 from mammoviewer.gui.canvas.view_transform import Region, ViewTransform
+from mammoviewer.imaging.enlarging import enlarge
 from mammoviewer.imaging.geometry import Orientation
-from mammoviewer.imaging.resample import extract, shrink
+from mammoviewer.imaging.resample import Interpolation, shrink
 from mammoviewer.imaging.voi import Voi, apply_lut
 from mammoviewer.session.pictures import Picture, padding_range
+from mammoviewer.session.settings import AUTOMATIC
 
 _SEE_PIXELS_FROM: Final = 6.0
-"""From this zoom on the squares of the pixels are shown as they are."""
+"""From this zoom on the squares of the pixels are shown as they are, unless the reader chose otherwise."""
 
 
 class GreyLayer:
@@ -37,14 +39,19 @@ class GreyLayer:
         self._greys: ByteArray = np.zeros((0, 0), np.uint8)
         self._image = QImage()
 
-    def image(self, picture: Picture, view: ViewTransform, voi: Voi, *, inverse: bool) -> tuple[QImage, Region] | None:
-        """Return the greys of what is seen and where they go, None when the image is out of sight."""
+    def image(
+        self, picture: Picture, view: ViewTransform, voi: Voi, *, inverse: bool, interpolation: str = AUTOMATIC
+    ) -> tuple[QImage, Region] | None:
+        """Return the greys of what is seen and where they go, None when the image is out of sight.
+
+        ``interpolation`` is how an enlarged picture is made, as in :class:`session.viewer_state.DeskState`.
+        """
         apart = padding_apart(picture, inverse=inverse)
-        key = (view.zoom, view.left, view.top, view.device_size, view.orientation, apart)
+        key = (view.zoom, view.left, view.top, view.device_size, view.orientation, apart, interpolation)
         if picture.pixels is not self._source or key != self._region_key:
             self._region = view.visible()
             if self._region is not None:
-                self._pixels = self._visible(picture, self._region, view, apart)
+                self._pixels = self._visible(picture, self._region, view, apart, interpolation)
             self._source, self._region_key, self._grey_key = picture.pixels, key, ()
         if self._region is None:
             return None
@@ -55,10 +62,15 @@ class GreyLayer:
         return self._image, self._region
 
     def _visible(
-        self, picture: Picture, region: Region, view: ViewTransform, apart: tuple[int, int] | None
+        self,
+        picture: Picture,
+        region: Region,
+        view: ViewTransform,
+        apart: tuple[int, int] | None,
+        interpolation: str,
     ) -> StoredArray:
         if view.zoom >= picture.scale:
-            return magnified(picture, region, view)
+            return magnified(picture, region, view, apart, interpolation)
         # The image begins on a whole device pixel, so that a pan only moves a cut through the one averaged picture.
         key = (view.zoom, view.orientation, apart)
         if picture.pixels is not self._source or key != self._small_key:
@@ -82,20 +94,42 @@ class GreyLayer:
         self._image = QImage(self._greys.data, columns, rows, columns, QImage.Format.Format_Grayscale8)
 
 
-def magnified(picture: Picture, region: Region, view: ViewTransform) -> StoredArray:
+def magnified(
+    picture: Picture,
+    region: Region,
+    view: ViewTransform,
+    apart: tuple[int, int] | None = None,
+    interpolation: str = AUTOMATIC,
+) -> StoredArray:
     """Return picture values of the region as displayed, one per device pixel.
 
-    Enlarging is linear until single pixels can be told apart, and then shows them as squares.
+    Unless the reader chose an interpolation, enlarging is linear until single pixels can be told apart, and then shows
+    them as squares. ``apart`` are the values of padding that are not mixed with others; the cubic kernel, which would
+    draw waves beside it, never mixes them.
     """
     orientation = view.orientation
     size = region.size[::-1] if orientation.transpose else region.size
-    ratio = view.zoom / picture.scale
-    kind: Literal["nearest", "linear"] = "nearest" if ratio >= _SEE_PIXELS_FROM else "linear"
+    kind = _kind(interpolation, view.zoom / picture.scale)
     # A preview has been rounded to whole pixels: take its own ratio on each axis.
     down, across = (have / full for have, full in zip(picture.pixels.shape, view.shape, strict=True))
     rows = (region.rows[0] * down, region.rows[1] * down)
     columns = (region.columns[0] * across, region.columns[1] * across)
-    return displayed(extract(picture.pixels, rows, columns, size, interpolation=kind), orientation)
+    grown = enlarge(
+        picture.pixels,
+        rows,
+        columns,
+        size,
+        interpolation=kind,
+        padding=padding_range(picture.padding) if kind == "cubic" else apart,
+        limits=(picture.first, picture.first + picture.count - 1) if kind == "cubic" else None,
+    )
+    return displayed(grown, orientation)
+
+
+def _kind(interpolation: str, ratio: float) -> Interpolation:
+    if interpolation != AUTOMATIC:
+        return cast(Interpolation, interpolation)
+    return "nearest" if ratio >= _SEE_PIXELS_FROM else "linear"
 
 
 def padding_apart(picture: Picture, *, inverse: bool) -> tuple[int, int] | None:

@@ -75,7 +75,10 @@ class ViewportPainter:
         picture = viewport.follower.picture()
         state, view = viewport.shown, viewport.view
         inverse = state.image.attributes.inverse != state.inverted
-        found = self.grey.image(picture, view, state.voi, inverse=inverse) if picture is not None else None
+        found = None
+        if picture is not None:
+            interpolation = viewport.workspace.desk.interpolation
+            found = self.grey.image(picture, view, state.voi, inverse=inverse, interpolation=interpolation)
         if found is None:
             painter.fillRect(viewport.rect(), Qt.GlobalColor.black)
             if picture is None:
