@@ -17,7 +17,7 @@ REST_MS = 1000
 
 
 class KeptSettings(QObject):
-    """Writes overlay style, corner text and hanging protocol to the settings file."""
+    """Writes overlay style, corner text, screens and hanging protocol to the settings file."""
 
     def __init__(self, workspace: Workspace, settings: SettingsFile, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -31,6 +31,7 @@ class KeptSettings(QObject):
         desk = workspace.desk.events
         for signal in (desk.blind, desk.black_air, desk.interpolation):
             bind(self, signal, self._rest.start)
+        bind(self, workspace.screens.changed, self._rest.start)
         bind(self, workspace.stage_changed, self._rest.start)
 
     def _follow(self, settings: Settings) -> None:
@@ -56,6 +57,6 @@ class KeptSettings(QObject):
             protocol=self._workspace.hung.protocol.name,
         )
         try:
-            self._settings.update(replace(settings, window=window))
+            self._settings.update(replace(settings, window=window, screens=self._workspace.screens.texts))
         except SettingsError as error:
             self._workspace.notice.emit(Notice.from_error(error))

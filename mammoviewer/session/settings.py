@@ -108,6 +108,7 @@ class Settings:
     reader: str = option("", "Name that is kept with the findings you draw")
     last_folder: str = option("", "Folder in which the open dialog starts", internal=True)
     recent: tuple[str, ...] = option((), "Files and folders opened lately, the newest first", internal=True)
+    screens: Mapping[str, str] = option({}, "What was measured of each screen, by its name", internal=True)
     key_bindings: Mapping[str, str] = option(
         {}, 'Keys that differ from the defaults, by name of the act; several parted by "; ", none when empty'
     )

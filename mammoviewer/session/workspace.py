@@ -43,6 +43,7 @@ from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.patient_recorder import WRITE_PATIENCE_S, PatientRecorder
 from mammoviewer.session.pictures import PictureSource
 from mammoviewer.session.priors import current_of
+from mammoviewer.session.screens import Screens
 from mammoviewer.session.settings import Settings
 from mammoviewer.session.side_check import can_be_checked, check_side
 from mammoviewer.session.training_runs import TrainingRuns
@@ -73,6 +74,7 @@ class Workspace:
     def __init__(self, settings: Settings, *, library: Path | None = None) -> None:
         self.settings = settings
         self.desk, self.style = desk_of(settings.window), style_of(settings.window)
+        self.screens = Screens(settings.screens)
         self.registry = ModelRegistry([bundled_models_dir(), user_models_dir()])
         self.cache = FrameCache(settings.performance.cache_bytes)
         self.decoding = ThreadRunner(2, "decode")
