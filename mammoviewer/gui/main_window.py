@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFrame, QMainWindow, QWidget
 
+from mammoviewer.base.notices import Notice
 from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.actions.desk import Desk
 from mammoviewer.gui.actions.held_keys import HeldKeys
@@ -19,6 +20,7 @@ from mammoviewer.gui.deidentification import Deidentification
 from mammoviewer.gui.dialogs.about_dialog import DISCLAIMER, AboutDialog
 from mammoviewer.gui.dialogs.cheat_sheet import CheatSheet
 from mammoviewer.gui.dialogs.command_palette import CommandPalette
+from mammoviewer.gui.dialogs.display_dialog import DisplayDialog
 from mammoviewer.gui.dialogs.header_dialog import HeaderDialog
 from mammoviewer.gui.dialogs.jobs_dialog import JobsDialog
 from mammoviewer.gui.error_report import log_path
@@ -186,6 +188,10 @@ class MainWindow(QMainWindow):
         """Ask for views and pixel sizes that images do not bring."""
         self.opening.ask_pixel_size()
 
+    def offer(self, notice: Notice, words: str, act: Callable[[], object]) -> None:
+        """Show a notice with a button that does something about it."""
+        self.notices.add(notice, (words, act))
+
     def show_palette(self) -> None:
         """Show the command palette at the top of the window."""
         palette = CommandPalette(self.keys.commands, self)
@@ -206,7 +212,9 @@ class MainWindow(QMainWindow):
 
     def show_about(self) -> None:
         """Show what the program is."""
-        self.show_dialog(AboutDialog(self))
+        about = AboutDialog(self)
+        about.calibration_wanted.connect(lambda: self.show_dialog(DisplayDialog(self.workspace.screens, self)))
+        self.show_dialog(about)
 
     def show_log(self) -> None:
         """Show what ran in the background."""

@@ -1,4 +1,4 @@
-"""What the reader measured of each screen: the size of its pixels, its luminance, and whether greys follow the standard."""
+"""What the reader measured of each screen: the size of its pixels, its luminance, whether greys follow PS3.14."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_every_key_is_one_that_qt_knows(key: str, qapp: object) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    [*"1234567890", "Up", "Down", "PgUp", "PgDown", "Home", "End", "Space", "+", "-", "F", "A", "I", "H", "[", "]"]
+    [*"1234567890", "Up", "Down", "PgUp", "PgDown", "Home", "End", "Space", "+", "-", "F", "A", "T", "I", "H", "[", "]"]
     + ["G", "N", "Shift+N", "J", "K", "R", "E", "P", "D", "X", "W", "Tab", "Shift+Tab", "Z", "Ctrl+Z"]
     + ["Ctrl+Shift+Z", "C", "Ctrl+O", "Ctrl+E", "?", "Ctrl+K", "Return", ",", "."],
 )

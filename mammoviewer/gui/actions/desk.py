@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from PySide6.QtWidgets import QWidget
 
+from mammoviewer.base.notices import Notice
 from mammoviewer.gui.canvas.grid import ViewportGrid
 from mammoviewer.gui.canvas.viewport import Viewport
 from mammoviewer.gui.model_actions import MarkWalk
@@ -58,6 +59,9 @@ class WindowActs(Protocol):
 
     def show_dialog(self, dialog: QWidget) -> None:
         """Show a dialog of the window's, which is deleted when it closes."""
+
+    def offer(self, notice: Notice, words: str, act: Callable[[], object]) -> None:
+        """Show a notice with a button that does something about it."""
 
     def show_palette(self) -> None:
         """Show the command palette."""

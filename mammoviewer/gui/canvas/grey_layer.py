@@ -16,6 +16,7 @@ from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.imaging.resample import Interpolation, shrink
 from mammoviewer.imaging.voi import Voi, apply_lut
 from mammoviewer.session.pictures import Picture, padding_range
+from mammoviewer.session.screens import P_VALUES
 from mammoviewer.session.settings import AUTOMATIC
 
 _SEE_PIXELS_FROM: Final = 6.0
@@ -40,11 +41,19 @@ class GreyLayer:
         self._image = QImage()
 
     def image(
-        self, picture: Picture, view: ViewTransform, voi: Voi, *, inverse: bool, interpolation: str = AUTOMATIC
+        self,
+        picture: Picture,
+        view: ViewTransform,
+        voi: Voi,
+        *,
+        inverse: bool,
+        interpolation: str = AUTOMATIC,
+        levels: bytes = b"",
     ) -> tuple[QImage, Region] | None:
         """Return the greys of what is seen and where they go, None when the image is out of sight.
 
-        ``interpolation`` is how an enlarged picture is made, as in :class:`session.viewer_state.DeskState`.
+        ``interpolation`` is how an enlarged picture is made, as in :class:`session.viewer_state.DeskState`; ``levels``
+        is what the screen is driven with for a grey, as in :class:`session.screens.ScreenCalibration`.
         """
         apart = padding_apart(picture, inverse=inverse)
         key = (view.zoom, view.left, view.top, view.device_size, view.orientation, apart, interpolation)
@@ -55,9 +64,9 @@ class GreyLayer:
             self._source, self._region_key, self._grey_key = picture.pixels, key, ()
         if self._region is None:
             return None
-        grey_key = (voi, inverse)
+        grey_key = (voi, inverse, levels)
         if grey_key != self._grey_key:
-            self._look_up(picture, voi, inverse=inverse)
+            self._look_up(picture, voi, levels, inverse=inverse)
             self._grey_key = grey_key
         return self._image, self._region
 
@@ -87,11 +96,19 @@ class GreyLayer:
             return int(self._greys[row, column])
         return None
 
-    def _look_up(self, picture: Picture, voi: Voi, *, inverse: bool) -> None:
-        lookup = picture.lookup(voi, inverse=inverse)
+    def _look_up(self, picture: Picture, voi: Voi, levels: bytes, *, inverse: bool) -> None:
+        lookup = grey_table(picture, voi, levels, inverse=inverse)
         self._greys = np.ascontiguousarray(apply_lut(self._pixels, lookup, picture.first), dtype=np.uint8)
         rows, columns = self._greys.shape
         self._image = QImage(self._greys.data, columns, rows, columns, QImage.Format.Format_Grayscale8)
+
+
+def grey_table(picture: Picture, voi: Voi, levels: bytes, *, inverse: bool) -> ByteArray:
+    """Return the driving level of the screen for each value of a picture; its greys where ``levels`` is empty."""
+    if not levels:
+        return np.asarray(picture.lookup(voi, inverse=inverse), np.uint8)
+    greys = picture.lookup(voi, inverse=inverse, bits=P_VALUES.bit_length() - 1)
+    return np.frombuffer(levels, np.uint8)[greys]
 
 
 def magnified(

@@ -65,6 +65,7 @@ class ViewWidget(QWidget):
         for signal in (workspace.nipples.changed, workspace.measures.changed, workspace.air.changed):
             bind(self, signal, self.update)
         bind(self, workspace.shelf.changed, self.update)
+        bind(self, workspace.screens.changed, self.update)
         bind(self, workspace.facts_changed, self.update)
         bind_values(self, workspace.heatmaps.changed, self._scores_changed)
         bind_values(self, workspace.pictures.ready, self._frame_arrived)

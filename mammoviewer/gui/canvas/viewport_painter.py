@@ -19,9 +19,11 @@ from mammoviewer.gui.canvas.heatmap_layer import HeatmapLayer, paint_colour_bar
 from mammoviewer.gui.canvas.lens import Lens
 from mammoviewer.gui.canvas.linked_layer import paint_linked_cursor
 from mammoviewer.gui.canvas.roi_layer import box_on_screen, paint_detection, stroke
+from mammoviewer.gui.canvas.screen_text import with_screen
 from mammoviewer.gui.canvas.slice_strip import WIDTH
 from mammoviewer.gui.canvas.text_layer import TextLayer, paint_haloed
 from mammoviewer.gui.canvas.tools import visible_findings
+from mammoviewer.gui.screens import calibration
 from mammoviewer.gui.theme import color
 from mammoviewer.session.blind import seen_of_readers, visible_scores
 from mammoviewer.session.companions import Drawing
@@ -77,8 +79,14 @@ class ViewportPainter:
         inverse = state.image.attributes.inverse != state.inverted
         found = None
         if picture is not None:
-            interpolation = viewport.workspace.desk.interpolation
-            found = self.grey.image(picture, view, state.voi, inverse=inverse, interpolation=interpolation)
+            found = self.grey.image(
+                picture,
+                view,
+                state.voi,
+                inverse=inverse,
+                interpolation=viewport.workspace.desk.interpolation,
+                levels=calibration(viewport, viewport.workspace.screens).levels,
+            )
         if found is None:
             painter.fillRect(viewport.rect(), Qt.GlobalColor.black)
             if picture is None:
@@ -126,7 +134,7 @@ class ViewportPainter:
         level = viewport.workspace.desk.corner_text
         state = viewport.shown
         text = corner_text(state, viewport.shown_frame, level, bad=viewport.follower.bad)
-        text = with_companions(text, state, viewport.workspace, level)
+        text = with_screen(with_companions(text, state, viewport.workspace, level), viewport, level)
         bar = None
         if level != OFF:
             longest = min(0.3 * viewport.width(), 240.0)

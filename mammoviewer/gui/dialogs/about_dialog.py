@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
 import mammoviewer
@@ -12,7 +12,12 @@ DISCLAIMER = "Research use only - not for primary diagnosis"
 
 
 class AboutDialog(QDialog):
-    """Name, version, licence, disclaimer."""
+    """Name, version, licence, disclaimer.
+
+    Signals: ``calibration_wanted()`` when the reader wants to tell what the screen does.
+    """
+
+    calibration_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -27,11 +32,14 @@ class AboutDialog(QDialog):
         text = (
             "This program is not a medical device. It has not been cleared or approved for diagnosis, screening or "
             "treatment. Models that come with it, or are trained in it, were not validated for clinical use; their "
-            "scores and heatmaps may be wrong. The display of the workstation is not checked."
+            "scores and heatmaps may be wrong. The display of the workstation is not checked; what you measured of "
+            "it can be entered."
         )
         words = label(text, wrap=True)
         words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         layout.addWidget(words)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        calibrate = buttons.addButton("Display calibration…", QDialogButtonBox.ButtonRole.ActionRole)
+        calibrate.clicked.connect(self.calibration_wanted)
         buttons.rejected.connect(self.reject)
         layout.addWidget(buttons)
