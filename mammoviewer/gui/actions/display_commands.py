@@ -10,6 +10,7 @@ from mammoviewer.gui.actions.desk import Desk
 from mammoviewer.gui.canvas.true_size import true_size
 from mammoviewer.gui.dialogs.display_dialog import DisplayDialog
 from mammoviewer.gui.dialogs.screen_size_dialog import ScreenSizeDialog
+from mammoviewer.gui.pattern_window import PatternWindow
 from mammoviewer.gui.screens import calibration, screen_name
 from mammoviewer.session.settings import INTERPOLATIONS
 
@@ -55,6 +56,10 @@ def _gsdf(desk: Desk) -> None:
         screens.update(screen_name(desk.grid.screen()), gsdf=not known.gsdf)
 
 
+def _pattern(desk: Desk) -> None:
+    PatternWindow(desk.workspace.screens, desk.grid).show_on(desk.grid.screen())
+
+
 _TITLES = {
     "automatic": "Enlarge smoothly, from 6 times on as squares",
     "nearest": "Enlarge as squares (nearest)",
@@ -67,6 +72,7 @@ DISPLAY_COMMANDS = {
         Command("display.screen_size", "Measure the size of this screen…", (), _measure_screen),
         Command("display.calibration", "Display calibration…", (), _calibrate),
         Command("display.gsdf", "Greys by the standard display function (GSDF), or as they are", (), _gsdf),
+        Command("display.pattern", "Display test pattern", (), _pattern),
         *(
             Command(f"display.{kind}", _TITLES[kind], (), functools.partial(_interpolate, kind))
             for kind in INTERPOLATIONS
