@@ -99,7 +99,7 @@ class PatternWindow(QWidget):
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        """Paint the pattern pixel by pixel and a small line of text in its lower middle."""
+        """Paint the pattern pixel by pixel, and what it is in its lower middle."""
         greys = self.greys()
         rows, columns = greys.shape
         image = QImage(greys.data, columns, rows, columns, QImage.Format.Format_Grayscale8)
@@ -111,9 +111,10 @@ class PatternWindow(QWidget):
         painter.end()
 
     def _paint_line(self, painter: QPainter) -> None:
-        text = f"{self.title}     {_KEYS}"
-        height = painter.fontMetrics().height() + 8.0
-        width = painter.fontMetrics().horizontalAdvance(text) + 24.0
+        text = f"{self.title}\n{_KEYS}"
+        metrics = painter.fontMetrics()
+        height = 2 * metrics.lineSpacing() + 6.0
+        width = max(metrics.horizontalAdvance(line) for line in text.splitlines()) + 24.0
         place = QRectF((self.width() - width) / 2.0, self.height() - height - 4.0, width, height)
         painter.fillRect(place, Qt.GlobalColor.black)
         painter.setPen(color("dim"))

@@ -8,7 +8,7 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QScreen, QShowEvent
-from PySide6.QtWidgets import QCheckBox, QDialog, QDoubleSpinBox, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QDialog, QDoubleSpinBox, QLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from mammoviewer.base.errors import ArgumentError
 from mammoviewer.gui.panels.parts import button, column, label, row, section
@@ -30,6 +30,7 @@ _HONEST: Final = (
     "of the screen. Switch off night light, automatic brightness and colour profiles, and do not use it on a screen "
     "that follows the display function by itself."
 )
+_WIDTH: Final = 720
 _TYPICAL: Final = DisplayResponse(0.5, 350.0)
 _CURVE_HELP: Final = "0  0.52\n15  1.31\n…\n255  348.0"
 
@@ -46,7 +47,6 @@ class DisplayDialog(QDialog):
     def __init__(self, screens: Screens, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Display calibration")
-        self.setFixedWidth(620)
         self._screens = screens
         self._name = label("", "heading")
         self.darkest = self._spin("Darkest", "Luminance of black in cd/m2, in the dark")
@@ -55,11 +55,11 @@ class DisplayDialog(QDialog):
         self.curve = QPlainTextEdit()
         self.curve.setAccessibleName("Measured curve")
         self.curve.setPlaceholderText(_CURVE_HELP)
-        self.curve.setFixedHeight(130)
+        self.curve.setFixedSize(250, 130)
         self.curve.textChanged.connect(self._refresh)
         self.on = QCheckBox("Show greys by the Grayscale Standard Display Function (PS3.14) on this screen")
         self.plot = small_plot("cd/m²")
-        self.plot.setFixedHeight(190)
+        self.plot.setFixedSize(_WIDTH - 266, 190)
         self.plot.setLogMode(y=True)
         self.plot.setLabel("bottom", "grey (P-value)")
         self.message = label("", "dim", wrap=True)
@@ -89,7 +89,8 @@ class DisplayDialog(QDialog):
         numbers = row([], spacing=12)
         for field in fields:
             numbers.addLayout(field)
-        curve = section("Or a measured curve: driving level and cd/m², one pair a line", self.curve)
+        curve = section("Or a measured curve", label("driving level and cd/m², one pair a line", "dim"), self.curve)
+        middle = row([curve, self.plot], spacing=16)
         foot = row(
             [
                 button("Forget", self.forget, tip="Drop what was measured of this screen's luminance"),
@@ -98,12 +99,18 @@ class DisplayDialog(QDialog):
                 self._apply,
             ]
         )
+        honest = label(_HONEST, "caution", wrap=True)
+        for words in (self.message, honest):
+            words.setFixedWidth(_WIDTH)
         layout = QVBoxLayout(self)
+        # The text below the plot wraps: the dialog grows and shrinks with it.
+        layout.setSizeConstraint(QLayout.SizeConstraint.SetFixedSize)
         layout.setContentsMargins(20, 16, 20, 14)
         layout.setSpacing(12)
         layout.addWidget(self._name)
         layout.addLayout(numbers)
-        for part in (curve, self.on, self.plot, self.message, label(_HONEST, "caution", wrap=True)):
+        layout.addLayout(middle)
+        for part in (self.message, self.on, honest):
             layout.addWidget(part)
         layout.addLayout(foot)
 

@@ -18,6 +18,8 @@ CARD_MM: Final = (85.60, 53.98)
 _RULER_MM: Final = 100
 _MARGIN: Final = 24
 _LEAST_DEVICE_PIXELS: Final = 120
+_LEAST_BETWEEN: Final = 28.0
+"""Logical pixels between two numbers of the ruler."""
 _HELP: Final = (
     "Hold a bank card flat against the screen at the left edge, and drag the other edge, or the slider, until the "
     "drawn card is just as wide. Check with a ruler below. The arrow keys move by one pixel of the screen."
@@ -76,11 +78,12 @@ class CardArea(QWidget):
         painter.drawText(card, Qt.AlignmentFlag.AlignCenter, "85.6 mm")
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=False)
         top = card.bottom() + 24.0
+        named = 10 if 10 * per_mm >= _LEAST_BETWEEN else 20
         for mm in range(self.ruler_mm() + 1):
             x = card.left() + mm * per_mm
             tall = 16.0 if mm % 10 == 0 else 11.0 if mm % 5 == 0 else 7.0
             painter.drawLine(QPointF(x, top), QPointF(x, top + tall))
-            if mm % 10 == 0:
+            if mm % named == 0:
                 place = QRectF(x - 20.0, top + 18.0, 40.0, 18.0)
                 painter.drawText(place, Qt.AlignmentFlag.AlignCenter, str(mm))
         painter.end()
@@ -101,8 +104,7 @@ class ScreenSizeDialog(QDialog):
         self._screens = screens
         self.area = CardArea()
         available = self.screen().availableGeometry()
-        # A hand's breadth at the least, on any screen that is not tiny.
-        self.area.setFixedSize(min(960, available.width() - 80), min(560, available.height() - 300))
+        self.area.setFixedSize(min(820, available.width() - 80), min(480, available.height() - 300))
         self.area.dragged.connect(self.show_width)
         self._slider = CalmSlider()
         self._slider.setAccessibleName("Width of the card")
