@@ -6,7 +6,8 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from helpers.viewports import picture, shown
+from helpers.mouse import move
+from helpers.viewports import picture, place, shown
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
@@ -158,3 +159,18 @@ def test_the_about_dialog_leads_here(qtbot: QtBot) -> None:
     qtbot.addWidget(about)
     with qtbot.waitSignal(about.calibration_wanted):
         next(b for b in about.findChildren(QPushButton) if "calibration" in b.text()).click()
+
+
+def test_the_magnifier_follows_the_display_function_too(qtbot: QtBot, four_views: Workspace) -> None:
+    viewport = shown(qtbot, four_views, "RCC", (360, 480))
+    four_views.desk.corner_text = "off"
+    four_views.desk.lens_factor = 3.0
+    spot = place(viewport, 80.0, 90.0)
+    move(viewport, spot)
+    four_views.desk.lens = True
+    response = DisplayResponse(0.5, 350.0)
+    four_views.screens.update(screen_name(viewport.screen()), response=response, gsdf=True)
+    found = viewport.follower.picture()
+    assert found is not None
+    fine = found.lookup(viewport.shown.voi, inverse=False, bits=12)[found.pixels[80, 90] - found.first]
+    assert picture(viewport)[round(spot[1]), round(spot[0]), 0] == driving_levels(response, P_VALUES)[fine]

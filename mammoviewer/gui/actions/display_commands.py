@@ -48,16 +48,17 @@ def _calibrate(desk: Desk) -> None:
 
 def _gsdf(desk: Desk) -> None:
     """Let the greys of this screen follow the display function, or not; ask for its luminance first."""
-    screens = desk.workspace.screens
-    known = calibration(desk.grid, screens)
+    screens, place = desk.workspace.screens, desk.viewport or desk.grid
+    known = calibration(place, screens)
     if known.response is None:
         _calibrate(desk)
     else:
-        screens.update(screen_name(desk.grid.screen()), gsdf=not known.gsdf)
+        screens.update(screen_name(place.screen()), gsdf=not known.gsdf)
 
 
 def _pattern(desk: Desk) -> None:
-    PatternWindow(desk.workspace.screens, desk.grid).show_on(desk.grid.screen())
+    """Show a pattern on the screen that the reader works on."""
+    PatternWindow(desk.workspace.screens, desk.grid).show_on((desk.viewport or desk.grid).screen())
 
 
 _TITLES = {

@@ -11,6 +11,7 @@ from PySide6.QtGui import QPainter, QPen
 from mammoviewer.gui.canvas.grey_layer import GreyLayer
 from mammoviewer.gui.canvas.text_layer import paint_haloed
 from mammoviewer.gui.canvas.view_transform import LARGEST_ZOOM, ViewTransform, view_transform
+from mammoviewer.gui.screens import calibration
 from mammoviewer.gui.theme import color
 from mammoviewer.imaging.filter_chain import FilterChain, parse_filter
 from mammoviewer.session.pictures import Picture
@@ -56,7 +57,14 @@ class Lens:
             return
         sight, state = _sight(viewport, place), viewport.shown
         inverse = state.image.attributes.inverse != state.inverted
-        found = self._grey.image(picture, sight.view, state.voi, inverse=inverse)
+        found = self._grey.image(
+            picture,
+            sight.view,
+            state.voi,
+            inverse=inverse,
+            interpolation=desk.interpolation,
+            levels=calibration(viewport, viewport.workspace.screens).levels,
+        )
         painter.save()
         painter.fillRect(sight.frame, Qt.GlobalColor.black)
         if found is not None:
