@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 HEAVY = (
     "torch",
@@ -34,7 +35,7 @@ class Tell(QObject):
         application.installEventFilter(self)
 
     def eventFilter(self, watched, event):
-        if event.type() == QEvent.Type.Paint and not self.told and watched.isWidgetType() and watched.isWindow():
+        if event.type() == QEvent.Type.Paint and not self.told and watched.isWidgetType():
             self.told = True
             QTimer.singleShot(0, self.tell)
         return False
@@ -81,8 +82,6 @@ def first_windows(runs: int) -> tuple[dict[str, float], dict[str, list[str]]]:
 
 
 def _start(code: str) -> tuple[float, list[str]]:
-    import time
-
     with tempfile.TemporaryDirectory() as home:
         environment = {**os.environ, "MAMMOVIEWER_HOME": home, "XDG_CONFIG_HOME": home}
         begun = time.time()

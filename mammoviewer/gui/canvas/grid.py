@@ -6,11 +6,12 @@ import enum
 import sys
 from typing import Final
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
 
 from mammoviewer.gui.bridge import bind
+from mammoviewer.gui.canvas.opaque import keep_opaque
 from mammoviewer.gui.canvas.viewport import Viewport
 from mammoviewer.gui.theme import color
 from mammoviewer.session.workspace import Workspace
@@ -118,6 +119,12 @@ class ViewportGrid(QWidget):
     def restore(self) -> None:
         """Bring all viewports of the stage back."""
         self._show_alone(None)
+
+    def event(self, event: QEvent) -> bool:
+        """Stay opaque."""
+        done = super().event(event)
+        keep_opaque(self, event)
+        return done
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         """Paint what shows between the viewports: the separators; black where nothing is hung."""

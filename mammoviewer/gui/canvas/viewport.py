@@ -20,6 +20,7 @@ from PySide6.QtWidgets import QWidget
 
 from mammoviewer.gui.canvas.corner_text import LINKED, NOT_LINKED, SIDE_DOUBTED
 from mammoviewer.gui.canvas.cursor_reading import CursorReading
+from mammoviewer.gui.canvas.opaque import keep_opaque
 from mammoviewer.gui.canvas.tools import BRUSHES
 from mammoviewer.gui.canvas.view_widget import ViewWidget
 from mammoviewer.session.workspace import Workspace
@@ -118,11 +119,13 @@ class Viewport(ViewWidget):
             self.image_dropped.emit(identity)
 
     def event(self, event: QEvent) -> bool:
-        """Keep the keys that belong to the hands from the shortcuts of the window."""
+        """Keep the keys that belong to the hands from the shortcuts of the window, and the picture opaque."""
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride and self.hands.wants(event):
             event.accept()
             return True
-        return super().event(event)
+        done = super().event(event)
+        keep_opaque(self, event)
+        return done
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         """Give keys to the hands."""
