@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
+import os
+import sys
 import threading
 from collections.abc import Callable, Hashable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from psygnal import Signal
 
@@ -16,6 +19,10 @@ from mammoviewer.jobs.job import Job
 
 Work: TypeAlias = Callable[[Progress], object]
 _Entry: TypeAlias = tuple[int, int, Job, Work]
+
+
+BACKGROUND_NICE: Final = 10
+"""How far the threads stand back behind the window's; what they start themselves does so too."""
 
 
 class ThreadRunner:
@@ -160,6 +167,7 @@ class ThreadRunner:
                 self._waiting = left
 
     def _work(self) -> None:
+        _stand_back()
         while (found := self._next()) is not None:
             job, function = found
             job.run(function)
@@ -180,3 +188,12 @@ class ThreadRunner:
                     return job, idle_work
                 self._condition.wait()
         return None
+
+
+def _stand_back() -> None:
+    """Let the window's thread have the processor when it wants it; Linux alone knows priorities of single threads."""
+    if sys.platform == "linux":
+        with contextlib.suppress(PermissionError):
+            # Zero is the calling thread.
+            own = os.getpriority(os.PRIO_PROCESS, 0)
+            os.setpriority(os.PRIO_PROCESS, 0, min(own + BACKGROUND_NICE, 19))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
 import threading
 import weakref
 from collections.abc import Iterator
@@ -11,7 +13,7 @@ import pytest
 
 from mammoviewer.base.errors import ArgumentError
 from mammoviewer.jobs.job import Job, JobState
-from mammoviewer.jobs.thread_runner import ThreadRunner
+from mammoviewer.jobs.thread_runner import BACKGROUND_NICE, ThreadRunner
 
 
 class _Gate:
@@ -268,3 +270,13 @@ def test_shutdown_stops_idle_work_without_an_end():
     assert runner.submit("one", lambda progress: None).wait(10)
     assert runner.shutdown(10)
     assert threading.active_count() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux knows priorities of single threads")
+def test_background_threads_stand_back_behind_the_window():
+    here = os.getpriority(os.PRIO_PROCESS, 0)
+    with ThreadRunner(1, "test") as runner:
+        job = runner.submit("priority", lambda progress: os.getpriority(os.PRIO_PROCESS, 0))
+        assert job.wait(5.0)
+    assert job.result == min(here + BACKGROUND_NICE, 19)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == here
