@@ -23,7 +23,7 @@ def settle() -> None:
 def main() -> None:
     request = json.loads(sys.argv[1])
     viewer = napari.Viewer(show=True)
-    # Its own panels take some of the room, so that its canvas is a little smaller than the viewport it is compared with.
+    # Its own panels take some of the room: its canvas is a little smaller than the viewport that it is compared with.
     viewer.window.resize(*request["size"])
     settle()
     canvas = viewer.window._qt_viewer.canvas.native
