@@ -10,7 +10,6 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from mammoviewer.annotations.finding import Finding
 from mammoviewer.base.errors import ArgumentError
@@ -128,6 +127,8 @@ def match_regions(
     pairs = [[_compared(one, other, pixel_mm) for other in theirs] for one in ours]
     chosen: list[RegionMatch] = []
     if ours and theirs:
+        from scipy.optimize import linear_sum_assignment
+
         # No match costs as much as the farthest one: a good pair is not parted for the sake of two poor ones.
         costs = [[min(p.distance_mm, within_mm) if _alike(p, within_mm) else within_mm for p in line] for line in pairs]
         for row, column in zip(*linear_sum_assignment(np.array(costs)), strict=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from skimage.measure import find_contours
 
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.base.arrays import BoolArray, DoubleArray
@@ -27,6 +26,8 @@ def region_of_mask(mask: BoolArray, origin: tuple[int, int] = (0, 0)) -> Roi | N
     """
     if not mask.any():
         return None
+    from skimage.measure import find_contours
+
     framed = np.pad(mask, 1).astype(np.float64)
     # Half-way between the centres of a pixel inside and one outside: every centre is clearly on one side.
     loops = [loop[:-1] + np.array(origin) - 1.0 for loop in find_contours(framed, 0.5)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
@@ -35,6 +35,13 @@ def make_application() -> QApplication:
     return application
 
 
+def _load_models_runtime() -> None:
+    try:
+        load_runtime()
+    except ImportError:  # images can be read without it; a model says so when it is run
+        _LOGGER.warning("ONNX Runtime cannot be loaded", exc_info=True)
+
+
 def show_window(request: WindowRequest) -> int:
     """Open the window with what is asked for, run until it is closed, and return the exit code."""
     application = make_application()
@@ -45,10 +52,6 @@ def show_window(request: WindowRequest) -> int:
     workspace = Workspace(settings.settings)
     report.notify = lambda error: workspace.notice.emit(Notice.from_error(error))
     bridge = Bridge(application)
-    try:
-        load_runtime()
-    except ImportError:  # images can be read without it; a model says so when it is run
-        _LOGGER.warning("ONNX Runtime cannot be loaded", exc_info=True)
     window = MainWindow(workspace, settings)
     if request.model:
         workspace.desk.model = workspace.registry.get(request.model).identity
@@ -59,6 +62,8 @@ def show_window(request: WindowRequest) -> int:
         window.show()
     else:
         window.showMaximized()
+    # After the first picture: nobody waits for it yet, and later it would hold up the window.
+    QTimer.singleShot(0, window, _load_models_runtime)
     # A tour is nobody's session.
     keeper = SessionKeeper(workspace) if request.tour is None else None
     if request.paths:

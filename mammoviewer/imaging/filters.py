@@ -10,7 +10,6 @@ from typing import Final
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
 from mammoviewer.base.arrays import DoubleArray, FloatArray
 from mammoviewer.base.errors import ArgumentError
@@ -98,6 +97,8 @@ def _wide_median(values: FloatArray, size: int) -> FloatArray:
     result = np.empty_like(values)
     for first in range(0, len(values), _STRIP_ROWS):
         last = min(first + _STRIP_ROWS, len(values))
+        from scipy import ndimage
+
         strip = ndimage.median_filter(framed[first : last + 2 * margin], size=size, mode="nearest")
         result[first:last] = strip[margin : margin + last - first]
     return result

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
 from mammoviewer.base.arrays import BoolArray, FloatArray, StoredArray
 
@@ -41,6 +40,8 @@ def grown(
     edge_px
         How far the region reaches into the band of pixels that make up an edge.
     """
+    from scipy import ndimage
+
     value = float(smooth[seed])
     alike = np.abs(smooth - value) <= tolerance
     free = alike & ~edges

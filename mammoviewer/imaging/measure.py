@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from mammoviewer.base.arrays import DoubleArray, StoredArray
 from mammoviewer.base.errors import ArgumentError
@@ -52,6 +51,8 @@ def profile(image: StoredArray, start: Point, end: Point, pixel: Pixel = (1.0, 1
     ArgumentError
         If the line has no length.
     """
+    from scipy import ndimage
+
     steps = math.hypot(end[0] - start[0], end[1] - start[1])
     if steps == 0.0:
         raise ArgumentError("a profile needs a line with a length")

@@ -14,7 +14,6 @@ from typing import Any, Literal, TypeAlias
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from mammoviewer.base.arrays import FloatArray, StoredArray
 from mammoviewer.base.errors import ArgumentError
@@ -261,6 +260,8 @@ def _weighted(
 
 def _weights(edges: tuple[float, float], count: int, length: int, dtype: type[np.floating[Any]]) -> Any:
     """Return the (count, length) matrix that takes an axis of ``length`` pixels to ``count`` new ones."""
+    from scipy import sparse
+
     step = (edges[1] - edges[0]) / count
     lower = edges[0] + np.arange(count) * step
     if step < 1.0:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import numpy as np
-import pywt
 
 from mammoviewer.base.arrays import FloatArray
 from mammoviewer.base.errors import ArgumentError
@@ -20,6 +19,8 @@ _Details: TypeAlias = tuple[FloatArray, FloatArray, FloatArray]
 
 def wavelet_families() -> tuple[str, ...]:
     """Return the names of all discrete wavelets."""
+    import pywt
+
     return tuple(pywt.wavelist(kind="discrete"))
 
 
@@ -61,6 +62,8 @@ def wavelet_filter(
         raise ArgumentError(f"there is no discrete wavelet {wavelet!r}", hint="for example haar, sym3, db4, coif1")
     if levels < 1 or not q >= 0:
         raise ArgumentError("the wavelet filter needs at least one level and a threshold of at least 0")
+    import pywt
+
     basis = pywt.Wavelet(wavelet)
     approximation = np.nan_to_num(np.asarray(image, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     pyramid: list[tuple[_Details, tuple[int, ...]]] = []

@@ -9,7 +9,6 @@ from typing import Any
 
 from mammoviewer.base.paths import cache_dir
 from mammoviewer.base.progress import Progress, no_progress
-from mammoviewer.dicom.phantom_exam import write_exam
 
 SEED = 7
 DENSITY = "B"
@@ -25,6 +24,8 @@ def demo_exam(progress: Progress = no_progress, *, scale: float = 1.0) -> Path:
     scale
         Linear size of the images relative to the full exam; small ones are made fast, for tests.
     """
+    from mammoviewer.dicom.phantom_exam import write_exam
+
     folder = cache_dir() / f"demo-exam-{_RECIPE}-{SEED}{DENSITY}-{scale:g}"
     if (folder / "truth.json").is_file():
         return folder

@@ -9,6 +9,7 @@ from PySide6.QtGui import QImage
 from mammoviewer.gui.canvas import grey_layer
 from mammoviewer.gui.canvas.grey_layer import GreyLayer
 from mammoviewer.gui.canvas.view_transform import ViewTransform, view_transform
+from mammoviewer.gui.canvas.viewport_painter import Pace
 from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.imaging.voi import Padding, Window
 from mammoviewer.session.pictures import Picture, plain_picture
@@ -164,3 +165,45 @@ def test_no_bright_rim_around_the_breast_when_an_inverted_picture_is_enlarged(ki
     found = GreyLayer().image(plain_picture(attributes, pixels), view, VOI, inverse=True, interpolation=kind)
     assert found is not None
     assert len(np.unique(greys(found[0]))) == 2
+
+
+def test_a_quick_picture_is_near_the_exact_one_and_is_made_exact_when_asked():
+    pixels = np.random.default_rng(1).integers(900, 3000, (700, 500)).astype(np.uint16)
+    pixels = cv2.GaussianBlur(pixels, (0, 0), 2.0)
+    shown = picture(pixels)
+    view = view_transform(pixels.shape, Orientation(), size=(400, 600), dpr=1.0, zoom=0.7)
+    layer, exact = GreyLayer(), GreyLayer()
+    layer.image(shown, view, VOI, inverse=False, quick=True)
+    assert layer.rough
+    quick = layer._greys.copy()
+    exact.image(shown, view, VOI, inverse=False)
+    assert not exact.rough
+    assert np.abs(quick.astype(int) - exact._greys).mean() < 2.0
+    layer.image(shown, view, VOI, inverse=False)
+    assert not layer.rough
+    np.testing.assert_array_equal(layer._greys, exact._greys)
+
+
+def test_where_pixels_would_be_left_out_quick_is_exact():
+    pixels = np.zeros((900, 900), np.uint16)
+    pixels[::7, ::7] = 4000
+    shown = picture(pixels)
+    view = view_transform(pixels.shape, Orientation(), size=(300, 300), dpr=1.0, zoom=0.3)
+    quick, exact = GreyLayer(), GreyLayer()
+    quick.image(shown, view, VOI, inverse=False, quick=True)
+    exact.image(shown, view, VOI, inverse=False)
+    np.testing.assert_array_equal(quick._greys, exact._greys)
+
+
+def test_a_view_that_rests_is_made_exact():
+    time = [10.0]
+    pace = Pace(lambda: time[0])
+    assert not pace.quick("one", rough=False), "the first picture is exact"
+    time[0] += 0.05
+    assert pace.quick("two", rough=False)
+    time[0] += 0.05
+    assert pace.quick("two", rough=True), "a repaint in between leaves it"
+    time[0] += 0.2
+    assert not pace.quick("two", rough=True)
+    time[0] += 0.05
+    assert pace.quick("three", rough=False) is False

@@ -39,6 +39,8 @@ class GreyLayer:
         self._pixels: StoredArray = np.zeros((0, 0), np.uint16)
         self._greys: ByteArray = np.zeros((0, 0), np.uint8)
         self._image = QImage()
+        self.rough = False
+        """Whether the picture was made quickly, and an exact one is to be had."""
 
     def image(
         self,
@@ -49,18 +51,20 @@ class GreyLayer:
         inverse: bool,
         interpolation: str = AUTOMATIC,
         levels: bytes = b"",
+        quick: bool = False,
     ) -> tuple[QImage, Region] | None:
         """Return the greys of what is seen and where they go, None when the image is out of sight.
 
         ``interpolation`` is how an enlarged picture is made, as in :class:`session.viewer_state.DeskState`; ``levels``
-        is what the screen is driven with for a grey, as in :class:`session.screens.ScreenCalibration`.
+        is what the screen is driven with for a grey, as in :class:`session.screens.ScreenCalibration`. A ``quick``
+        picture that is shrunk anew is interpolated instead of averaged, while the reader goes on to another one.
         """
         apart = padding_apart(picture, inverse=inverse)
         key = (view.zoom, view.left, view.top, view.device_size, view.orientation, apart, interpolation)
-        if picture.pixels is not self._source or key != self._region_key:
+        if picture.pixels is not self._source or key != self._region_key or (self.rough and not quick):
             self._region = view.visible()
             if self._region is not None:
-                self._pixels = self._visible(picture, self._region, view, apart, interpolation)
+                self._pixels = self._visible(picture, self._region, view, apart, interpolation, quick=quick)
             self._source, self._region_key, self._grey_key = picture.pixels, key, ()
         if self._region is None:
             return None
@@ -77,13 +81,17 @@ class GreyLayer:
         view: ViewTransform,
         apart: tuple[int, int] | None,
         interpolation: str,
+        *,
+        quick: bool,
     ) -> StoredArray:
         if view.zoom >= picture.scale:
+            self.rough = False
             return magnified(picture, region, view, apart, interpolation)
         # The image begins on a whole device pixel, so that a pan only moves a cut through the one averaged picture.
         key = (view.zoom, view.orientation, apart)
-        if picture.pixels is not self._source or key != self._small_key:
-            self._small, self._small_key = shrunk(picture, view, apart), key
+        if picture.pixels is not self._source or key != self._small_key or (self.rough and not quick):
+            self.rough = quick and apart is None
+            self._small, self._small_key = shrunk(picture, view, apart, quick=self.rough), key
         top, left = region.top - view.top, region.left - view.left
         return np.ascontiguousarray(self._small[top : top + region.size[0], left : left + region.size[1]])
 
@@ -162,10 +170,11 @@ def padding_apart(picture: Picture, *, inverse: bool) -> tuple[int, int] | None:
     return padding_range(picture.padding) if bright else None
 
 
-def shrunk(picture: Picture, view: ViewTransform, apart: tuple[int, int] | None) -> StoredArray:
+def shrunk(picture: Picture, view: ViewTransform, apart: tuple[int, int] | None, *, quick: bool = False) -> StoredArray:
     """Return the whole picture as displayed, averaged to one value per device pixel.
 
-    ``apart`` are the values of padding that are not averaged with others.
+    ``apart`` are the values of padding that are not averaged with others. ``quick`` interpolates between pixels where
+    that leaves none of them out, which takes a fifth of the time: single bright pixels are fainter by up to a half.
     """
     rows, columns = (max(1, math.floor(length * view.zoom + 0.5)) for length in view.shape)
     # An average of averages is the average: the half-sized copy gives the same picture four times faster.
@@ -173,6 +182,9 @@ def shrunk(picture: Picture, view: ViewTransform, apart: tuple[int, int] | None)
     if picture.half is not None and 2 * view.zoom <= picture.scale:
         source = picture.half
         covered = (picture.pixels.shape[0] / 2, picture.pixels.shape[1] / 2)
+    if quick and apart is None and 2 * rows >= source.shape[0] and 2 * columns >= source.shape[1]:
+        small = cv2.resize(source, (columns, rows), interpolation=cv2.INTER_LINEAR)
+        return displayed(np.asarray(small), view.orientation)
     return displayed(shrink(source, (rows, columns), apart, covered=covered), view.orientation)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtCore import QPointF, Qt, QTimer, Signal
 from PySide6.QtWidgets import QWidget
 
 from mammoviewer.gui.bridge import bind, bind_values
@@ -20,7 +20,7 @@ from mammoviewer.gui.canvas.roi_layer import finding_at
 from mammoviewer.gui.canvas.slice_strip import SliceStrip
 from mammoviewer.gui.canvas.tools import visible_findings
 from mammoviewer.gui.canvas.view_transform import ViewTransform, view_transform, zoomed
-from mammoviewer.gui.canvas.viewport_painter import ViewportPainter
+from mammoviewer.gui.canvas.viewport_painter import REST_S, ViewportPainter
 from mammoviewer.gui.canvas.zoom_place import zoom_place
 from mammoviewer.session.blind import ai_hidden
 from mammoviewer.session.companions import Drawing
@@ -56,6 +56,8 @@ class ViewWidget(QWidget):
         self._painter = ViewportPainter(self)
         self._follower: FrameFollower | None = None
         self._chest: str | None = None
+        self._refine = QTimer(self, singleShot=True, interval=round(1000 * REST_S) + 10)
+        self._refine.timeout.connect(self.update)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -221,6 +223,10 @@ class ViewWidget(QWidget):
         grey = self._painter.grey.grey_at(place.x() * self.devicePixelRatioF(), place.y() * self.devicePixelRatioF())
         stored = self.workspace.pictures.stored(self.shown, self.shown_frame)
         return cursor_reading(self.shown.image, self.view, place, stored, grey)
+
+    def refine_soon(self) -> None:
+        """Paint again once the view has rested, because what is shown was made quickly."""
+        self._refine.start()
 
     def _desk_changed(self) -> None:
         self.cine.loops = self.workspace.desk.cine_loops

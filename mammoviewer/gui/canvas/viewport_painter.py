@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -32,11 +34,37 @@ from mammoviewer.session.viewer_state import Overlay
 if TYPE_CHECKING:
     from mammoviewer.gui.canvas.view_widget import ViewWidget
 
+REST_S: Final = 0.15
+"""A view that rests so long is made exactly."""
 _BAR_WIDTH: Final = 10.0
 _EDGE: Final = 5.0
 """Distance of the letters of orientation from the edge, in logical pixels."""
 _BAR_NEEDS: Final = 150.0
 """Logical pixels between the lines of text that a colour bar with its title takes."""
+
+
+class Pace:
+    """Tells whether the reader goes from picture to picture faster than exact ones are worth making.
+
+    Parameters
+    ----------
+    now
+        A clock in seconds.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._shown: object = None
+        self._at = float("-inf")
+
+    def quick(self, shown: object, *, rough: bool) -> bool:
+        """Return whether ``shown`` is to be made quickly: a change soon after another, or one that has just been."""
+        now = self._now()
+        moving = now - self._at < REST_S
+        if shown != self._shown:
+            self._shown, self._at = shown, now
+            return moving
+        return rough and moving
 
 
 class ViewportPainter:
@@ -48,6 +76,7 @@ class ViewportPainter:
         self._heat = HeatmapLayer()
         self._lens = Lens()
         self._findings = FindingsLayer()
+        self._pace = Pace()
         self.badge_places: dict[str, QRectF] = {}
 
     def paint(self, painter: QPainter) -> None:
@@ -79,6 +108,7 @@ class ViewportPainter:
         inverse = state.image.attributes.inverse != state.inverted
         found = None
         if picture is not None:
+            quick = self._pace.quick((id(picture.pixels), view.zoom), rough=self.grey.rough)
             found = self.grey.image(
                 picture,
                 view,
@@ -86,7 +116,10 @@ class ViewportPainter:
                 inverse=inverse,
                 interpolation=viewport.workspace.desk.interpolation,
                 levels=calibration(viewport, viewport.workspace.screens).levels,
+                quick=quick,
             )
+            if self.grey.rough:
+                viewport.refine_soon()
         if found is None:
             painter.fillRect(viewport.rect(), Qt.GlobalColor.black)
             if picture is None:
