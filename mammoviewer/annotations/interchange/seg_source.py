@@ -44,6 +44,25 @@ def read_source(attributes: ImageAttributes, frames: tuple[int, ...]) -> SegSour
     ExportError
         If the file is gone or lacks what identifies it.
     """
+    dataset = read_source_header(attributes)
+    orientation = tuple(str(value) for value in dataset.get("PatientOrientation") or ())
+    if attributes.frames == 1 and "SharedFunctionalGroupsSequence" not in dataset:
+        # A flat mammogram has no place in space: highdicom takes none, and needs no Frame of Reference then.
+        if "FrameOfReferenceUID" in dataset and not dataset.FrameOfReferenceUID:
+            del dataset.FrameOfReferenceUID
+        return SegSource(dataset, None, orientation)
+    _complete(dataset, attributes)
+    return SegSource(dataset, _plane_positions(dataset, frames), orientation)
+
+
+def read_source_header(attributes: ImageAttributes) -> Any:
+    """Return the header of an image's file without its pixels; what may be empty in an object is there and empty.
+
+    Raises
+    ------
+    ExportError
+        If the file is gone or lacks what identifies it.
+    """
     import pydicom
     from pydicom.errors import InvalidDicomError
 
@@ -53,19 +72,12 @@ def read_source(attributes: ImageAttributes, frames: tuple[int, ...]) -> SegSour
         raise ExportError(f"the source cannot be read again: {error}", path=attributes.path) from error
     for keyword in _REQUIRED:
         if not dataset.get(keyword):
-            hint = "export the heatmap as TIFF instead"
+            hint = "export in a form that is not DICOM instead"
             raise ExportError(f"the source lacks {keyword}", hint=hint, path=attributes.path)
     for keyword in _MAY_BE_EMPTY:
         if keyword not in dataset:
             setattr(dataset, keyword, None)
-    orientation = tuple(str(value) for value in dataset.get("PatientOrientation") or ())
-    if attributes.frames == 1 and "SharedFunctionalGroupsSequence" not in dataset:
-        # A flat mammogram has no place in space: highdicom takes none, and needs no Frame of Reference then.
-        if "FrameOfReferenceUID" in dataset and not dataset.FrameOfReferenceUID:
-            del dataset.FrameOfReferenceUID
-        return SegSource(dataset, None, orientation)
-    _complete(dataset, attributes)
-    return SegSource(dataset, _plane_positions(dataset, frames), orientation)
+    return dataset
 
 
 def _complete(dataset: Any, attributes: ImageAttributes) -> None:
