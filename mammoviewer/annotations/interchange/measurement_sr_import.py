@@ -100,7 +100,7 @@ def _described(finding: Finding, group: Node, observer: str) -> Finding:
         assessment=assessment,
         note=_whole_text(group, _COMMENT),
         origin=ALGORITHM if algorithm else READER,
-        score=_score(group),
+        score=certainty(group, _SCORE),
         reader=reader or reader_name(group.child_text(_OBSERVER) or observer),
     )
 
@@ -111,8 +111,9 @@ def _whole_text(group: Node, concept: str) -> str:
     return str(elements.value(found[0].item, "TextValue") or "") if found else ""
 
 
-def _score(group: Node) -> float | None:
-    for node in group.named(_SCORE):
+def certainty(group: Node, concept: str) -> float | None:
+    """Return a number below a node as a share of 1 where it is in percent; None where there is none."""
+    for node in group.named(concept):
         measured = elements.first_item([node.item], "MeasuredValueSequence")
         if measured is None:
             continue
