@@ -8,6 +8,7 @@ from 0 in the file's order. Pixels are as stored in the file, before any flip fo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ import numpy as np
 from mammoviewer.annotations import _outline
 from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.interchange.json_document import write_document
-from mammoviewer.annotations.roi import RoiKind
+from mammoviewer.annotations.interchange.rle import run_lengths
+from mammoviewer.annotations.interchange.transfer import Losses, without_measures
+from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.base.arrays import DoubleArray
 from mammoviewer.base.errors import ExportError
 from mammoviewer.dicom.attributes import ImageAttributes
@@ -27,19 +30,23 @@ ELLIPSE_VERTICES = 64
 _TRANSFORM = [[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]]
 
 
-def write_coco(path: Path, findings: Iterable[Finding], images: Sequence[ImageAttributes]) -> None:
-    """Write the findings of ``images`` as COCO instances; regions are cut at the image's edges.
+def write_coco(
+    path: Path, findings: Iterable[Finding], images: Sequence[ImageAttributes], *, masks: bool = False
+) -> Losses:
+    """Write the findings of ``images`` as COCO instances and return what is not said; regions are cut at the edges.
 
     Measures, arrows and texts are left out: they are no instances of a class.
 
-    Points and regions without area become the square of the pixel they lie in.
+    Points and regions without area become the square of the pixel they lie in. With ``masks`` regions are run lengths
+    of their pixels instead of polygons.
 
     Raises
     ------
     ExportError
         If a finding belongs to none of the images or lies outside of its image, or the file cannot be written.
     """
-    findings = tuple(finding for finding in findings if not finding.is_measure)
+    losses: Losses = Counter()
+    findings = without_measures(findings, losses, "COCO")
     entries = [_image_entry(image, frame) for image in images for frame in range(image.frames)]
     keys = [(image.identity, frame) for image in images for frame in range(image.frames)]
     frames = dict(zip(keys, entries, strict=True))
@@ -52,9 +59,11 @@ def write_coco(path: Path, findings: Iterable[Finding], images: Sequence[ImageAt
         target = frames.get((finding.image_uid, finding.frame))
         if target is None:
             raise ExportError(f"finding {number} belongs to no frame of the exported images", path=path)
-        annotation = _annotation(finding, target["height"], target["width"])
+        annotation = _annotation(finding, target["height"], target["width"], masks=masks)
         if annotation is None:
             raise ExportError(f"finding {number} lies outside of its image", hint="move or delete it", path=path)
+        if finding.roi.area_px == 0.0:
+            losses["points and flat regions, which become the pixel that they lie in"] += 1
         category = categories[finding.label or UNLABELLED]
         annotations.append({"id": number, "image_id": target["id"], "category_id": category, **annotation})
     document = {
@@ -65,6 +74,7 @@ def write_coco(path: Path, findings: Iterable[Finding], images: Sequence[ImageAt
         "categories": [{"id": number, "name": name, "supercategory": ""} for name, number in categories.items()],
     }
     write_document(path, document)
+    return losses
 
 
 def _image_entry(image: ImageAttributes, frame: int) -> dict[str, Any]:
@@ -79,15 +89,16 @@ def _image_entry(image: ImageAttributes, frame: int) -> dict[str, Any]:
     }
 
 
-def _annotation(finding: Finding, rows: int, columns: int) -> dict[str, Any] | None:
+def _annotation(finding: Finding, rows: int, columns: int, *, masks: bool) -> dict[str, Any] | None:
     """Return geometry and facts of one finding, None where nothing of it lies inside the image."""
     corners = _outline.clip_to_box(_corner_outline(finding), float(rows), float(columns))
     if len(corners) < 3 or abs(_outline.signed_area(corners)) <= 0.0:
         return None
     y, x = corners.T
     box = [x.min(), y.min(), np.ptp(x), np.ptp(y)]
+    outline = [[float(value) for value in np.stack([x, y], axis=1).ravel()]]
     return {
-        "segmentation": [[float(value) for value in np.stack([x, y], axis=1).ravel()]],
+        "segmentation": _runs(finding, rows, columns) if masks else outline,
         "bbox": [float(value) for value in box],
         "area": float(abs(_outline.signed_area(corners))),
         "iscrowd": 0,
@@ -101,6 +112,11 @@ def _annotation(finding: Finding, rows: int, columns: int) -> dict[str, Any] | N
             "reader": finding.reader,
         },
     }
+
+
+def _runs(finding: Finding, rows: int, columns: int) -> dict[str, Any]:
+    roi = finding.roi if finding.roi.area_px else Roi(RoiKind.POINT, (finding.roi.centre,))
+    return {"size": [rows, columns], "counts": run_lengths(roi.mask((rows, columns)))}
 
 
 def _corner_outline(finding: Finding) -> DoubleArray:
