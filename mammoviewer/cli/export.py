@@ -1,6 +1,8 @@
 """``mammoviewer export``: findings, heatmaps and pictures in forms that other programs read.
 
-Findings come from your library, or from a JSON file; a heatmap is made by the model you name.
+Findings come from your library, or from a JSON file; a heatmap is made by the model you name. ``seg`` is the heatmap
+where a model is named, else the findings. What a form cannot hold is counted and told, and the exit code is 1 where an
+image or a form could not be written.
 """
 
 from __future__ import annotations
@@ -8,12 +10,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.interchange.coco import write_coco
 from mammoviewer.annotations.interchange.json_document import write_json
+from mammoviewer.annotations.interchange.transfer import Losses, Written, loss_lines
 from mammoviewer.base.errors import ArgumentError, ExportError, InputError, MammoViewerError
 from mammoviewer.cli.opening import (
     add_reading_options,
@@ -28,6 +31,14 @@ from mammoviewer.dicom.image import Image
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.session.exporting import TOMOSYNTHESIS, ExportContent, export
+from mammoviewer.session.finding_formats import (
+    BINARY_SEG,
+    FINDING_FORMATS,
+    Batch,
+    FindingFormat,
+    Scope,
+    parts_of,
+)
 from mammoviewer.session.first_view import first_view
 from mammoviewer.session.rendering import Rendering
 
@@ -35,6 +46,7 @@ NAME = "export"
 _OF_ALL_IMAGES = ("json", "coco")
 _OF_HEATMAPS = ("seg", "tiff")
 _OF_VIEWS = ("png8", "png16")
+_OF_FINDINGS = {form.key: form for form in FINDING_FORMATS}
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -45,33 +57,112 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--format",
         action="append",
         required=True,
-        choices=(*_OF_ALL_IMAGES, *_OF_HEATMAPS, *_OF_VIEWS, TOMOSYNTHESIS),
+        choices=(*_OF_HEATMAPS, *_OF_FINDINGS, *_OF_ALL_IMAGES, *_OF_VIEWS, TOMOSYNTHESIS),
         dest="formats",
-        help="may be given more than once; bto: a Hologic SCO as a tomosynthesis object",
+        metavar="FORMAT",
+        help="may be given more than once. Findings: seg (without --model), sr, cadsr, gsps, sc, json, coco, coco-rle, "
+        "dbtex, vindr, yolo, labelme, masks, hdf5, csv. Heatmaps: seg, tiff (with --model). Pictures: png8, png16. "
+        "bto: a Hologic SCO as a tomosynthesis object",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the files")
     parser.add_argument("--annotations", type=Path, metavar="FILE.json", help="findings of this file, not the library")
     parser.add_argument("--model", metavar="NAME", help="model of the heatmap; pictures then show it too")
     parser.add_argument("--frame", type=int, metavar="N", help="0-based frame (default: the middle; seg: all)")
+    parser.add_argument("--by-class", action="store_true", help="seg of findings: one segment for each class")
+    parser.add_argument("--patch-size", type=int, default=256, metavar="N", help="hdf5: pixels (default %(default)s)")
     add_reading_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the files and name them; return 0 when all could be written, else 1."""
-    formats: list[str] = list(dict.fromkeys(arguments.formats))
-    if set(formats) & set(_OF_HEATMAPS) and not arguments.model:
-        raise ArgumentError("a heatmap needs a model", hint="name one with --model; `mammoviewer models list` has them")
+    """Write the files, name them and sum up; return 0 when all could be written, else 1."""
+    formats = _formats(arguments)
     images, complete = _open(arguments)
-    findings = _findings(arguments, images)
+    findings = _findings(arguments, formats, images)
+    stems = unique_stems([image.attributes.path for image in images])
+    summary = _Summary()
     for key in formats:
         if key in _OF_ALL_IMAGES:
-            _write_findings(key, arguments.out, findings, images)
-    single = tuple(key for key in formats if key not in _OF_ALL_IMAGES)
+            summary.add(_write_findings(key, arguments.out, findings, images))
+    single = tuple(key for key in formats if key in (*_OF_HEATMAPS, *_OF_VIEWS, TOMOSYNTHESIS))
     if single:
         job = _Job(single, arguments.out, arguments.frame, load_model(arguments.model) if arguments.model else None)
-        for image, stem in zip(images, unique_stems([image.attributes.path for image in images]), strict=True):
-            complete = _try(job, image, stem, findings) and complete
+        for image, stem in zip(images, stems, strict=True):
+            complete = _try(job, image, stem, findings, summary) and complete
+    own = [_OF_FINDINGS[key] for key in formats if key in _OF_FINDINGS]
+    if own:
+        complete = _write_forms(own, arguments, Batch(_views(images), stems, findings), summary) and complete
+    summary.tell()
+    for image in images:
+        image.close()
     return 0 if complete else 1
+
+
+def _formats(arguments: argparse.Namespace) -> tuple[str, ...]:
+    formats = [BINARY_SEG if key == "seg" and not arguments.model else key for key in arguments.formats]
+    if set(formats) & set(_OF_HEATMAPS) and not arguments.model:
+        raise ArgumentError("a heatmap needs a model", hint="name one with --model; `mammoviewer models list` has them")
+    if not 1 <= arguments.patch_size <= 8192:
+        raise ArgumentError("the patch size must be 1 to 8192 pixels")
+    return tuple(dict.fromkeys(formats))
+
+
+class _Summary:
+    """What has been written, and what of it could not be said."""
+
+    def __init__(self) -> None:
+        self._files = 0
+        self._losses: Losses = Losses()
+
+    def add(self, written: Written) -> None:
+        for path in written.paths:
+            print(path)
+        self._files += len(written.paths)
+        self._losses.update(written.losses)
+
+    def lose(self, losses: Losses) -> None:
+        self._losses.update(losses)
+
+    def tell(self) -> None:
+        """Name on the error stream what was lost; nothing where nothing was."""
+        lines = loss_lines(self._losses)
+        if lines:
+            print(f"mammoviewer: wrote {self._files} files; left out or changed:", file=sys.stderr)
+            for line in lines:
+                print(f"  {line}", file=sys.stderr)
+
+
+def _write_forms(
+    forms: Sequence[FindingFormat], arguments: argparse.Namespace, batch: Batch, summary: _Summary
+) -> bool:
+    """Write the forms of findings one after the other; return whether each could be written."""
+    batch = replace(batch, by_class=arguments.by_class, patch_px=arguments.patch_size)
+    complete = True
+    for form in forms:
+        parts, losses = parts_of(form, batch)
+        summary.lose(losses)
+        if not parts:
+            reasons = sorted({reason for facts in batch.facts if (reason := form.unfit(facts))})
+            why = reasons[0] if reasons else "there is nothing in the findings that it holds"
+            print(f"mammoviewer: {form.key}: {why}", file=sys.stderr)
+            complete = False
+        for stem, part in parts:
+            name = form.key if form.scope is Scope.EVERYTHING and not form.suffix else f"{stem}-{form.key}"
+            name = stem if form.scope is Scope.EVERYTHING and form.suffix else name
+            try:
+                summary.add(form.write(part, arguments.out / f"{name}{form.suffix}"))
+            except MammoViewerError as error:
+                print(f"mammoviewer: {form.key}: {error}", file=sys.stderr)
+                complete = False
+    return complete
+
+
+def _views(images: Sequence[Image]) -> tuple[Rendering, ...]:
+    """Return how each image is shown at first; an image without a window gets that of its values."""
+    views = []
+    for image in images:
+        state = first_view(image)
+        views.append(Rendering(image, state.frame, state.voi, orientation=state.orientation))
+    return tuple(views)
 
 
 def unique_stems(paths: Sequence[Path]) -> tuple[str, ...]:
@@ -108,28 +199,29 @@ def _open(arguments: argparse.Namespace) -> tuple[tuple[Image, ...], bool]:
     return opened.images, named_ones_opened(opened, [arguments.path])
 
 
-def _findings(arguments: argparse.Namespace, images: Sequence[Image]) -> tuple[Finding, ...]:
+def _findings(arguments: argparse.Namespace, formats: Sequence[str], images: Sequence[Image]) -> tuple[Finding, ...]:
     identities = [image.attributes.identity for image in images]
     found = tuple(f for f in findings_of(identities, arguments.annotations) if f.image_uid in identities)
-    if not found and (arguments.annotations or set(arguments.formats) & set(_OF_ALL_IMAGES)):
+    if not found and (arguments.annotations or set(formats) & {*_OF_ALL_IMAGES, *_OF_FINDINGS}):
         hint = "" if arguments.annotations else "draw some in the window, or name a file with --annotations"
         raise ExportError("there are no findings of these images", hint=hint, path=arguments.annotations)
     return found
 
 
-def _write_findings(key: str, folder: Path, findings: tuple[Finding, ...], images: Sequence[Image]) -> None:
+def _write_findings(key: str, folder: Path, findings: tuple[Finding, ...], images: Sequence[Image]) -> Written:
     attributes = [image.attributes for image in images]
-    path = folder / ("findings.json" if key == "json" else "findings.coco.json")
-    (write_json if key == "json" else write_coco)(path, findings, attributes)
-    print(path)
+    if key == "json":
+        write_json(folder / "findings.json", findings, attributes)
+        return Written((folder / "findings.json",))
+    path = folder / "findings.coco.json"
+    return Written((path,), write_coco(path, findings, attributes))
 
 
-def _try(job: _Job, image: Image, stem: str, findings: tuple[Finding, ...]) -> bool:
+def _try(job: _Job, image: Image, stem: str, findings: tuple[Finding, ...], summary: _Summary) -> bool:
     """Write one image's files; say what went wrong and return False if something did."""
     try:
         content = _content(job, image, findings)
-        for path in export(content, job.formats, job.folder, stem):
-            print(path)
+        summary.add(export(content, job.formats, job.folder, stem))
     except MammoViewerError as error:
         print(f"mammoviewer: {error}", file=sys.stderr)
         return False

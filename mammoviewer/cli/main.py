@@ -24,7 +24,9 @@ from mammoviewer.cli.opening import add_reading_options
 from mammoviewer.dicom.character_sets import require_charset
 from mammoviewer.session.window_request import WindowRequest
 
-COMMANDS = ("info", "render", "predict", "models", "train", "export", "anonymize", "phantom", "demo")
+COMMANDS = ("info", "render", "predict", "models", "train", "export", "import", "anonymize", "phantom", "demo")
+_MODULES = {"import": "import_"}
+"""Modules of the commands that are called like a word of the language."""
 
 Show = Callable[[WindowRequest], int]
 
@@ -114,7 +116,7 @@ def _run_command(argv: Sequence[str], show: Show) -> int:
     parser = argparse.ArgumentParser(prog="mammoviewer")
     subparsers = parser.add_subparsers(dest="command", required=True)
     # Only the module of the command that runs is imported: `mammoviewer info` must not wait for the others.
-    module = importlib.import_module(f"mammoviewer.cli.{argv[0]}")
+    module = importlib.import_module(f"mammoviewer.cli.{_MODULES.get(argv[0], argv[0])}")
     module.add_parser(subparsers)
     arguments = parser.parse_args(_with_signed_window(argv))
     arguments.show = show

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,11 @@ def read_patch_file(path: Path) -> PatchSet:
 
 def _digest(values: Any) -> str:
     return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
+
+
+def why_no_patch_file() -> str:
+    """Return why patches cannot be written here; empty where they can."""
+    return "" if importlib.util.find_spec("h5py") is not None else "h5py is not installed"
 
 
 def _library() -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QUrl
 from PySide6.QtGui import QDesktopServices
 
+from mammoviewer.annotations.interchange.transfer import Written, loss_lines
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.base.progress import Progress
 from mammoviewer.gui.bridge import when_over
@@ -17,7 +18,7 @@ from mammoviewer.gui.canvas.viewport import Viewport
 from mammoviewer.gui.dialogs.export_dialog import ExportDialog
 from mammoviewer.gui.panels.notice_line import NoticeLine
 from mammoviewer.jobs.job import Job, JobState
-from mammoviewer.session.exporting import ExportContent, export, offered_formats
+from mammoviewer.session.exporting import ExportContent, export, offered_formats, why_not
 from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.rendering import Rendering
 from mammoviewer.session.viewer_state import FIT, ViewerState
@@ -81,22 +82,19 @@ class Exports(QObject):
         stem = state.image.attributes.view.label or state.image.attributes.path.stem
         if state.frames > 1:
             stem = f"{stem}-slice{state.frame + 1}"
-        dialog = ExportDialog(
-            offered_formats(content),
-            self._folder,
-            stem,
-            has_heatmap=bool(content.heatmaps),
-            has_findings=bool(content.findings),
-        )
+        formats = offered_formats(content)
+        reasons = {form.key: why_not(form, content) for form in formats}
+        dialog = ExportDialog(formats, self._folder, stem, reasons=reasons)
         if dialog.exec():
             self._folder = dialog.folder
             self.write(content, dialog.keys, dialog.folder, dialog.stem)
 
     def write(self, content: ExportContent, keys: tuple[str, ...], folder: Path, stem: str) -> Job:
         """Export in the background and tell how it went."""
+        named = replace(content, stem=stem)
 
-        def work(progress: Progress) -> tuple[Path, ...]:
-            return export(content, keys, folder, stem, progress, replace_files=False)
+        def work(progress: Progress) -> Written:
+            return export(named, keys, folder, stem, progress, replace_files=False)
 
         job = self._workspace.decoding.submit("Export", work, priority=3)
         when_over(self, job, self._tell)
@@ -107,9 +105,13 @@ class Exports(QObject):
         if notice is not None:
             self._notices.add(notice)
         elif job.state is JobState.DONE:
-            files: tuple[Path, ...] = job.result
+            written: Written = job.result
+            files = written.paths
             folder = files[0].parent
             text = f"Exported {len(files)} file{'' if len(files) == 1 else 's'}"
+            lost = loss_lines(written.losses)
+            if lost:
+                self._notices.add(Notice(Severity.CAUTION, "Not everything could be exported", "; ".join(lost)))
             url = QUrl.fromLocalFile(str(folder))
             remedy = ("Open folder", lambda: QDesktopServices.openUrl(url))
             self._notices.add(Notice(Severity.INFO, text, str(folder)), remedy)

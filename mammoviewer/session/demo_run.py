@@ -27,7 +27,7 @@ from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.predict import predict_image, prepare_frame
 from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.session.demo import demo_truth
-from mammoviewer.session.exporting import ExportContent, export, offered_formats
+from mammoviewer.session.exporting import ExportContent, export, offered_formats, why_not
 from mammoviewer.session.first_view import first_view
 from mammoviewer.session.rendering import Rendering, render, write_picture
 from mammoviewer.session.training_runs import TrainingRequest, TrainingRun
@@ -166,8 +166,8 @@ def _predict_and_export(demo: DemoRun, image: Image, progress: Progress) -> None
     legend = f"{heatmap.model}\n{heatmap.class_name}\nscore"
     view = replace(_view(image), heat=heatmap, legend=legend, findings=own, marks=prediction.detections)
     content = ExportContent(view=view, heatmaps={0: heatmap}, findings=own)
-    keys = tuple(form.key for form in offered_formats(content))
-    written = export(content, keys, demo.options.out / "exports", stem)
+    keys = tuple(form.key for form in offered_formats(content) if not why_not(form, content))
+    written = export(content, keys, demo.options.out / "exports", stem).paths
     demo.say(f"{model.manifest.identity} on {stem}: {len(prediction.detections)} peaks; wrote {len(written)} exports")
     prepared = prepare_frame(image, 0, model.manifest)
     cam = cam_for_image(prepared, model, progress=subprogress(progress, 0.3, 0.5))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import enum
+import functools
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,13 +13,16 @@ from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.interchange.coco import write_coco
 from mammoviewer.annotations.interchange.json_document import write_json
 from mammoviewer.annotations.interchange.seg import write_heatmap_seg
+from mammoviewer.annotations.interchange.seg_findings import why_no_segmentation
+from mammoviewer.annotations.interchange.transfer import Losses, Written
 from mammoviewer.base.arrays import FloatArray
 from mammoviewer.base.errors import ExportError
 from mammoviewer.base.progress import Progress, no_progress
-from mammoviewer.dicom.attributes import ImageKind
+from mammoviewer.dicom.attributes import ImageAttributes, ImageKind
 from mammoviewer.dicom.sco_export import write_tomosynthesis
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.inference.predict import heatmap_tiff
+from mammoviewer.session.finding_formats import FINDING_FORMATS, Batch, FindingFormat
 from mammoviewer.session.rendering import Rendering, render, write_picture
 
 TOMOSYNTHESIS = "bto"
@@ -35,21 +41,38 @@ class ExportContent:
         Finished heatmaps of the image, by frame.
     findings
         All findings of the image, on every frame.
+    stem
+        What names inside an export begin with; the image's file without its ending where empty.
     """
 
     view: Rendering
     heatmaps: Mapping[int, Heatmap]
     findings: tuple[Finding, ...]
+    stem: str = ""
+
+
+class Needs(enum.Enum):
+    """What of an image an export is made of, and what is said where it is missing."""
+
+    VIEW = ""
+    HEATMAP = "run a model on this image first"
+    REGIONS = "there are no regions on this image"
+    MARKS = "there are no regions or measures on this image"
 
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """One kind of export: its key on the command line, its title in the dialog, the file's ending."""
+    """One kind of export: its key on the command line, its title in the dialog, the file's ending.
+
+    An empty ending means a folder of files. ``unfit`` returns why an image cannot have the format.
+    """
 
     key: str
     title: str
     suffix: str
-    write: Callable[[ExportContent, Path], None]
+    write: Callable[[ExportContent, Path], Written | Losses | None]
+    needs: Needs = Needs.VIEW
+    unfit: Callable[[ImageAttributes], str] = lambda _image: ""
 
 
 def _write_picture8(content: ExportContent, path: Path) -> None:
@@ -94,8 +117,13 @@ def _write_json(content: ExportContent, path: Path) -> None:
     write_json(path, content.findings, [content.view.image.attributes])
 
 
-def _write_coco(content: ExportContent, path: Path) -> None:
-    write_coco(path, content.findings, [content.view.image.attributes])
+def _write_coco(content: ExportContent, path: Path) -> Losses:
+    return write_coco(path, content.findings, [content.view.image.attributes])
+
+
+def _write_findings(form: FindingFormat, content: ExportContent, path: Path) -> Written:
+    stem = content.stem or content.view.image.attributes.path.stem
+    return form.write(Batch((content.view,), (stem,), content.findings), path)
 
 
 def _write_tomosynthesis(content: ExportContent, path: Path) -> None:
@@ -112,10 +140,21 @@ def _heatmap_of_view(content: ExportContent) -> Heatmap:
 FORMATS: tuple[ExportFormat, ...] = (
     ExportFormat("png8", "Present view with overlays, PNG 8 bit", ".png", _write_picture8),
     ExportFormat("png16", "Present view with overlays, PNG 16 bit", ".png", _write_picture16),
-    ExportFormat("tiff", "Heatmap of this slice, float TIFF", ".tif", _write_tiff),
-    ExportFormat("seg", "Heatmap, DICOM SEG (fractional)", ".dcm", _write_seg),
-    ExportFormat("json", "Regions, JSON", ".json", _write_json),
-    ExportFormat("coco", "Regions, COCO", ".coco.json", _write_coco),
+    ExportFormat("tiff", "Heatmap of this slice, float TIFF", ".tif", _write_tiff, Needs.HEATMAP),
+    ExportFormat("seg", "Heatmap, DICOM SEG (fractional)", ".dcm", _write_seg, Needs.HEATMAP, why_no_segmentation),
+    ExportFormat("json", "Regions, JSON", ".json", _write_json, Needs.MARKS),
+    ExportFormat("coco", "Regions, COCO", ".coco.json", _write_coco, Needs.REGIONS),
+    *(
+        ExportFormat(
+            form.key,
+            form.title,
+            form.suffix,
+            functools.partial(_write_findings, form),
+            Needs.MARKS if form.measures else Needs.REGIONS,
+            form.unfit,
+        )
+        for form in FINDING_FORMATS
+    ),
     ExportFormat(TOMOSYNTHESIS, "Volume of the Hologic SCO as tomosynthesis, DICOM", ".dcm", _write_tomosynthesis),
 )
 """Every export there is, in the order in which a dialog offers them."""
@@ -128,6 +167,17 @@ def offered_formats(content: ExportContent) -> tuple[ExportFormat, ...]:
     return tuple(form for form in FORMATS if is_sco or form.key != TOMOSYNTHESIS)
 
 
+def why_not(form: ExportFormat, content: ExportContent) -> str:
+    """Return why an image cannot be exported in a form now; empty where it can."""
+    there = {
+        Needs.VIEW: True,
+        Needs.HEATMAP: bool(content.heatmaps),
+        Needs.REGIONS: any(not finding.is_measure for finding in content.findings),
+        Needs.MARKS: bool(content.findings),
+    }
+    return form.unfit(content.view.image.attributes) or ("" if there[form.needs] else form.needs.value)
+
+
 def export(
     content: ExportContent,
     keys: tuple[str, ...],
@@ -136,8 +186,8 @@ def export(
     progress: Progress = no_progress,
     *,
     replace_files: bool = True,
-) -> tuple[Path, ...]:
-    """Write the chosen formats and return the files, in the order of ``FORMATS``.
+) -> Written:
+    """Write the chosen formats; return the files, in the order of ``FORMATS``, and what they cannot say.
 
     Unless ``replace_files``, a file that is there already stays, and the new one gets a number.
 
@@ -147,7 +197,8 @@ def export(
         If one of them cannot be written; those before it stay.
     """
     chosen = [form for form in FORMATS if form.key in keys]
-    written = []
+    written: list[Path] = []
+    losses: Losses = Counter()
     for number, form in enumerate(chosen):
         progress(number / len(chosen), form.title)
         path = folder / f"{stem}-{form.key}{form.suffix}"
@@ -156,10 +207,11 @@ def export(
             path = folder / f"{stem}-{form.key}-{number_of_name}{form.suffix}"
             number_of_name += 1
         try:
-            form.write(content, path)
+            told = form.write(content, path)
         except OSError as error:
             raise ExportError(
                 f"cannot be written: {error.strerror}", hint="choose another folder", path=path
             ) from error
-        written.append(path)
-    return tuple(written)
+        written += told.paths if isinstance(told, Written) else (path,)
+        losses.update(told.losses if isinstance(told, Written) else told or {})
+    return Written(tuple(written), losses)

@@ -3,22 +3,34 @@
 from pathlib import Path
 
 import pytest
+from helpers.images import make_image
 from PySide6.QtWidgets import QDialogButtonBox, QLabel, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
+from mammoviewer.annotations.finding import new_finding
+from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.base.errors import AnnotationError, MammoViewerError
+from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.gui.dialogs.about_dialog import AboutDialog
 from mammoviewer.gui.dialogs.export_dialog import ExportDialog
 from mammoviewer.gui.dialogs.jobs_dialog import JobsDialog, job_text, log_tail
 from mammoviewer.gui.dialogs.open_raster_dialog import OpenRasterDialog, rasters
 from mammoviewer.gui.error_report import DefectDialog, ErrorReport
 from mammoviewer.jobs.job import Job
-from mammoviewer.session.exporting import FORMATS
+from mammoviewer.session.exporting import FORMATS, ExportContent, why_not
+from mammoviewer.session.first_view import first_view
 from mammoviewer.session.opened import PictureView
+from mammoviewer.session.rendering import Rendering
 
 
 def make_export(qtbot: QtBot, *, heat: bool, regions: bool) -> ExportDialog:
-    dialog = ExportDialog(FORMATS, Path("/tmp"), "RCC", has_heatmap=heat, has_findings=regions)
+    image = make_image(kind=ImageKind.MAMMOGRAM)
+    finding = new_finding(image.attributes.identity, 0, Roi(RoiKind.RECTANGLE, ((1, 1), (9, 9))), "Mass")
+    heatmaps = {0: object()} if heat else {}
+    view = Rendering(image, 0, first_view(image).voi)
+    content = ExportContent(view, heatmaps, (finding,) if regions else ())  # type: ignore[arg-type]
+    reasons = {form.key: why_not(form, content) for form in FORMATS}
+    dialog = ExportDialog(FORMATS, Path("/tmp"), "RCC", reasons=reasons)
     qtbot.addWidget(dialog)
     return dialog
 
@@ -27,7 +39,8 @@ def test_only_what_is_there_can_be_exported(qtbot: QtBot) -> None:
     dialog = make_export(qtbot, heat=False, regions=True)
     for form in FORMATS:
         dialog.choose(form.key)
-    assert dialog.keys == ("png8", "png16", "json", "coco", "bto")
+    assert set(dialog.keys) == {form.key for form in FORMATS} - {"tiff", "seg", "dbtex"}
+    assert "tomosynthesis volumes" in dialog._boxes["dbtex"].text()
     assert "run a model" in dialog._boxes["seg"].text()
 
 

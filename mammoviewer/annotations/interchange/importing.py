@@ -13,7 +13,7 @@ from mammoviewer.annotations.interchange.coco_import import read_coco
 from mammoviewer.annotations.interchange.dbtex import read_dbtex
 from mammoviewer.annotations.interchange.gsps_import import read_gsps
 from mammoviewer.annotations.interchange.json_document import read_json
-from mammoviewer.annotations.interchange.label_masks import read_masks
+from mammoviewer.annotations.interchange.label_masks import list_beside, read_masks
 from mammoviewer.annotations.interchange.labelme import read_labelme
 from mammoviewer.annotations.interchange.measurement_sr_import import read_measurement_sr
 from mammoviewer.annotations.interchange.seg_import import read_seg
@@ -67,6 +67,22 @@ def import_file(path: Path, images: Sequence[Image]) -> Imported:
     if suffix in _MASKS:
         return read_masks(path, facts)
     raise AnnotationError("is no file of findings that is known", hint=_HINT, path=path)
+
+
+def may_hold_findings(path: Path) -> bool:
+    """Return whether a file among others in a folder is one of findings, and not a picture or a list beside them."""
+    suffix = path.suffix.lower()
+    if suffix in _MASKS:
+        return bool(list_beside(path))
+    if suffix == ".json":
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return True  # what cannot be read is told when it is imported
+        return isinstance(document, dict) and bool({"shapes", "annotations", "findings"} & set(document))
+    if suffix in (".csv", ".txt"):
+        return path.name != CLASSES
+    return _is_dicom(path)
 
 
 def _is_dicom(path: Path) -> bool:

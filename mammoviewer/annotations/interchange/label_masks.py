@@ -77,7 +77,7 @@ def read_masks(path: Path, images: Sequence[ImageAttributes]) -> Imported:
     """
     losses: Losses = Counter()
     values = _read(path)
-    listed = _list_beside(path)
+    listed = list_beside(path)
     image = find_image(images, identity=str(listed.get("image_uid", "")), name=path.name)
     place = None if image is not None else find_frame(images, path.name)
     if image is None and len(images) == 1 and not listed.get("image_uid"):
@@ -119,7 +119,8 @@ def _read(path: Path) -> StoredArray:
     return values
 
 
-def _list_beside(path: Path) -> dict[str, Any]:
+def list_beside(path: Path) -> dict[str, Any]:
+    """Return the list of classes that this program writes beside a mask; empty where there is none."""
     try:
         found = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

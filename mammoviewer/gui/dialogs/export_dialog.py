@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtWidgets import QCheckBox, QDialog, QDialogButtonBox, QFileDialog, QLineEdit, QVBoxLayout
@@ -10,27 +10,18 @@ from PySide6.QtWidgets import QCheckBox, QDialog, QDialogButtonBox, QFileDialog,
 from mammoviewer.gui.panels.parts import button, label, row
 from mammoviewer.session.exporting import ExportFormat
 
-_NEEDS_HEATMAP = {"tiff", "seg"}
-_NEEDS_FINDINGS = {"json", "coco"}
-
 
 class ExportDialog(QDialog):
     """A check box for every format; one that has nothing to export says so and cannot be chosen."""
 
-    def __init__(
-        self, formats: Sequence[ExportFormat], folder: Path, stem: str, *, has_heatmap: bool, has_findings: bool
-    ) -> None:
+    def __init__(self, formats: Sequence[ExportFormat], folder: Path, stem: str, *, reasons: Mapping[str, str]) -> None:
         super().__init__()
         self.setWindowTitle("Export")
-        self.setFixedWidth(520)
+        self.setFixedWidth(560)
         self._boxes: dict[str, QCheckBox] = {}
         for form in formats:
             box = QCheckBox(form.title)
-            reason = ""
-            if form.key in _NEEDS_HEATMAP and not has_heatmap:
-                reason = "run a model on this image first"
-            if form.key in _NEEDS_FINDINGS and not has_findings:
-                reason = "there are no regions on this image"
+            reason = reasons.get(form.key, "")
             box.setEnabled(not reason)
             box.setToolTip(reason)
             if reason:
@@ -65,7 +56,7 @@ class ExportDialog(QDialog):
         layout.addLayout(row([names[1], self._stem]))
         hint = (
             "Pictures hold no patient data of their own. "
-            "The DICOM segmentation names the patient of the image it belongs to."
+            "DICOM objects and DBTex tables name the patient of the image they belong to."
         )
         layout.addWidget(label(hint, "dim", wrap=True))
         layout.addWidget(self._buttons)

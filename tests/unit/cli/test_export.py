@@ -120,7 +120,8 @@ def test_a_folder_goes_on_after_an_image_that_cannot_be_exported(flat, model, tm
     ("arguments", "code", "message"),
     [
         (("--format", "json"), 1, "there are no findings"),
-        (("--format", "seg"), 2, "needs a model"),
+        (("--format", "tiff"), 2, "needs a model"),
+        (("--format", "seg"), 1, "there are no findings"),
         (("--format", "tiff", "--model", "nosuch"), 1, "nosuch"),
         (("--format", "png8", "--frame", "7"), 1, "there is no frame 7"),
         (("--format", "json", "--annotations", "nosuch.json"), 1, "cannot be read"),
