@@ -31,7 +31,7 @@ from mammoviewer.imaging.filter_chain import parse_filter
 from mammoviewer.inference.detections import Detection
 from mammoviewer.session.demo import demo_truth
 from mammoviewer.session.demo_run import LABELS, NORMAL, truth_findings
-from mammoviewer.session.exporting import offered_formats
+from mammoviewer.session.exporting import offered_formats, why_not
 from mammoviewer.session.viewer_state import Overlay
 
 _LOGGER = logging.getLogger(__name__)
@@ -183,13 +183,9 @@ class Tour(QObject):
 
     def _export(self) -> Iterator[tuple[str, Condition]]:
         content = export_content(self._workspace, self._active().shown)
-        dialog = ExportDialog(
-            offered_formats(content),
-            self._folder,
-            "tour",
-            has_heatmap=bool(content.heatmaps),
-            has_findings=bool(content.findings),
-        )
+        formats = offered_formats(content)
+        reasons = {form.key: why_not(form, content) for form in formats}
+        dialog = ExportDialog(formats, self._folder, "tour", reasons=reasons)
         dialog.choose("png8")
         dialog.choose("json")
         dialog.show()

@@ -119,18 +119,17 @@ def _boxes(
     for finding, box in boxes_inside(in_volumes, losses, FORM):
         image = by_identity[finding.image_uid].attributes
         placed_box = box.turned(image.shape) if turned[finding.image_uid] else box
-        whole = Box(*(float(round(edge)) for edge in (placed_box.left, placed_box.top)), *_far_edges(placed_box))
+        whole = _whole_pixels(placed_box)
         if whole != placed_box:
             losses["boxes rounded to whole pixels"] += 1
         found.append((finding, image, whole))
     return found
 
 
-def _far_edges(box: Box) -> tuple[float, float]:
-    """Return right and bottom as whole pixels, at least one from left and top."""
-    return max(float(round(box.left)) + 1, float(round(box.right))), max(
-        float(round(box.top)) + 1, float(round(box.bottom))
-    )
+def _whole_pixels(box: Box) -> Box:
+    """Return a box with its edges at whole pixels, at least one apart."""
+    left, top = float(round(box.left)), float(round(box.top))
+    return Box(left, top, max(left + 1, float(round(box.right))), max(top + 1, float(round(box.bottom))))
 
 
 def is_turned(image: Image) -> bool:

@@ -35,7 +35,7 @@ def write_labelme(path: Path, findings: Sequence[Finding], image: ImageAttribute
     """
     losses: Losses = Counter()
     kept = without_measures((f for f in findings if f.frame == frame), losses, "labelme")
-    document = {
+    document: dict[str, Any] = {
         "version": _VERSION,
         "flags": {},
         "shapes": [_shape(finding) for finding in kept],
