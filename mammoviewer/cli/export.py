@@ -8,6 +8,7 @@ image or a form could not be written.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.interchange.coco import write_coco
 from mammoviewer.annotations.interchange.json_document import write_json
 from mammoviewer.annotations.interchange.transfer import Losses, Written, loss_lines
-from mammoviewer.base.errors import ArgumentError, ExportError, InputError, MammoViewerError
+from mammoviewer.base.errors import ArgumentError, DecodeError, ExportError, InputError, MammoViewerError
 from mammoviewer.cli.opening import (
     add_reading_options,
     findings_of,
@@ -46,6 +47,7 @@ NAME = "export"
 _OF_ALL_IMAGES = ("json", "coco")
 _OF_HEATMAPS = ("seg", "tiff")
 _OF_VIEWS = ("png8", "png16")
+_SHOWN = ("gsps", "sc", "yolo", "labelme")
 _OF_FINDINGS = {form.key: form for form in FINDING_FORMATS}
 
 
@@ -90,7 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
             complete = _try(job, image, stem, findings, summary) and complete
     own = [_OF_FINDINGS[key] for key in formats if key in _OF_FINDINGS]
     if own:
-        complete = _write_forms(own, arguments, Batch(_views(images), stems, findings), summary) and complete
+        views = _views(images, seen=any(form.key in _SHOWN for form in own))
+        complete = _write_forms(own, arguments, Batch(views, stems, findings), summary) and complete
     summary.tell()
     for image in images:
         image.close()
@@ -156,12 +159,20 @@ def _write_forms(
     return complete
 
 
-def _views(images: Sequence[Image]) -> tuple[Rendering, ...]:
-    """Return how each image is shown at first; an image without a window gets that of its values."""
+def _views(images: Sequence[Image], *, seen: bool) -> tuple[Rendering, ...]:
+    """Return how each image is shown at first.
+
+    Where a form shows it (``seen``), an image without a window of its own gets that of its values.
+    """
     views = []
     for image in images:
         state = first_view(image)
-        views.append(Rendering(image, state.frame, state.voi, orientation=state.orientation))
+        voi = state.voi
+        if seen:
+            # A frame that cannot be decoded is told when it is written.
+            with contextlib.suppress(DecodeError):
+                voi = choose_voi(image, state.frame, window=None, lut=None)
+        views.append(Rendering(image, state.frame, voi, orientation=state.orientation))
     return tuple(views)
 
 

@@ -56,8 +56,8 @@ class Needs(enum.Enum):
 
     VIEW = ""
     HEATMAP = "run a model on this image first"
-    REGIONS = "there are no regions on this image"
-    MARKS = "there are no regions or measures on this image"
+    REGIONS = "there are no regions"
+    MARKS = "nothing is marked"
 
 
 @dataclass(frozen=True)

@@ -107,11 +107,11 @@ def _fits(_image: ImageAttributes) -> str:
 
 
 def _volumes_only(image: ImageAttributes) -> str:
-    return "" if image.kind is ImageKind.TOMO else "DBTex is of tomosynthesis volumes"
+    return "" if image.kind is ImageKind.TOMO else "not a tomosynthesis"
 
 
 def _flat_only(image: ImageAttributes) -> str:
-    return "" if image.frames == 1 else "VinDr-Mammo is of 2-D images"
+    return "" if image.frames == 1 else "not a 2-D image"
 
 
 def _with_library(_image: ImageAttributes) -> str:
@@ -298,7 +298,7 @@ def _patient_names(images: Sequence[ImageAttributes]) -> Mapping[str, str]:
 FINDING_FORMATS: tuple[FindingFormat, ...] = (
     FindingFormat(BINARY_SEG, "Findings, DICOM SEG (binary)", ".dcm", Scope.IMAGE, _seg, why_no_segmentation),
     FindingFormat(
-        "sr", "Findings and measurements, DICOM SR (TID 1500)", ".dcm", Scope.STUDY, _sr, why_no_object, measures=True
+        "sr", "Findings and measures, DICOM SR (TID 1500)", ".dcm", Scope.STUDY, _sr, why_no_object, measures=True
     ),
     FindingFormat("cadsr", "Findings, Mammography CAD SR", ".dcm", Scope.STUDY, _cad, why_no_object),
     FindingFormat(
@@ -314,7 +314,7 @@ FINDING_FORMATS: tuple[FindingFormat, ...] = (
     FindingFormat("labelme", "Regions and pictures, labelme", "", Scope.EVERYTHING, _labelme, _fits),
     FindingFormat("masks", "Masks, PNG or TIFF", "", Scope.EVERYTHING, _masks, _fits),
     FindingFormat("hdf5", "Patches with labels, HDF5", ".h5", Scope.EVERYTHING, _hdf5, _with_library),
-    FindingFormat("csv", "Findings and measurements, CSV", ".csv", Scope.EVERYTHING, _csv, _fits, measures=True),
+    FindingFormat("csv", "Findings and measures, CSV", ".csv", Scope.EVERYTHING, _csv, _fits, measures=True),
 )
 """Every form of findings but JSON and COCO outlines, in the order in which a dialog offers them."""
 

@@ -40,7 +40,7 @@ def test_only_what_is_there_can_be_exported(qtbot: QtBot) -> None:
     for form in FORMATS:
         dialog.choose(form.key)
     assert set(dialog.keys) == {form.key for form in FORMATS} - {"tiff", "seg", "dbtex"}
-    assert "tomosynthesis volumes" in dialog._boxes["dbtex"].text()
+    assert "not a tomosynthesis" in dialog._boxes["dbtex"].text()
     assert "run a model" in dialog._boxes["seg"].text()
 
 

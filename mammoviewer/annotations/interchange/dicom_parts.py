@@ -28,9 +28,9 @@ _IF_THERE = ("PatientAge", "StudyDescription", "IssuerOfPatientID", "PatientIden
 def why_no_object(attributes: ImageAttributes) -> str:
     """Return why no DICOM object can refer to an image; empty where one can."""
     if attributes.kind is ImageKind.RASTER or not attributes.SOPInstanceUID:
-        return "the picture is no DICOM object, and this format refers to one"
+        return "not DICOM"
     if attributes.pixel_digest:
-        return "another file has the same UID: a reference would lead to the wrong image"
+        return "another file has its UID"
     return ""
 
 
@@ -38,6 +38,7 @@ def require_object(attributes: ImageAttributes) -> None:
     """Raise an ExportError where no DICOM object can refer to the image."""
     reason = why_no_object(attributes)
     if reason:
+        reason = f"no DICOM object can refer to it: {reason}"
         raise ExportError(reason, hint="export as JSON or COCO instead", path=attributes.path)
 
 

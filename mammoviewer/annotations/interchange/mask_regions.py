@@ -31,7 +31,8 @@ def mask_regions(mask: BoolArray) -> tuple[tuple[Roi, ...], Losses]:
             continue
         part = numbered[top : top + height, left : left + width] == number
         outer, holes = _curves(part)
-        losses[_HOLES] += holes
+        if holes:
+            losses[_HOLES] += holes
         regions.append(Roi(RoiKind.POLYGON, tuple((float(r) + top, float(c) + left) for r, c in outer)))
     return tuple(regions), losses
 

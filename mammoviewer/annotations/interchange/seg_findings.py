@@ -22,7 +22,6 @@ from mammoviewer.annotations.interchange.dicom_parts import (
     header_errors,
     item,
     model_parts,
-    require_object,
     save,
     uid_of,
     why_no_object,
@@ -59,9 +58,9 @@ class _Segment:
 def why_no_segmentation(attributes: ImageAttributes) -> str:
     """Return why an image can be no source of a segmentation; empty where it can."""
     if attributes.kind is ImageKind.TOMO and attributes.SOPClassUID.startswith(_SECONDARY_CAPTURE):
-        return "a DICOM SEG cannot refer to a volume in private elements: export it as tomosynthesis first"
+        return "export it as tomosynthesis first"
     if attributes.kind is ImageKind.SECONDARY:
-        return "a DICOM SEG needs a mammogram or tomosynthesis object as its source, and this image is none"
+        return "no mammogram or tomosynthesis"
     return why_no_object(attributes)
 
 
@@ -82,10 +81,9 @@ def write_findings_seg(
     ExportError
         If the image can be no source of a segmentation, nothing is left to write, or the file cannot be written.
     """
-    require_object(image)
     reason = why_no_segmentation(image)
     if reason:
-        raise ExportError(reason, path=image.path)
+        raise ExportError(f"no DICOM SEG can be made of it: {reason}", path=image.path)
     losses: Losses = Losses()
     regions = []
     for finding in without_measures((f for f, _ in placed(findings, [image], losses)), losses, FORM):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from PySide6.QtWidgets import QCheckBox, QDialog, QDialogButtonBox, QFileDialog, QLineEdit, QVBoxLayout
+from PySide6.QtWidgets import QCheckBox, QDialog, QDialogButtonBox, QFileDialog, QGridLayout, QLineEdit, QVBoxLayout
 
 from mammoviewer.gui.panels.parts import button, label, row
 from mammoviewer.session.exporting import ExportFormat
@@ -17,7 +17,7 @@ class ExportDialog(QDialog):
     def __init__(self, formats: Sequence[ExportFormat], folder: Path, stem: str, *, reasons: Mapping[str, str]) -> None:
         super().__init__()
         self.setWindowTitle("Export")
-        self.setFixedWidth(560)
+        self.setFixedWidth(960)
         self._boxes: dict[str, QCheckBox] = {}
         for form in formats:
             box = QCheckBox(form.title)
@@ -45,8 +45,12 @@ class ExportDialog(QDialog):
         layout.setContentsMargins(20, 18, 20, 14)
         layout.setSpacing(10)
         layout.addWidget(label("WHAT", "section"))
-        for box in self._boxes.values():
-            layout.addWidget(box)
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(28)
+        half = -(-len(self._boxes) // 2)
+        for index, box in enumerate(self._boxes.values()):
+            grid.addWidget(box, index % half, index // half)
+        layout.addLayout(grid)
         layout.addSpacing(6)
         layout.addWidget(label("WHERE", "section"))
         names = [label("Folder", "dim"), label("Name", "dim")]

@@ -116,7 +116,7 @@ def test_an_image_that_a_form_does_not_fit_is_told(tmp_path: Path, capsys) -> No
     write_json(tmp_path / "mine.json", [new_finding(identity, 0, WHOLE, "Mass")])
     options = ("--annotations", tmp_path / "mine.json", "--out", tmp_path / "out")
     assert _run("export", tmp_path / "p.png", "--format", "sr", *options) == 1
-    assert "no DICOM object" in capsys.readouterr().err
+    assert "sr: not DICOM" in capsys.readouterr().err
     for key in ("yolo", "labelme", "masks", "vindr", "csv", "coco-rle"):
         assert _run("export", tmp_path / "p.png", "--format", key, *options) == 0
 
