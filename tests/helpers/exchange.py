@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,9 @@ MEASURES = (
     Roi(RoiKind.PROFILE, ((7.25, 4.5), (20.0, 3.75))),
     Roi(RoiKind.STATISTICS, ((8.0, 9.0), (20.5, 30.5))),
 )
+DESCRIBED = {
+    "descriptors": (("shape", "irregular"), ("margin", "spiculated")), "lesion": "lesion 1", "confidence": 0.75,
+}  # fmt: skip
 WORDS = (Roi(RoiKind.ARROW, ((3.25, 4.5), (20.0, 33.75))), Roi(RoiKind.TEXT, ((9.25, 4.5),)))
 
 
@@ -72,8 +76,11 @@ def spread(attributes: ImageAttributes, rois: tuple[Roi, ...], **fields: object)
     """Return a finding for each region, on one frame after the other."""
     labels = ("Mass", "Calcifications", "Global asymmetry", "my own class", "")
     return tuple(
-        new_finding(
-            attributes.identity, index % attributes.frames, roi, "" if roi in MEASURES else labels[index % 5], **fields
+        replace(
+            new_finding(
+                attributes.identity, index % attributes.frames, roi, "" if roi in MEASURES else labels[index % 5]
+            ),
+            **fields,
         )
         for index, roi in enumerate(rois)
     )
@@ -82,8 +89,12 @@ def spread(attributes: ImageAttributes, rois: tuple[Roi, ...], **fields: object)
 def without_times(findings: tuple[Finding, ...]) -> list[tuple[object, ...]]:
     """Return what a format has to keep of findings: all but the points, the id's time of making and of change."""
     return [
-        (f.id, f.image_uid, f.frame, f.roi.kind, f.label, f.note, f.assessment, f.origin, f.reader) for f in findings
-    ]
+        (
+            f.id, f.image_uid, f.frame, f.roi.kind, f.label, f.note, f.assessment, f.origin, f.reader, f.descriptors,
+            f.lesion, f.confidence,
+        )
+        for f in findings
+    ]  # fmt: skip
 
 
 def assert_same_places(found: tuple[Finding, ...], wanted: tuple[Finding, ...], tolerance_px: float = 1e-6) -> None:

@@ -63,7 +63,9 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     findings: tuple[Finding, ...] = ()
     for image in images:
         facts = image.attributes
-        findings += spread(facts, REGIONS, reader="Bell^Ann", assessment="4A", note="a note\nof two lines")
+        findings += spread(
+            facts, REGIONS, reader="Bell^Ann", assessment="4A", note="a note\nof two lines", **exchange.DESCRIBED
+        )
         findings += spread(facts, REGIONS[:2], origin="algorithm", reader="net.3", score=0.25)
         findings += spread(facts, MEASURES) + spread(facts, WORDS, note="see here")
     return _export(images, findings, folder / "out")

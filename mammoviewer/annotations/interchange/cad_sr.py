@@ -46,7 +46,7 @@ from mammoviewer.annotations.interchange.dicom_parts import (
 )
 from mammoviewer.annotations.interchange.graphics import graphic_of
 from mammoviewer.annotations.interchange.seg_source import read_source_header
-from mammoviewer.annotations.interchange.transfer import Losses, count_unsaid, placed, without_measures
+from mammoviewer.annotations.interchange.transfer import DESCRIPTION, Losses, count_unsaid, placed, without_measures
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.base.errors import ExportError
 from mammoviewer.dicom.attributes import ImageAttributes
@@ -77,7 +77,7 @@ def write_cad_sr(path: Path, findings: Iterable[Finding], images: Sequence[Image
     kept = without_measures((finding for finding, _ in placed(findings, images, losses)), losses, FORM)
     if not kept:
         raise ExportError("there are no findings that a CAD report can hold", path=images[0].path)
-    count_unsaid(kept, losses, FORM, "note", "assessment")
+    count_unsaid(kept, losses, FORM, "note", "assessment", *DESCRIPTION)
     for finding in kept:
         if finding.origin != ALGORITHM:
             losses["findings of readers, whose names a CAD report does not hold"] += bool(finding.reader)

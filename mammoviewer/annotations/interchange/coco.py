@@ -19,6 +19,7 @@ from mammoviewer.annotations import _outline
 from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.interchange.json_document import write_document
 from mammoviewer.annotations.interchange.rle import run_lengths
+from mammoviewer.annotations.interchange.side_facts import facts_of
 from mammoviewer.annotations.interchange.transfer import Losses, without_measures
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.base.arrays import DoubleArray
@@ -102,15 +103,7 @@ def _annotation(finding: Finding, rows: int, columns: int, *, masks: bool) -> di
         "bbox": [float(value) for value in box],
         "area": float(abs(_outline.signed_area(corners))),
         "iscrowd": 0,
-        "attributes": {
-            "finding_id": finding.id,
-            "kind": finding.roi.kind.value,
-            "assessment": finding.assessment,
-            "note": finding.note,
-            "origin": finding.origin,
-            "score": finding.score,
-            "reader": finding.reader,
-        },
+        "attributes": facts_of(finding),
     }
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mammoviewer.annotations.finding import ORIGINS, READER, Finding, new_finding
+from mammoviewer.annotations.finding import Finding, new_finding
 from mammoviewer.annotations.interchange.boxes import Box
 from mammoviewer.annotations.interchange.coco import UNLABELLED
 from mammoviewer.annotations.interchange.corner_outlines import region_of
 from mammoviewer.annotations.interchange.mask_regions import mask_regions
 from mammoviewer.annotations.interchange.named_images import find_frame, find_image
 from mammoviewer.annotations.interchange.rle import mask_of
+from mammoviewer.annotations.interchange.side_facts import with_facts
 from mammoviewer.annotations.interchange.transfer import Imported, Losses
 from mammoviewer.annotations.roi import Roi
 from mammoviewer.base.errors import AnnotationError
@@ -67,9 +67,8 @@ def _regions(record: Mapping[str, Any], losses: Losses) -> tuple[Roi, ...]:
     outline = record.get("segmentation")
     kind = str((record.get("attributes") or {}).get("kind", ""))
     if isinstance(outline, Mapping):
-        rois, lost = mask_regions(mask_of(outline["size"], outline["counts"]))
-        losses.update(lost)
-        return rois
+        own = bool((record.get("attributes") or {}).get("finding_id"))
+        return mask_regions(mask_of(outline["size"], outline["counts"]), whole=own)
     found = [region_of(list(zip(ring[::2], ring[1::2], strict=True)), kind) for ring in outline or ()]
     rois = tuple(roi for roi in found if roi is not None)
     if rois or not record.get("bbox"):
@@ -82,16 +81,8 @@ def _regions(record: Mapping[str, Any], losses: Losses) -> tuple[Roi, ...]:
 
 def _described(finding: Finding, record: Mapping[str, Any], number: int) -> Finding:
     """Return the finding with what this program wrote beside it; of several parts the first has its id."""
-    facts = record.get("attributes") or {}
-    score = facts.get("score", record.get("score"))
-    origin = facts.get("origin", READER)
-    own_id = str(facts.get("finding_id", "")) if number == 0 else ""
-    return replace(
-        finding,
-        id=own_id or finding.id,
-        note=str(facts.get("note", "")),
-        assessment=str(facts.get("assessment", "")),
-        origin=origin if origin in ORIGINS else READER,
-        score=float(score) if score is not None else None,
-        reader=str(facts.get("reader", "")),
-    )
+    facts = dict(record.get("attributes") or {})
+    facts.setdefault("score", record.get("score"))
+    if number:
+        facts.pop("finding_id", None)
+    return with_facts(finding, facts)

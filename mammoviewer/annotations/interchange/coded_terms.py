@@ -52,9 +52,13 @@ def label_code(label: str, *, cad: bool = False) -> CodedTerm:
         return CodedTerm(*_table()["cad_codes"][known])
     if known in _table()["codes"]:
         return CodedTerm(*_table()["codes"][known])
-    name = label or UNLABELLED
+    return private_code("F", label or UNLABELLED)
+
+
+def private_code(kind: str, name: str) -> CodedTerm:
+    """Return a private code of a name; ``kind`` is a letter that tells codes of different things apart."""
     digest = hashlib.sha256(name.encode()).hexdigest()[:12].upper()
-    return CodedTerm(f"F{digest}", PRIVATE, name[:_LONGEST_MEANING])
+    return CodedTerm(f"{kind}{digest}", PRIVATE, name[:_LONGEST_MEANING])
 
 
 def code_label(term: CodedTerm, name: str = "") -> str:

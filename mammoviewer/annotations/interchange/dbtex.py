@@ -16,6 +16,7 @@ from mammoviewer.annotations.finding import ALGORITHM, Finding, new_finding
 from mammoviewer.annotations.interchange.boxes import Box, boxes_inside
 from mammoviewer.annotations.interchange.tables import number, read_table, write_table
 from mammoviewer.annotations.interchange.transfer import (
+    DESCRIPTION,
     Imported,
     Losses,
     count_unsaid,
@@ -23,8 +24,9 @@ from mammoviewer.annotations.interchange.transfer import (
     without_measures,
 )
 from mammoviewer.dicom.attributes import ImageAttributes, ImageKind
-from mammoviewer.dicom.duke import duke_side
+from mammoviewer.dicom.duke import duke_correction
 from mammoviewer.dicom.image import Image
+from mammoviewer.imaging.geometry import Orientation
 
 FORM = "DBTex"
 PREDICTIONS = ("PatientID", "StudyUID", "View", "X", "Width", "Y", "Height", "Z", "Depth", "Score")
@@ -113,7 +115,7 @@ def _boxes(
             in_volumes.append((finding, image.shape))
         else:
             losses["findings outside of tomosynthesis volumes, which DBTex does not hold"] += 1
-    count_unsaid((f for f, _ in in_volumes), losses, FORM, "assessment", "reader")
+    count_unsaid((f for f, _ in in_volumes), losses, FORM, "assessment", "reader", *DESCRIPTION)
     turned = {identity: is_turned(by_identity[identity]) for identity in {f.image_uid for f, _ in in_volumes}}
     found = []
     for finding, box in boxes_inside(in_volumes, losses, FORM):
@@ -140,9 +142,11 @@ def is_turned(image: Image) -> bool:
     DecodeError
         The first frame cannot be decoded.
     """
-    side = image.attributes.view.laterality
-    tomo = image.attributes.kind is ImageKind.TOMO and side in ("R", "L")
-    return tomo and duke_side(image.frame(0)) != side
+    facts = image.attributes
+    side = facts.view.laterality
+    if facts.kind is not ImageKind.TOMO or side not in ("R", "L"):
+        return False
+    return duke_correction(image.frame(facts.frame_of_file(0)), side) != Orientation()
 
 
 def _names(image: ImageAttributes) -> dict[str, object]:

@@ -26,7 +26,7 @@ from mammoviewer.annotations.interchange.dicom_parts import (
 )
 from mammoviewer.annotations.interchange.graphics import graphic_of
 from mammoviewer.annotations.interchange.seg_source import read_source_header
-from mammoviewer.annotations.interchange.transfer import Losses, count_unsaid, placed
+from mammoviewer.annotations.interchange.transfer import DESCRIPTION, Losses, count_unsaid, placed
 from mammoviewer.annotations.roi import RoiKind
 from mammoviewer.base.errors import ExportError
 from mammoviewer.dicom.attributes import ImageAttributes
@@ -74,7 +74,7 @@ def write_gsps(
     kept = [finding for finding, _ in placed(findings, [image], losses)]
     if not kept:
         raise ExportError("there is nothing that a presentation state can show", path=image.path)
-    count_unsaid(kept, losses, FORM, "assessment", "score")
+    count_unsaid(kept, losses, FORM, "assessment", "score", *DESCRIPTION)
     count_unsaid([f for f in kept if f.note and _words(f, texts) != f.note], losses, FORM, "note")
     source = read_source_header(image)
     with header_errors(image, "presentation state"):

@@ -19,7 +19,14 @@ from mammoviewer.annotations.finding import Finding, new_finding
 from mammoviewer.annotations.interchange.json_document import write_document
 from mammoviewer.annotations.interchange.mask_regions import mask_regions, scaled
 from mammoviewer.annotations.interchange.named_images import find_frame, find_image
-from mammoviewer.annotations.interchange.transfer import Imported, Losses, Written, count_unsaid, without_measures
+from mammoviewer.annotations.interchange.transfer import (
+    DESCRIPTION,
+    Imported,
+    Losses,
+    Written,
+    count_unsaid,
+    without_measures,
+)
 from mammoviewer.base.arrays import StoredArray
 from mammoviewer.base.errors import AnnotationError, ExportError
 from mammoviewer.base.paths import atomic_path
@@ -39,7 +46,7 @@ def write_masks(folder: Path, stem: str, findings: Iterable[Finding], image: Ima
     """
     losses: Losses = Counter()
     kept = without_measures(findings, losses, "a mask")
-    count_unsaid(kept, losses, "a mask", "note", "assessment", "score", "reader")
+    count_unsaid(kept, losses, "a mask", "note", "assessment", "score", "reader", *DESCRIPTION)
     names = sorted({finding.label or _UNLABELLED for finding in kept})
     if not kept or len(names) > _MOST_CLASSES:
         reason = "there are no regions" if not kept else "a mask holds 255 classes"
@@ -94,10 +101,8 @@ def read_masks(path: Path, images: Sequence[ImageAttributes]) -> Imported:
             continue
         where = frame if place is not None else target.frame_of_file(frame)
         for value in np.unique(plane[plane > 0]):
-            regions, lost = mask_regions(plane == value)
-            losses.update(lost)
             label = str(names.get(str(value), f"class {value}"))
-            for roi in regions:
+            for roi in mask_regions(plane == value):
                 moved = scaled(roi, (plane.shape[0], plane.shape[1]), target.shape)
                 findings.append(new_finding(target.identity, where, moved, "" if label == _UNLABELLED else label))
     return Imported(tuple(findings), losses)

@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mammoviewer.annotations.finding import ORIGINS, READER, Finding, new_finding
+from mammoviewer.annotations.finding import Finding, new_finding
 from mammoviewer.annotations.interchange.boxes import Box
 from mammoviewer.annotations.interchange.corner_outlines import ELLIPSE_VERTICES, region_of
 from mammoviewer.annotations.interchange.json_document import write_document
 from mammoviewer.annotations.interchange.named_images import find_frame, find_image
+from mammoviewer.annotations.interchange.side_facts import facts_of, with_facts
 from mammoviewer.annotations.interchange.transfer import Imported, Losses, without_measures
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.base.errors import AnnotationError
@@ -62,14 +63,7 @@ def _shape(finding: Finding) -> dict[str, Any]:
         "shape_type": kind,
         "flags": {},
         "mask": None,
-        "attributes": {
-            "finding_id": finding.id,
-            "kind": finding.roi.kind.value,
-            "assessment": finding.assessment,
-            "origin": finding.origin,
-            "score": finding.score,
-            "reader": finding.reader,
-        },
+        "attributes": facts_of(finding),
     }
 
 
@@ -133,16 +127,7 @@ def _region(shape: Mapping[str, Any]) -> Roi | None:
 
 
 def _finding(shape: Mapping[str, Any], roi: Roi, image: ImageAttributes, frame: int) -> Finding:
-    facts = shape.get("attributes") or {}
-    label, score = str(shape.get("label") or ""), facts.get("score")
-    origin = facts.get("origin", READER)
+    label = str(shape.get("label") or "")
     made = new_finding(image.identity, frame, roi, "" if label == _UNLABELLED else label)
-    return replace(
-        made,
-        id=str(facts.get("finding_id") or made.id),
-        note=str(shape.get("description") or ""),
-        assessment=str(facts.get("assessment", "")),
-        origin=origin if origin in ORIGINS else READER,
-        score=float(score) if score is not None else None,
-        reader=str(facts.get("reader", "")),
-    )
+    facts = {**(shape.get("attributes") or {}), "note": shape.get("description")}
+    return with_facts(made, facts)

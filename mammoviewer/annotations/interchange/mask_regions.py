@@ -1,50 +1,46 @@
-"""Regions from masks: the outline of each connected part."""
+"""Regions from masks: the outline of each connected part, or of all of it."""
 
 from __future__ import annotations
-
-from collections import Counter
-from typing import Any
 
 import cv2
 import numpy as np
 
-from mammoviewer.annotations.interchange.transfer import Losses
+from mammoviewer.annotations.mask_outline import region_of_mask
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.base.arrays import BoolArray, DoubleArray
 
-_HOLES = "holes of masks, which are filled"
 
+def mask_regions(mask: BoolArray, *, whole: bool = False) -> tuple[Roi, ...]:
+    """Return a region for each connected part of a mask (rows, columns), so that :meth:`Roi.mask` gives it again.
 
-def mask_regions(mask: BoolArray) -> tuple[tuple[Roi, ...], Losses]:
-    """Return a region for each connected part of a mask (rows, columns), and what of it they do not show.
-
-    Parts that touch at a corner are one. A part of one pixel becomes a point, every other a polygon that runs half-way
-    between pixels in and out, so that :meth:`Roi.mask` gives the part again; holes are filled and counted.
+    Parts that touch at a corner are one. A part of one pixel becomes a point, a part without holes a polygon that runs
+    half-way between pixels in and out, and one with holes a freehand outline with bridges to them. With ``whole`` all
+    parts are one region.
     """
     count, numbered, boxes, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    if whole and count > 2:
+        joined = region_of_mask(mask)
+        return () if joined is None else (joined,)
     regions = []
-    losses: Losses = Counter()
     for number in range(1, count):
         left, top, width, height, area = (int(value) for value in boxes[number])
         if area == 1:
             regions.append(Roi(RoiKind.POINT, ((float(top), float(left)),)))
-            continue
-        part = numbered[top : top + height, left : left + width] == number
-        outer, holes = _curves(part)
-        if holes:
-            losses[_HOLES] += holes
-        regions.append(Roi(RoiKind.POLYGON, tuple((float(r) + top, float(c) + left) for r, c in outer)))
-    return tuple(regions), losses
+        else:
+            part = numbered[top : top + height, left : left + width] == number
+            regions.append(_region(part, (top, left)))
+    return tuple(regions)
 
 
-def _curves(part: BoolArray) -> tuple[DoubleArray, int]:
-    """Return the outer curve of a connected part, and how many holes it has."""
+def _region(part: BoolArray, origin: tuple[int, int]) -> Roi:
     from skimage import measure
 
-    find: Any = measure.find_contours
-    curves = [np.asarray(c) - 1.0 for c in find(np.pad(part, 1).astype(np.float64), 0.5, fully_connected="high")]
-    outer = max(curves, key=lambda curve: float(np.prod(np.ptp(curve, axis=0))))
-    return _without_straight_points(outer[:-1]), len(curves) - 1
+    curves = measure.find_contours(np.pad(part, 1).astype(np.float64), 0.5, fully_connected="high")
+    with_holes = region_of_mask(part, origin) if len(curves) > 1 else None
+    if with_holes is not None:
+        return with_holes
+    outline = _without_straight_points(np.asarray(curves[0][:-1]) - 1.0)
+    return Roi(RoiKind.POLYGON, tuple((float(row) + origin[0], float(column) + origin[1]) for row, column in outline))
 
 
 def _without_straight_points(curve: DoubleArray) -> DoubleArray:

@@ -21,9 +21,10 @@ from mammoviewer.dicom.attributes import ImageAttributes
 from mammoviewer.dicom.image import Image
 
 _FIGURES = ("Length", "Angle", "Area", "Mean", "Standard Deviation", "Minimum", "Maximum")
-_WORDS = ("label", "note", "assessment", "origin", "reader", "created", "modified")
+_WORDS = ("label", "note", "assessment", "origin", "reader", "created", "modified", "lesion")
 COLUMNS = (
-    "image_uid", "file", "view", "frame", "finding_id", "kind", *_WORDS, "score", "row", "column", "height_px",
+    "image_uid", "file", "view", "frame", "finding_id", "kind", *_WORDS, "score", "confidence",
+    "descriptors", "row", "column", "height_px",
     "width_px", *(name.lower().replace(" ", "_") for name in _FIGURES), "length_unit", "pixel_spacing_source", "points",
 )  # fmt: skip
 
@@ -62,6 +63,8 @@ def _row(finding: Finding, image: Image) -> dict[str, object]:
         "kind": finding.roi.kind.value,
         **{name: getattr(finding, name) for name in _WORDS},
         "score": "" if finding.score is None else repr(finding.score),
+        "confidence": "" if finding.confidence is None else repr(finding.confidence),
+        "descriptors": json.dumps(finding.descriptors) if finding.descriptors else "",
         "row": row,
         "column": column,
         "height_px": bottom - top,
@@ -99,6 +102,15 @@ def _finding(row: Mapping[str, str], image: ImageAttributes, frame: int, line: i
         roi = Roi(RoiKind(row["kind"]), tuple((float(r), float(c)) for r, c in json.loads(row["points"])))
         words = {name: row.get(name, "") for name in _WORDS}
         score = float(row["score"]) if row.get("score") else None
-        return Finding(id=row["finding_id"], image_uid=image.identity, frame=frame, roi=roi, score=score, **words)
+        return Finding(
+            id=row["finding_id"],
+            image_uid=image.identity,
+            frame=frame,
+            roi=roi,
+            score=score,
+            confidence=float(row["confidence"]) if row.get("confidence") else None,
+            descriptors=tuple((name, term) for name, term in json.loads(row.get("descriptors") or "[]")),
+            **words,
+        )
     except (KeyError, ValueError, TypeError, AnnotationError) as error:
         raise AnnotationError(f"line {line} is not as this program writes it", path=path) from error

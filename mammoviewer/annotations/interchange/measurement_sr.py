@@ -12,7 +12,13 @@ from typing import Any
 
 import mammoviewer
 from mammoviewer.annotations.finding import ALGORITHM, Finding
-from mammoviewer.annotations.interchange.coded_terms import PRIVATE, CodedTerm, assessment_code, label_code
+from mammoviewer.annotations.interchange.coded_terms import (
+    PRIVATE,
+    CodedTerm,
+    assessment_code,
+    label_code,
+    private_code,
+)
 from mammoviewer.annotations.interchange.dicom_parts import (
     MAKER,
     header_errors,
@@ -33,6 +39,9 @@ from mammoviewer.dicom.image import Image
 FORM = "a measurement report"
 SCORE = CodedTerm("111012", "DCM", "Certainty of Finding")
 PROFILE = CodedTerm("PROFILE", PRIVATE, "Profile")
+CONFIDENCE = CodedTerm("CONFIDENCE", PRIVATE, "Confidence of the reader")
+LESION = CodedTerm("121151", "DCM", "Lesion Identifier")
+DESCRIPTOR = "D"
 STATISTICS = CodedTerm("STATISTICS", PRIVATE, "Statistics of a region")
 _NAMES = {
     "Length": CodedTerm("410668003", "SCT", "Length"),
@@ -135,7 +144,7 @@ def _group(finding: Finding, image: Image, losses: Losses) -> Any:
             tracking_identifier=tracking,
             finding_type=_concept(PROFILE) if finding.roi.kind is RoiKind.PROFILE else None,
             measurements=[_measurement(figure, referenced_coordinates=[place]) for figure in figures],
-            qualitative_evaluations=_assessment(finding, losses),
+            qualitative_evaluations=_evaluations(finding, losses),
         )
     else:
         term = STATISTICS if finding.roi.kind is RoiKind.STATISTICS else label_code(finding.label)
@@ -145,7 +154,7 @@ def _group(finding: Finding, image: Image, losses: Losses) -> Any:
             finding_type=_concept(term),
             algorithm_id=_algorithm(finding),
             measurements=[*(_measurement(figure) for figure in figures), *_score(finding)],
-            qualitative_evaluations=_assessment(finding, losses),
+            qualitative_evaluations=_evaluations(finding, losses),
         )
     if finding.roi.kind is RoiKind.FREEHAND:
         losses["freehand outlines, which come back as polygons"] += 1
@@ -168,28 +177,29 @@ def _measurement(figure: Figure, **more: Any) -> Any:
 
 
 def _score(finding: Finding) -> list[Any]:
-    """Return the score: as a certainty in percent where it lies between 0 and 1, as it is elsewhere."""
+    """Return score and confidence: in percent where they lie between 0 and 1, as they are elsewhere."""
     import highdicom
 
-    if finding.score is None:
-        return []
-    in_percent = 0.0 <= finding.score <= 1.0
-    unit = CodedTerm("%", "UCUM", "Percent") if in_percent else _UNITS[""]
-    value = finding.score * 100.0 if in_percent else finding.score
-    return [highdicom.sr.Measurement(name=_concept(SCORE), value=value, unit=_concept(unit))]
+    made = []
+    for term, number in ((SCORE, finding.score), (CONFIDENCE, finding.confidence)):
+        if number is not None:
+            in_percent = 0.0 <= number <= 1.0
+            unit = CodedTerm("%", "UCUM", "Percent") if in_percent else _UNITS[""]
+            value = number * 100.0 if in_percent else number
+            made.append(highdicom.sr.Measurement(name=_concept(term), value=value, unit=_concept(unit)))
+    return made
 
 
-def _assessment(finding: Finding, losses: Losses) -> list[Any]:
+def _evaluations(finding: Finding, losses: Losses) -> list[Any]:
     import highdicom
 
-    if not finding.assessment:
-        return []
-    term = assessment_code(finding.assessment)
-    if term is None:
+    pairs = [(private_code(DESCRIPTOR, name), private_code(DESCRIPTOR, term)) for name, term in finding.descriptors]
+    assessment = assessment_code(finding.assessment)
+    if assessment is not None:
+        pairs.append((CodedTerm("111005", "DCM", "Assessment Category"), assessment))
+    elif finding.assessment:
         losses["assessments that are none of BI-RADS"] += 1
-        return []
-    name = highdicom.sr.CodedConcept("111005", "DCM", "Assessment Category")
-    return [highdicom.sr.QualitativeEvaluation(name=name, value=_concept(term))]
+    return [highdicom.sr.QualitativeEvaluation(name=_concept(name), value=_concept(term)) for name, term in pairs]
 
 
 def _algorithm(finding: Finding) -> Any:
@@ -202,9 +212,13 @@ def _algorithm(finding: Finding) -> Any:
 
 
 def _add_words(content: Any, finding: Finding) -> None:
-    """Add the note as a comment, and the reader, who need not be that of the report. The template is extensible."""
+    """Add lesion, note and the reader, who need not be that of the report. The template is extensible."""
     from highdicom.sr import PnameContentItem, TextContentItem
 
+    if finding.lesion:
+        content.append(
+            TextContentItem(name=_concept(LESION), value=finding.lesion, relationship_type="HAS OBS CONTEXT")
+        )
     if finding.note:
         name = _concept(CodedTerm("121106", "DCM", "Comment"))
         content.append(TextContentItem(name=name, value=finding.note, relationship_type="CONTAINS"))

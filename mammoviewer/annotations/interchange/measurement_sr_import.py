@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from mammoviewer.annotations.finding import ALGORITHM, READER, Finding, new_finding
-from mammoviewer.annotations.interchange.coded_terms import CodedTerm, assessment_value, code_label
+from mammoviewer.annotations.interchange.coded_terms import PRIVATE, CodedTerm, assessment_value, code_label
 from mammoviewer.annotations.interchange.dicom_parts import id_of, reader_name
 from mammoviewer.annotations.interchange.graphics import line_of, regions_of
-from mammoviewer.annotations.interchange.measurement_sr import PROFILE, STATISTICS
+from mammoviewer.annotations.interchange.measurement_sr import CONFIDENCE, DESCRIPTOR, LESION, PROFILE, STATISTICS
 from mammoviewer.annotations.interchange.transfer import Imported, Losses
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.dicom import elements
@@ -101,8 +101,20 @@ def _described(finding: Finding, group: Node, observer: str) -> Finding:
         note=_whole_text(group, _COMMENT),
         origin=ALGORITHM if algorithm else READER,
         score=certainty(group, _SCORE),
+        confidence=_confidence(group),
+        lesion=group.child_text(LESION.value),
+        descriptors=tuple(
+            (node.concept.meaning, node.code.meaning)
+            for node in group.children
+            if node.kind == "CODE" and node.concept.scheme == PRIVATE and node.concept.value.startswith(DESCRIPTOR)
+        ),
         reader=reader or reader_name(group.child_text(_OBSERVER) or observer),
     )
+
+
+def _confidence(group: Node) -> float | None:
+    found = certainty(group, CONFIDENCE.value)
+    return found if found is not None and 0.0 <= found <= 1.0 else None
 
 
 def _whole_text(group: Node, concept: str) -> str:

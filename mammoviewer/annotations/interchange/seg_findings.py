@@ -27,7 +27,7 @@ from mammoviewer.annotations.interchange.dicom_parts import (
     why_no_object,
 )
 from mammoviewer.annotations.interchange.seg_source import read_source
-from mammoviewer.annotations.interchange.transfer import Losses, count_unsaid, placed, without_measures
+from mammoviewer.annotations.interchange.transfer import DESCRIPTION, Losses, count_unsaid, placed, without_measures
 from mammoviewer.base.arrays import BoolArray
 from mammoviewer.base.errors import ExportError
 from mammoviewer.dicom import elements
@@ -93,7 +93,7 @@ def write_findings_seg(
             losses["findings that cover the centre of no pixel of their image"] += 1
     if not regions:
         raise ExportError("there are no regions that a DICOM SEG can hold", path=image.path)
-    count_unsaid(regions, losses, FORM, "note", "assessment", "score")
+    count_unsaid(regions, losses, FORM, "note", "assessment", "score", *DESCRIPTION)
     segments = _segments(regions, by_class=by_class)
     if by_class and len(segments) < len(regions):
         losses["findings that share the mask of their class"] += len(regions)

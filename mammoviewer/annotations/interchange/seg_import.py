@@ -50,8 +50,8 @@ def read_seg(path: Path, images: Sequence[ImageAttributes]) -> Imported:
             losses["masks on images or frames that are not open"] += 1
             continue
         mask = plane.read() >= _HALF
-        regions, lost = mask_regions(mask)
-        losses.update(lost)
+        # A segment that is tracked is one finding, whatever its parts; of others each part is one.
+        regions = mask_regions(mask, whole=bool(elements.text(segment, "TrackingUID")))
         for image, frame in places:
             for roi in regions:
                 moved = scaled(roi, (mask.shape[0], mask.shape[1]), image.shape)

@@ -14,6 +14,9 @@ from mammoviewer.dicom.attributes import ImageAttributes
 Losses: TypeAlias = Counter[str]
 """How often something was left out or changed, by what it was: ``{"distances have no area": 2}``."""
 
+DESCRIPTION = ("descriptors", "lesion", "confidence")
+"""The fields of a finding that hardly any format has room for."""
+
 
 @dataclass(frozen=True)
 class Written:
@@ -73,5 +76,5 @@ def count_unsaid(findings: Iterable[Finding], losses: Losses, form: str, *names:
     """Count the findings that have something in the fields ``names``, none of which the format holds."""
     for finding in findings:
         for name in names:
-            if getattr(finding, name) not in ("", None):
+            if getattr(finding, name) not in ("", None, ()):
                 losses[f"{name} of a finding, which {form} does not hold"] += 1

@@ -13,6 +13,7 @@ from mammoviewer.annotations.interchange.boxes import Box, boxes_inside
 from mammoviewer.annotations.interchange.named_images import find_image
 from mammoviewer.annotations.interchange.tables import number, read_table, write_table
 from mammoviewer.annotations.interchange.transfer import (
+    DESCRIPTION,
     Imported,
     Losses,
     count_unsaid,
@@ -63,7 +64,7 @@ def write_vindr(path: Path, findings: Iterable[Finding], images: Sequence[ImageA
             losses[f"findings of the class {finding.label or 'unlabelled'!r}, which VinDr-Mammo does not know"] += 1
         else:
             known.append(finding)
-    count_unsaid(known, losses, FORM, "note", "score", "reader")
+    count_unsaid(known, losses, FORM, "note", "score", "reader", *DESCRIPTION)
     rows: dict[tuple[str, Box, str], list[str]] = {}
     shapes = ((finding, by_identity[finding.image_uid].shape) for finding in known)
     for finding, box in boxes_inside(shapes, losses, FORM):

@@ -10,7 +10,7 @@ from pathlib import Path
 from mammoviewer.annotations.finding import ALGORITHM, READER, Finding, new_finding
 from mammoviewer.annotations.interchange.boxes import Box, boxes_inside
 from mammoviewer.annotations.interchange.named_images import find_frame
-from mammoviewer.annotations.interchange.transfer import Imported, Losses, count_unsaid, without_measures
+from mammoviewer.annotations.interchange.transfer import DESCRIPTION, Imported, Losses, count_unsaid, without_measures
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.base.errors import AnnotationError, ExportError
 from mammoviewer.base.paths import write_text_atomically
@@ -46,7 +46,7 @@ def write_yolo(
     """
     losses: Losses = Counter()
     kept = without_measures((f for f in findings if f.frame == frame), losses, "YOLO")
-    count_unsaid(kept, losses, "YOLO", "note", "assessment", "reader")
+    count_unsaid(kept, losses, "YOLO", "note", "assessment", "reader", *DESCRIPTION)
     lines = []
     for finding, box in boxes_inside(((f, image.shape) for f in kept), losses, "YOLO"):
         number = names.index(" ".join((finding.label or _UNLABELLED).split()))

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.exchange import (
+    DESCRIBED,
     MEASURES,
     REGIONS,
     assert_same_places,
@@ -20,7 +21,7 @@ from mammoviewer.annotations.interchange.rle import mask_of, run_lengths
 from mammoviewer.annotations.roi import RoiKind
 from mammoviewer.base.errors import AnnotationError
 
-FACTS = {"note": "two\nlines", "assessment": "4C", "reader": "Ann"}
+FACTS = {"note": "two\nlines", "assessment": "4C", "reader": "Ann", **DESCRIBED}
 
 
 def _images(tmp_path: Path):

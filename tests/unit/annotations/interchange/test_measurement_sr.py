@@ -7,6 +7,7 @@ import pydicom
 import pytest
 from helpers import exchange
 from helpers.exchange import (
+    DESCRIBED,
     MEASURES,
     REGIONS,
     WORDS,
@@ -32,7 +33,7 @@ ORIENTATIONS = [["P", "FL"], ["A", "F"], ["P", "H"], ["A", "H"], ["FL", "P"]]
 def test_everything_comes_back_of_a_mammogram_stored_in_any_way(tmp_path: Path, orientation: list[str]) -> None:
     (image,) = opened(mammogram_file(tmp_path / "a.dcm", PatientOrientation=orientation))
     findings = (
-        *spread(image.attributes, REGIONS, reader="Ann Bell", note="two\nlines", assessment="4A"),
+        *spread(image.attributes, REGIONS, reader="Ann Bell", note="two\nlines", assessment="4A", **DESCRIBED),
         *spread(image.attributes, MEASURES, reader="Ann Bell"),
     )
     assert write_measurement_sr(tmp_path / "sr.dcm", findings, [image]) == {}

@@ -11,6 +11,7 @@ from mammoviewer.annotations.finding import new_finding
 from mammoviewer.annotations.interchange.mask_regions import mask_regions, scaled
 from mammoviewer.annotations.interchange.seg_findings import write_findings_seg
 from mammoviewer.annotations.interchange.seg_import import read_seg
+from mammoviewer.annotations.mask_outline import region_of_mask
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.base.errors import ExportError
 from mammoviewer.dicom.reader import open_paths
@@ -83,11 +84,14 @@ def test_the_viewer_shows_the_masks_where_they_were(tmp_path: Path) -> None:
 def test_a_segment_says_what_it_is_and_who_made_it(tmp_path: Path) -> None:
     path = mammogram_file(tmp_path / "a.dcm")
     attributes = opened(path)[0].attributes
-    of_model = spread(attributes, REGIONS[:1], origin="algorithm", reader="net.7", score=0.5, note="n")
+    of_model = spread(
+        attributes, REGIONS[:1], origin="algorithm", reader="net.7", score=0.5, note="n", **exchange.DESCRIBED
+    )
     losses = write_findings_seg(tmp_path / "seg.dcm", of_model + spread(attributes, MEASURES), attributes)
     assert losses["distance marks, which a DICOM SEG does not hold"] == 1
     assert losses["score of a finding, which a DICOM SEG does not hold"] == 1
     assert losses["note of a finding, which a DICOM SEG does not hold"] == 1
+    assert all(losses[f"{name} of a finding, which a DICOM SEG does not hold"] for name in exchange.DESCRIBED)
     seg = pydicom.dcmread(tmp_path / "seg.dcm")
     (segment,) = seg.SegmentSequence
     assert segment.SegmentedPropertyTypeCodeSequence[0].CodeValue == "129788004"
@@ -137,23 +141,30 @@ def test_importing_twice_gives_the_same_ids(tmp_path: Path) -> None:
     assert without_times(first) == without_times(second)
 
 
-def test_regions_of_a_mask_give_the_mask_again_and_holes_are_counted() -> None:
+def test_regions_of_a_mask_give_the_mask_again_with_its_holes() -> None:
     generator = np.random.default_rng(5)
     for _ in range(20):
         mask = generator.random((17, 23)) < 0.2
         mask[5:9, 5:12] = True
-        regions, losses = mask_regions(mask)
-        again = np.any([roi.mask(mask.shape) for roi in regions], axis=0)
-        if sum(losses.values()) == 0:
-            np.testing.assert_array_equal(again, mask)
-        else:
-            assert again[mask].all()
-    ring = np.zeros((9, 9), bool)
-    ring[1:8, 1:8] = True
-    ring[3:6, 3:6] = False
-    (region,), losses = mask_regions(ring)
-    assert list(losses.values()) == [1]
-    assert region.mask((9, 9)).sum() == 49
+        mask[6, 7] = False
+        regions = mask_regions(mask)
+        np.testing.assert_array_equal(np.any([roi.mask(mask.shape) for roi in regions], axis=0), mask)
+        (joined,) = mask_regions(mask, whole=True)
+        np.testing.assert_array_equal(joined.mask(mask.shape), mask)
+    assert mask_regions(np.zeros((3, 3), bool)) == mask_regions(np.zeros((3, 3), bool), whole=True) == ()
+
+
+def test_a_painted_finding_of_several_parts_and_holes_comes_back_as_one(tmp_path: Path) -> None:
+    attributes = opened(mammogram_file(tmp_path / "a.dcm"))[0].attributes
+    mask = np.zeros(attributes.shape, bool)
+    mask[3:20, 4:30] = True
+    mask[8:12, 10:14] = False
+    mask[30:40, 40:44] = True
+    finding = new_finding(attributes.identity, 0, region_of_mask(mask), "Mass")
+    write_findings_seg(tmp_path / "seg.dcm", [finding], attributes)
+    (found,) = read_seg(tmp_path / "seg.dcm", [attributes]).findings
+    assert found.id == finding.id
+    np.testing.assert_array_equal(found.roi.mask(attributes.shape), mask)
 
 
 def test_a_mask_of_another_size_is_stretched_over_the_image() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import dicom_makers, exchange
-from helpers.exchange import MEASURES, REGIONS, WORDS, mammogram_file, opened, spread, volume_file
+from helpers.exchange import DESCRIBED, MEASURES, REGIONS, WORDS, mammogram_file, opened, spread, volume_file
 
 from mammoviewer.annotations.finding import new_finding
 from mammoviewer.annotations.interchange.dbtex import (
@@ -34,7 +34,9 @@ def test_the_table_of_measurements_gives_everything_back(tmp_path: Path) -> None
     findings = tuple(
         f
         for image in images
-        for f in spread(image.attributes, (*REGIONS, *MEASURES, *WORDS), note='a "b",\nc', score=0.1, reader="Ann")
+        for f in spread(
+            image.attributes, (*REGIONS, *MEASURES, *WORDS), note='a "b",\nc', score=0.1, reader="Ann", **DESCRIBED
+        )
     )
     assert write_measurement_csv(tmp_path / "m.csv", findings, images) == {}
     found = read_measurement_csv(tmp_path / "m.csv", [image.attributes for image in images])

@@ -7,7 +7,16 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from helpers.exchange import MEASURES, REGIONS, assert_same_places, mammogram_file, opened, spread, volume_file
+from helpers.exchange import (
+    DESCRIBED,
+    MEASURES,
+    REGIONS,
+    assert_same_places,
+    mammogram_file,
+    opened,
+    spread,
+    volume_file,
+)
 
 from mammoviewer.annotations.finding import new_finding
 from mammoviewer.annotations.interchange.label_masks import read_masks, write_masks
@@ -25,7 +34,7 @@ def images(tmp_path: Path):
 
 
 def test_labelme_keeps_regions_and_what_is_said_of_them(images, tmp_path: Path) -> None:
-    facts = {"note": "n", "assessment": "2", "reader": "Ann"}
+    facts = {"note": "n", "assessment": "2", "reader": "Ann", **DESCRIBED}
     for image, frame in ((images[0], 0), (images[1], 3)):
         findings = tuple(f.edited(frame=frame) for f in spread(image, REGIONS, **facts))
         path = tmp_path / f"{frame_stem('x', image, frame)}.json"
