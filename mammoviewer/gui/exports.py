@@ -18,6 +18,7 @@ from mammoviewer.gui.canvas.viewport import Viewport
 from mammoviewer.gui.dialogs.export_dialog import ExportDialog
 from mammoviewer.gui.panels.notice_line import NoticeLine
 from mammoviewer.jobs.job import Job, JobState
+from mammoviewer.session.blind import ai_hidden, seen_of_readers
 from mammoviewer.session.exporting import ExportContent, export, offered_formats, why_not
 from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.rendering import Rendering
@@ -30,11 +31,12 @@ def export_content(workspace: Workspace, state: ViewerState, viewport: Viewport 
     attributes = state.image.attributes
     identity = attributes.identity
     output = shown_output(workspace, state, state.frame)
-    everything = workspace.annotations.for_image(identity)
+    # What a blind read must not see must not be read in an export either.
+    everything = seen_of_readers(workspace, state.image, workspace.annotations.for_image(identity))
     shown = tuple(f for f in everything if f.frame == state.frame) if workspace.desk.show_findings else ()
     maps = {
         frame: found
-        for frame in range(attributes.frames)
+        for frame in range(0 if ai_hidden(workspace, state.image) else attributes.frames)
         if (found := workspace.heatmaps.heatmap(identity, frame, workspace.desk.model)) is not None and found.complete
     }
     view = Rendering(

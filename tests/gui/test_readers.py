@@ -14,6 +14,7 @@ from mammoviewer.annotations.finding import new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.gui.canvas.tools import visible_findings
 from mammoviewer.gui.dialogs.agreement_dialog import AgreementDialog
+from mammoviewer.gui.exports import export_content
 from mammoviewer.gui.kept_settings import KeptSettings
 from mammoviewer.gui.readers import Readers
 from mammoviewer.session.reader_agreement import CONSENSUS, agreements
@@ -67,8 +68,10 @@ def test_who_reads_blind_sees_own_findings_alone(qtbot, four_views, settings):
     own = add(four_views, box(10, 60), "A")
     add(four_views, box(60, 60), "B")
     assert len(visible_findings(viewport)) == 2
+    assert len(export_content(four_views, viewport.shown).findings) == 2
     four_views.desk.blind = True
     assert visible_findings(viewport) == (own,)
+    assert export_content(four_views, viewport.shown).findings == (own,)
 
 
 def test_the_agreement_is_counted_and_kept_as_consensus(qtbot, four_views, tmp_path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mammoviewer.annotations.mask_outline import region_of_mask
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.base.arrays import BoolArray, DoubleArray
 
@@ -17,6 +16,8 @@ def mask_regions(mask: BoolArray, *, whole: bool = False) -> tuple[Roi, ...]:
     half-way between pixels in and out, and one with holes a freehand outline with bridges to them. With ``whole`` all
     parts are one region.
     """
+    from mammoviewer.annotations.mask_outline import region_of_mask
+
     count, numbered, boxes, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     if whole and count > 2:
         joined = region_of_mask(mask)
@@ -34,6 +35,8 @@ def mask_regions(mask: BoolArray, *, whole: bool = False) -> tuple[Roi, ...]:
 
 def _region(part: BoolArray, origin: tuple[int, int]) -> Roi:
     from skimage import measure
+
+    from mammoviewer.annotations.mask_outline import region_of_mask
 
     curves = measure.find_contours(np.pad(part, 1).astype(np.float64), 0.5, fully_connected="high")
     with_holes = region_of_mask(part, origin) if len(curves) > 1 else None
