@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import glob
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -178,6 +179,11 @@ def why_not(form: ExportFormat, content: ExportContent) -> str:
     return form.unfit(content.view.image.attributes) or ("" if there[form.needs] else form.needs.value)
 
 
+def _taken(path: Path) -> bool:
+    """Return whether a file is there, or the files of frames that would be written in its place."""
+    return path.exists() or any(path.parent.glob(f"{glob.escape(path.stem)}-frame*{path.suffix}"))
+
+
 def export(
     content: ExportContent,
     keys: tuple[str, ...],
@@ -203,7 +209,7 @@ def export(
         progress(number / len(chosen), form.title)
         path = folder / f"{stem}-{form.key}{form.suffix}"
         number_of_name = 2
-        while not replace_files and path.exists():
+        while not replace_files and _taken(path):
             path = folder / f"{stem}-{form.key}-{number_of_name}{form.suffix}"
             number_of_name += 1
         try:
