@@ -108,7 +108,8 @@ class StudyKeeper:
             except AnnotationError as error:
                 tallies = {}
                 self._tell(Notice.from_error(error))
-            return tuple(map(self._as_may_be_seen, with_findings(self.library().studies(), tallies)))
+            listed = with_findings(self.library().studies(), tallies)
+            return tuple(_as_may_be_seen(self._workspace, study) for study in listed)
 
         return self._running.submit("Study list", work, key="read", on_done=self._tell_of)
 
@@ -180,14 +181,6 @@ class StudyKeeper:
         # A thread that waits for a share may still want the file: it then closes with the program.
         if self._library is not None and all(ended):
             self._library.close()
-
-    def _as_may_be_seen(self, study: ListedStudy) -> ListedStudy:
-        """Return a study without what a model said of it while it is being read blind."""
-        first = study.StudyInstanceUID or study.images[0].identity
-        hidden = self._workspace.desk.blind and not self._workspace.reads.is_signed(
-            first, self._workspace.settings.reader
-        )
-        return replace(study, model="", score=None) if hidden else study
 
     def _keep(self) -> None:
         if not self.enabled:
@@ -292,3 +285,10 @@ def _is_there(path: Path) -> bool:
         return path.exists()
     except OSError:
         return False
+
+
+def _as_may_be_seen(workspace: Workspace, study: ListedStudy) -> ListedStudy:
+    """Return a study without what a model said of it while it is being read blind."""
+    first = study.StudyInstanceUID or study.images[0].identity
+    hidden = workspace.desk.blind and not workspace.reads.is_signed(first, workspace.settings.reader)
+    return replace(study, model="", score=None) if hidden else study

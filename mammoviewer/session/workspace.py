@@ -213,10 +213,7 @@ class Workspace:
                     check_side(self, image)
 
     def _hang_new(self, identity: str, before: set[Image]) -> None:
-        """Hang the study of an image that came: from its first stage, or where the image is if the study was open.
-
-        When it came as the prior of a newer study, that one is hung, with its prior.
-        """
+        """Hang the study of an image that came, or the newer one it is a prior of; an open study where the image is."""
         came = next(s for s in self.studies if any(image.attributes.identity == identity for image in s.images))
         study = current_of(came, self.studies)
         self.choose_study(study)
