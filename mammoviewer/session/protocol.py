@@ -128,11 +128,14 @@ def load_protocol(path: Path | None = None) -> Protocol:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"the hanging protocol cannot be read: {error}", path=path) from error
-    if not isinstance(document, dict) or document.get("schema_version") not in {1, SCHEMA_VERSION}:
+    if not isinstance(document, dict) or document.get("schema_version") not in (1, SCHEMA_VERSION):
         raise InputError(f"not a hanging protocol of schema version {SCHEMA_VERSION} or older", path=path)
     try:
-        return Protocol(str(document["name"]), tuple(_stage(entry) for entry in document["stages"]), path)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        stages = tuple(_stage(entry) for entry in document["stages"])
+        if not stages:
+            raise InputError("it has no stages")
+        return Protocol(str(document["name"]), stages, path)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"the hanging protocol is not complete: {error}", path=path) from error
     except InputError as error:
         raise InputError(f"the hanging protocol is not valid: {error.reason}", hint=error.hint, path=path) from error
