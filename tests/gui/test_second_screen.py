@@ -93,3 +93,23 @@ def test_the_screen_to_the_right_is_taken():
     assert other_screen(right, [first, left, right]) is first
     assert other_screen(first, [first, left]) is left
     assert other_screen(first, [first]) is None
+
+
+def test_a_viewport_that_was_maximised_does_not_leave_a_screen_black(window, four_views):
+    four_views.desk.active_identity = window.grid.viewports[3].identity
+    window.grid.toggle_maximised()
+    window.toggle_second_screen()
+    assert [v.isHidden() for v in window.grid.viewports] == [False, False]
+    assert [v.isHidden() for v in window._second.grid.viewports] == [False, False]
+
+
+def test_maximising_from_the_palette_fills_the_screen_that_shows_the_active_image(window, four_views):
+    window.toggle_second_screen()
+    second = window._second.grid
+    four_views.desk.active_identity = second.viewports[1].identity
+    maximise = next(command for command in window.keys.commands if command.id == "view.maximise")
+    window.run_command(maximise)
+    assert [v.isHidden() for v in window.grid.viewports] == [False, False]
+    assert [v.isHidden() for v in second.viewports] == [True, False]
+    window.run_command(maximise)
+    assert [v.isHidden() for v in second.viewports] == [False, False]

@@ -81,6 +81,8 @@ class ViewportGrid(QWidget):
     def share(self, part: Part, partner: ViewportGrid | None) -> None:
         """Show only a part of the stage's columns from now on, and leave the others to a partner."""
         self._part, self._partner = part, partner
+        # What filled the grid may be on the other screen now.
+        self._maximised = None
         self.rebuild()
 
     @property
@@ -113,8 +115,11 @@ class ViewportGrid(QWidget):
         self._show_alone(self._maximised if same else None)
 
     def toggle_maximised(self) -> None:
-        """Let the active viewport fill the grid, or bring the others back."""
-        self._show_alone(None if self._maximised is not None else self.active)
+        """Let the active viewport fill its grid, here or on the other screen, or bring the others back."""
+        active, grid = self.active, self
+        if self._partner is not None and active in self._partner.viewports:
+            grid = self._partner
+        grid._show_alone(None if grid.maximised is not None else active)
 
     def restore(self) -> None:
         """Bring all viewports of the stage back."""
