@@ -43,8 +43,7 @@ class ViewHistory:
 
         def changed(info: Any) -> None:
             name = info.signal.name
-            # A window that is made when the first pixels arrive is nobody's act.
-            automatic = name == "voi" and state.window_pending
+            automatic = name == "voi" and state.window_is_automatic
             if name in FIELDS and not self._replaying and not automatic and len(info.args) > 1:
                 self._remember((identity, name), info.args[1])
 

@@ -71,7 +71,7 @@ class ViewLinks:
             match_zoom(state, other)
         elif name == "frame":
             match_slice(state, other)
-        elif name == "voi" and not state.window_pending and before is not None:
+        elif name == "voi" and not state.window_is_automatic and before is not None:
             other.voi = moved_window(other.voi, before, state.voi)
         elif name in {"inverted", "slab_mm", "slab_mode", "filters", "bypass_filters"}:
             setattr(other, name, getattr(state, name))

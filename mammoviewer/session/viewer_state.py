@@ -120,7 +120,13 @@ class ViewerState:
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
     def __post_init__(self) -> None:
+        self._window_comes_with_frame = False
         self.events.frame.connect(self._keep_choice_of_window)
+
+    @property
+    def window_is_automatic(self) -> bool:
+        """Return whether a window that is being told of is nobody's act: made from the pixels, or the frame's own."""
+        return self.window_pending or self._window_comes_with_frame
 
     @property
     def frames(self) -> int:
@@ -157,7 +163,11 @@ class ViewerState:
         if place is None or self.presentation or place >= len(offered):
             return
         named = (voi for voi in offered if voi.explanation and voi.explanation == self.voi.explanation)
-        self.voi = next(named, offered[place])
+        self._window_comes_with_frame = True
+        try:
+            self.voi = next(named, offered[place])
+        finally:
+            self._window_comes_with_frame = False
 
 
 def slice_step_mm(attributes: ImageAttributes) -> float | None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from helpers.images import breast_like, make_image
 
@@ -120,3 +122,30 @@ def test_unknown_depths_are_matched_by_share():
         assert made.state("LCC").frame == 10
     finally:
         made.close()
+
+
+def test_windows_that_come_with_the_slices_stay_with_their_own_volume(workspace):
+    def volume(uid, label, centre):
+        frames = tuple((Window(centre + 10.0 * n, 500.0, explanation="NORMAL"),) for n in range(9))
+        return make_image(
+            label,
+            uid=uid,
+            kind=ImageKind.TOMO,
+            pixels=breast_like(frames=9),
+            StudyInstanceUID="9",
+            vois=frames[0],
+            frame_vois=frames,
+        )
+
+    workspace.add(OpenResult((volume("5", "RCC", 1000.0), volume("6", "LCC", 3000.0)), ()))
+    first, second = workspace.state("5"), workspace.state("6")
+    links = workspace.links
+    stage = replace(workspace.stage, rows=1, columns=2, cells=("5", "6"))
+    workspace.hung.stages = (stage,)
+    workspace.show_stage(0)
+    links.toggle()
+    first.frame = 7
+    assert second.frame == 7
+    assert first.voi == Window(1070.0, 500.0, explanation="NORMAL")
+    assert second.voi == Window(3070.0, 500.0, explanation="NORMAL"), "the second volume has windows of its own"
+    assert not workspace.history.undo(), "scrolling changes no window by the reader's hand"
