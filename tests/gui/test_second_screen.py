@@ -7,6 +7,7 @@ from unittest.mock import Mock
 import pytest
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtTest import QTest
+from shiboken6 import isValid
 
 from mammoviewer.gui.canvas.grid import Part, _columns_of
 from mammoviewer.gui.main_window import MainWindow
@@ -81,6 +82,16 @@ def test_closing_the_second_screen_gives_its_images_back(window):
     assert labels(window.grid) == ["RCC", "LCC", "RMLO", "LMLO"]
     window.toggle_second_screen()
     assert labels(window.grid) == ["RCC", "RMLO"]
+
+
+def test_what_qt_has_deleted_hears_no_more_of_its_image(qtbot, window, four_views):
+    window.toggle_second_screen()
+    viewport = window._second.grid.viewports[0]
+    state = viewport.shown
+    window.toggle_second_screen()
+    qtbot.waitUntil(lambda: not isValid(viewport))
+    state.inverted = True
+    assert state.inverted
 
 
 def screen(left, width=1000):

@@ -7,6 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QPointF, Qt, QTimer, Signal
 from PySide6.QtWidgets import QWidget
+from shiboken6 import isValid
 
 from mammoviewer.gui.bridge import bind, bind_values
 from mammoviewer.gui.canvas.cine import Cine
@@ -234,6 +235,8 @@ class ViewWidget(QWidget):
         self.update()
 
     def _state_changed(self, info: Any) -> None:
+        if not isValid(self):  # deleted with the second screen, and not collected yet
+            return
         if info.signal.name == "playing":
             self.cine.follow(self.state)
         self._chest = None
