@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections.abc import Sequence
@@ -32,14 +33,19 @@ class FirstReads:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path or user_dir() / "first-reads.json"
-        self._signed: dict[str, dict[str, str]] = {}
+        self._signed = self._read()
+
+    def _read(self) -> dict[str, dict[str, str]]:
+        """Return what the file holds; one that cannot be used is kept aside, so that signing does not overwrite it."""
         try:
-            document = json.loads(self._path.read_text(encoding="utf-8"))
-            self._signed = _signatures(document)
+            return _signatures(json.loads(self._path.read_text(encoding="utf-8")))
         except FileNotFoundError:
-            return
+            return {}
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             _LOGGER.warning("the list of signed reads cannot be used")
+            with contextlib.suppress(OSError):
+                self._path.replace(self._path.with_name(f"{self._path.name}.bad"))
+            return {}
 
     def is_signed(self, uid: str, reader: str) -> bool:
         """Return whether a reader has signed the first read of a study."""
@@ -53,6 +59,9 @@ class FirstReads:
         SettingsError
             If it cannot be written; the study then counts as not signed.
         """
+        # Another window may have signed since, and what one writes the other must not lose.
+        for study, by_reader in self._read().items():
+            self._signed[study] = {**self._signed.get(study, {}), **by_reader}
         if self.is_signed(uid, reader):
             return
         signed = {**self._signed, uid: {**self._signed.get(uid, {}), reader: utc_now()}}
@@ -109,7 +118,9 @@ def sign_first_read(workspace: Workspace) -> None:
     if study is None:
         return
     try:
-        workspace.reads.sign(_study_of(study.images[0]), workspace.settings.reader)
+        # Pictures bring no study: each of them is signed for itself.
+        for uid in dict.fromkeys(map(_study_of, study.images)):
+            workspace.reads.sign(uid, workspace.settings.reader)
     except SettingsError as error:
         workspace.notice.emit(Notice.from_error(error))
         return

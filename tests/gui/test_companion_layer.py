@@ -25,6 +25,7 @@ from mammoviewer.gui.canvas.view_transform import area_view, view_transform
 from mammoviewer.gui.canvas.viewport import Viewport
 from mammoviewer.gui.panels.details_panel import DetailsPanel
 from mammoviewer.imaging.geometry import Orientation
+from mammoviewer.session.blind import sign_first_read
 from mammoviewer.session.companions import Drawing, MaskArea
 from mammoviewer.session.viewer_state import FIT
 from mammoviewer.session.workspace import Workspace
@@ -225,6 +226,11 @@ def test_details_list_companions_and_doses(
     assert "FAILED: no result" in shown["CAD report"]
     assert "CalcFinder 2.1" in shown["CAD report"]
     assert ("Accumulated dose", "4 mGy") in panel.fact_lines
+    workspace.desk.blind = True
+    qtbot.waitUntil(lambda: panel.companion_lines == ())
+    assert ("Accumulated dose", "4 mGy") in panel.fact_lines
+    sign_first_read(workspace)
+    qtbot.waitUntil(lambda: len(panel.companion_lines) > 0)
 
 
 def test_lines_of_places_are_open_or_closed() -> None:

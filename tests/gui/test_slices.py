@@ -22,7 +22,9 @@ from mammoviewer.gui.canvas.companion_text import with_companions
 from mammoviewer.gui.canvas.corner_text import corner_text
 from mammoviewer.gui.canvas.grid import ViewportGrid
 from mammoviewer.gui.canvas.tools import visible_findings
+from mammoviewer.gui.exports import export_content
 from mammoviewer.gui.model_actions import marks, run_model
+from mammoviewer.gui.panels.findings_panel import FindingsPanel
 from mammoviewer.gui.panels.slab_controls import SlabControls
 from mammoviewer.imaging.slab import SlabMode
 from mammoviewer.session.viewer_state import Overlay
@@ -146,3 +148,27 @@ def test_blind_readers_see_no_ai_until_they_sign(qtbot, desk, volume):
     run(desk, "read.sign")
     assert viewport.output.scores is not None
     assert len(visible_findings(viewport)) == 2
+
+
+def test_lists_walks_and_exports_keep_silent_too_while_reading_blind(qtbot, desk, volume):
+    scored(volume, {6: 0.9})
+    state = volume.active
+    identity = state.image.attributes.identity
+    roi = Roi(RoiKind.RECTANGLE, ((1, 1), (9, 9)))
+    for origin, frame in (("reader", 2), ("algorithm", 6)):
+        volume.edit(AddFinding(new_finding(identity, frame, roi, "Mass", origin=origin)))
+    panel = FindingsPanel(volume)
+    qtbot.addWidget(panel)
+    assert len(panel.rows) == 2
+    run(desk, "read.blind")
+    qtbot.waitUntil(lambda: len(panel.rows) == 1)
+    for _ in range(2):
+        run(desk, "finding.next")
+        assert state.frame == 2
+    content = export_content(volume, state)
+    assert content.heatmaps == {}
+    assert [finding.origin for finding in content.findings] == ["reader"]
+    run(desk, "read.sign")
+    qtbot.waitUntil(lambda: len(panel.rows) == 2)
+    content = export_content(volume, state)
+    assert (list(content.heatmaps), len(content.findings)) == ([6], 2)

@@ -27,7 +27,7 @@ from mammoviewer.gui.canvas.text_layer import TextLayer, paint_haloed
 from mammoviewer.gui.canvas.tools import visible_findings
 from mammoviewer.gui.screens import calibration
 from mammoviewer.gui.theme import color
-from mammoviewer.session.blind import seen_of_readers, visible_scores
+from mammoviewer.session.blind import ai_hidden, seen_of_readers, visible_scores
 from mammoviewer.session.companions import Drawing
 from mammoviewer.session.viewer_state import Overlay
 
@@ -218,7 +218,8 @@ class ViewportPainter:
         everything = workspace.annotations.for_image(image.attributes.identity) if shown else ()
         seen = seen_of_readers(workspace, image, everything)
         findings = tuple(finding for finding in seen if not finding.is_measure)
-        others = workspace.shelf.frames(image) if workspace.desk.show_companions else ()
+        marked = workspace.desk.show_companions and not ai_hidden(workspace, image)
+        others = workspace.shelf.frames(image) if marked else ()
         strip.paint(painter, viewport.shown_frame, scores, findings, workspace.style.colormap, companions=others)
 
     def _paint_bar(self, painter: QPainter, free: QRectF) -> None:

@@ -19,6 +19,7 @@ from mammoviewer.gui.panels.header_tree import HeaderRow, HeaderTree
 from mammoviewer.gui.panels.parts import PADDING, CalmCombo, FactGrid, column, label, row, scrolling, section
 from mammoviewer.imaging.voi import AUTO, Window
 from mammoviewer.jobs.job import Job, JobState
+from mammoviewer.session.blind import ai_hidden
 from mammoviewer.session.companion_words import companion_lines
 from mammoviewer.session.hanging import KIND_TITLES
 from mammoviewer.session.image_facts import reread_texts
@@ -111,7 +112,8 @@ class DetailsPanel(QWidget):
         outer.addLayout(lower, 3)
         active.switched.connect(self.refresh)
         active.changed.connect(lambda name: self._refresh_facts() if name in _SHOWN_WITH else None)
-        bind(self, workspace.shelf.changed, self._refresh_companions)
+        for signal in (workspace.shelf.changed, workspace.desk.events.blind):
+            bind(self, signal, self._refresh_companions)
         bind(self, workspace.facts_changed, self.refresh)
         bind_values(self, workspace.pictures.ready, self._decoded)
         self.refresh()
@@ -186,7 +188,7 @@ class DetailsPanel(QWidget):
         state = self._active.state
         self._refresh_facts()
         lines: list[tuple[str, str]] = []
-        if state is not None:
+        if state is not None and not ai_hidden(self._workspace, state.image):
             shelf = self._workspace.shelf
             lines = companion_facts(shelf.of(state.image), state.image)
         self._companions.show_facts(lines)

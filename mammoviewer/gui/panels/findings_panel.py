@@ -14,6 +14,7 @@ from mammoviewer.gui.panels.class_combo import ClassCombo
 from mammoviewer.gui.panels.finding_editor import FindingEditor
 from mammoviewer.gui.panels.parts import column, divider, icon_button, label, row, scrolling, section
 from mammoviewer.gui.theme import color
+from mammoviewer.session.blind import seen_of_readers
 from mammoviewer.session.viewer_state import Tool
 from mammoviewer.session.workspace import Workspace
 
@@ -70,7 +71,7 @@ class FindingsPanel(QWidget):
         )
         desk = workspace.desk.events
         changed = (workspace.annotations.changed, workspace.measures.changed)
-        for signal in (*changed, workspace.stage_changed, desk.selected_finding):
+        for signal in (*changed, workspace.stage_changed, workspace.facts_changed, desk.selected_finding, desk.blind):
             bind(self, signal, self._refresh)
         for signal in (workspace.edits.changed, desk.tool, desk.label):
             bind(self, signal, self._refresh_tools)
@@ -92,7 +93,11 @@ class FindingsPanel(QWidget):
 
     def _selected(self) -> Finding | None:
         chosen = self._workspace.desk.selected_finding
-        return self._workspace.annotations.get(chosen) if chosen in self._workspace.annotations else None
+        if chosen not in self._workspace.annotations:
+            return None
+        found = self._workspace.annotations.get(chosen)
+        image = self._workspace.state(found.image_uid).image
+        return next(iter(seen_of_readers(self._workspace, image, (found,))), None)
 
     def _go_to(self, entry: QListWidgetItem) -> None:
         finding_id = entry.data(Qt.ItemDataRole.UserRole)

@@ -52,6 +52,31 @@ def test_signatures_of_the_first_version_are_read(tmp_path):
     assert FirstReads(path).is_signed("1", "A")
 
 
+def test_all_pictures_of_a_folder_are_signed(workspace):
+    pictures = [make_image(label, StudyInstanceUID="") for label in ("RCC", "LCC")]
+    workspace.add(OpenResult(tuple(pictures), ()))
+    workspace.choose_study(workspace.studies[-1])
+    assert workspace.study.images == tuple(pictures)
+    sign_first_read(workspace)
+    assert [ai_hidden(workspace, image) for image in pictures] == [False, False]
+
+
+def test_two_windows_keep_each_others_signatures(tmp_path):
+    path = tmp_path / "reads.json"
+    one, other = FirstReads(path), FirstReads(path)
+    one.sign("1", "A")
+    other.sign("2", "B")
+    assert set(json.loads(path.read_text())["signed"]) == {"1", "2"}
+
+
+def test_signing_does_not_overwrite_a_list_that_cannot_be_read(tmp_path):
+    path = tmp_path / "reads.json"
+    path.write_text('{"schema_version": 9, "signed": {"1": {}}}')
+    FirstReads(path).sign("2", "B")
+    assert set(json.loads(path.read_text())["signed"]) == {"2"}
+    assert json.loads((tmp_path / "reads.json.bad").read_text())["schema_version"] == 9
+
+
 def test_who_does_not_read_blind_sees_everything(workspace):
     told = []
     workspace.notice.connect(lambda notice: told.append(notice.text))
