@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _BINS = 64
 _KEPT = 500
-Measured = tuple[str, int, Roi, object]
-"""What figures belong to: identity of the image, frame, region, pixel spacing."""
+Measured = tuple[object, int, Roi, object]
+"""What figures belong to: the reading of the image's file, frame, region, pixel spacing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +35,14 @@ class Histogram:
 
     counts: StoredArray
     edges: StoredArray
+
+
+def measured_of(workspace: Workspace, finding: Finding) -> Measured:
+    """Return what the figures of a finding belong to: they are made anew when any of it is another one."""
+    if not workspace.is_open(finding.image_uid):
+        return None, finding.frame, finding.roi, None
+    image = workspace.state(finding.image_uid).image
+    return image.serial, finding.frame, finding.roi, image.attributes.pixel_spacing
 
 
 def region_figures(workspace: Workspace, finding: Finding) -> str:
@@ -119,7 +127,7 @@ class Measures:
         attributes = self._workspace.state(finding.image_uid).image.attributes
         if kind in LINES:
             return line_text(finding.roi, attributes)
-        key = (finding.image_uid, finding.frame, finding.roi, attributes.pixel_spacing)
+        key = measured_of(self._workspace, finding)
         with self._lock:
             found = self._texts.get(key)
         if found is None:

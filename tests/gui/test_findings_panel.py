@@ -1,11 +1,14 @@
 """The list of findings, its editor and the class field."""
 
+from dataclasses import replace
+
 import pytest
 from pytestqt.qtbot import QtBot
 
 from mammoviewer.annotations.edits import AddFinding
 from mammoviewer.annotations.finding import Finding, new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
+from mammoviewer.dicom.attributes import PixelSpacing
 from mammoviewer.gui.navigation import findings_of_study, neighbour, show_finding
 from mammoviewer.gui.panels.findings_panel import FindingsPanel
 from mammoviewer.session.viewer_state import Tool
@@ -124,3 +127,18 @@ def test_going_round() -> None:
 def test_findings_follow_the_order_of_the_study(four_views: Workspace) -> None:
     last, first = add(four_views, 3), add(four_views, 0)
     assert [finding.id for finding in findings_of_study(four_views)] == [first.id, last.id]
+
+
+def test_figures_follow_a_pixel_size_that_is_stated(four_views: Workspace, qtbot: QtBot) -> None:
+    image = four_views.images[0]
+    image.frame(0)
+    finding = new_finding(image.attributes.identity, 0, Roi(RoiKind.RECTANGLE, ((60.0, 80.0), (80.0, 100.0))), "Mass")
+    four_views.edit(AddFinding(finding))
+    panel = FindingsPanel(four_views)
+    qtbot.addWidget(panel)
+    panel.show()
+    four_views.desk.selected_finding = finding.id
+    qtbot.waitUntil(lambda: "2.0 x 2.0 mm" in panel._editor._figures.text())
+    image.attributes = replace(image.attributes, pixel_spacing=PixelSpacing(0.2, 0.2, "mm"))
+    four_views.facts_changed.emit()
+    qtbot.waitUntil(lambda: "4.0 x 4.0 mm" in panel._editor._figures.text())

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import QPlainTextEdit, QVBoxLayout, QWidget
 from mammoviewer.annotations.birads import birads
 from mammoviewer.annotations.edits import ReplaceFinding
 from mammoviewer.annotations.finding import ALGORITHM, Finding
-from mammoviewer.annotations.roi import Roi
 from mammoviewer.base.progress import Progress
 from mammoviewer.gui.bridge import bind, when_over
 from mammoviewer.gui.panels.class_combo import ClassCombo
@@ -21,11 +20,16 @@ from mammoviewer.gui.panels.parts import CalmCombo, column, label, section
 from mammoviewer.imaging.measure import Profile
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.session.lesions import location_of, of_lesion
-from mammoviewer.session.measuring import Histogram, line_profile, line_text, region_figures, region_histogram
+from mammoviewer.session.measuring import (
+    Histogram,
+    Measured,
+    line_profile,
+    line_text,
+    measured_of,
+    region_figures,
+    region_histogram,
+)
 from mammoviewer.session.workspace import Workspace
-
-Measured = tuple[str, int, Roi]
-"""What figures belong to: identity of the image, frame, region."""
 
 _REST_MS: Final = 500
 """After so long without a key the note counts as said."""
@@ -183,7 +187,7 @@ class FindingEditor(QWidget):
 
     def _show_figures(self, finding: Finding) -> None:
         """Leave the figures of this region if they are its own, else have it measured when it rests."""
-        if self._measured != _what_is_measured(finding):
+        if self._measured != measured_of(self._workspace, finding):
             self._measured = None
             self._figures.setText("\u2026")
             self._plot.show_plot(None, "")
@@ -197,11 +201,12 @@ class FindingEditor(QWidget):
         if QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton:
             self._measuring.start()
             return
+        measured = measured_of(workspace, finding)
 
-        def work(progress: Progress) -> tuple[Finding, str, Histogram | Profile | None]:
+        def work(progress: Progress) -> tuple[Measured, str, Histogram | Profile | None]:
             plotted = line_profile(workspace, finding) or region_histogram(workspace, finding)
             attributes = workspace.state(finding.image_uid).image.attributes
-            return finding, region_figures(workspace, finding) or line_text(finding.roi, attributes), plotted
+            return measured, region_figures(workspace, finding) or line_text(finding.roi, attributes), plotted
 
         job = workspace.decoding.submit("Measure", work, key="measure", priority=3)
         when_over(self, job, self._show_measured)
@@ -209,12 +214,12 @@ class FindingEditor(QWidget):
     def _show_measured(self, job: Job) -> None:
         if job.state is not JobState.DONE or self._finding is None:
             return
-        finding, figures, plotted = job.result
-        if _what_is_measured(finding) == _what_is_measured(self._finding):
+        measured, figures, plotted = job.result
+        if measured == measured_of(self._workspace, self._finding):
             # An empty text may mean that the frame is still on its way.
-            self._measured = _what_is_measured(finding) if figures else None
+            self._measured = measured if figures else None
             self._figures.setText(figures)
-            spacing = self._workspace.state(finding.image_uid).image.attributes.pixel_spacing
+            spacing = self._workspace.state(self._finding.image_uid).image.attributes.pixel_spacing
             self._plot.show_plot(plotted, "mm" if spacing is not None else "px")
 
     def _ask_for_note(self) -> None:
@@ -243,7 +248,3 @@ class FindingEditor(QWidget):
         current = self._workspace.annotations.get(finding.id)
         if any(getattr(current, name) != value for name, value in values.items()):
             self._workspace.edit(ReplaceFinding(current.edited(**values), title=title, merge_key=merge_key))
-
-
-def _what_is_measured(finding: Finding) -> Measured:
-    return finding.image_uid, finding.frame, finding.roi

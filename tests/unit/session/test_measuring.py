@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from helpers.images import make_image
@@ -56,3 +58,18 @@ def test_points_and_closed_images_have_no_figures(workspace):
     assert region_figures(workspace, rectangle(1, 1, 5, 5)) == ""
     opened(workspace).frame(0)
     assert region_figures(workspace, point) == ""
+
+
+def test_a_file_that_has_changed_is_measured_anew(workspace):
+    def read(value):
+        image = make_image(pixels=np.full((100, 80), value, np.uint16), uid="1.1")
+        image.stamp = value
+        workspace.add(OpenResult((image,), ()))
+        image.frame(0)
+        measure = new_finding("1.1", 0, Roi(RoiKind.STATISTICS, ((20.0, 10.0), (30.0, 20.0))), "")
+        while (text := workspace.measures.text(measure)) == "…":
+            time.sleep(0.01)
+        return text
+
+    assert "mean 1000," in read(1000)
+    assert "mean 2000," in read(2000)
