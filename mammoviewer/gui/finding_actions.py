@@ -113,8 +113,8 @@ def tell(workspace: Workspace, text: str, hint: str) -> None:
 
 
 def _copied(workspace: Workspace, finding: Finding, source: ViewerState, other: ViewerState) -> Finding | None:
-    mine = anatomy(source, workspace.nipples.of(source.image))
-    its = anatomy(other, workspace.nipples.of(other.image))
+    mine = anatomy(source, workspace.nipples.at_once(source.image))
+    its = anatomy(other, workspace.nipples.at_once(other.image))
     roi = Roi(finding.roi.kind, tuple(same_place(mine, its, point) for point in finding.roi.points))
     inside = moved_within(roi, 0.0, 0.0, other.image.attributes.shape)
     if not is_fit(inside):

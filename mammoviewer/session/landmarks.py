@@ -33,6 +33,21 @@ class Nipples:
         self._asked: set[int] = set()
         self._lock = threading.Lock()
 
+    def at_once(self, image: Image) -> Point | None:
+        """Return the nipple of an image, looked for here and now if its frame is decoded; as :meth:`of` if not.
+
+        For what is kept and must not depend on how long the reader has waited; takes some hundredths of a second.
+        """
+        with self._lock:
+            known = image.serial in self._places
+        if known or not image.is_cached(image.attributes.frames // 2):
+            return self.of(image)
+        place = find_nipple(image)
+        with self._lock:
+            self._asked.add(image.serial)
+            self._places[image.serial] = place
+        return place
+
     def of(self, image: Image) -> Point | None:
         """Return the nipple of an image; None while it is looked for, and where there is none to be found."""
         with self._lock:

@@ -188,6 +188,22 @@ def test_a_copy_lies_at_the_mirrored_place_of_the_other_breast(qtbot, four_views
     assert not workspace.annotations.for_image(identity["LMLO"])
 
 
+def test_the_first_copy_lies_where_the_second_does(qtbot, workspace):
+    """Beside the nipple, not in the middle of the picture, also before anybody has asked for the nipples."""
+    lower = np.roll(breast_like(), 30, axis=0)
+    images = (make_image("RMLO"), make_image("LMLO", pixels=lower[:, ::-1].copy()))
+    workspace.add(OpenResult(images, ()))
+    for image in images:
+        image.frame(0)
+    source, target = (image.attributes.identity for image in images)
+    finding = new_finding(source, 0, Roi(RoiKind.POINT, ((60.0, 80.0),)), "Mass")
+    workspace.edit(AddFinding(finding))
+    workspace.desk.selected_finding = finding.id
+    assert copy_chosen(workspace) == 1
+    (copied,) = workspace.annotations.for_image(target)
+    assert copied.roi.points[0] == pytest.approx((90.0, 39.0), abs=1.5)
+
+
 def test_where_nothing_alike_hangs_nothing_is_copied(qtbot, viewport):
     workspace = viewport.workspace
     told = []
