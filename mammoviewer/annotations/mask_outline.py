@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.base.arrays import BoolArray, DoubleArray
 
+_SKETCHED = 0.7
+"""How far the outline of a sketch may run beside that of its mask, in pixels."""
 _ASIDE = (1.7e-5, 2.3e-5)
 """How far the second end of a bridge lies aside, in pixels: so that no pixel's centre lies on it."""
 
@@ -30,9 +33,27 @@ def region_of_mask(mask: BoolArray, origin: tuple[int, int] = (0, 0)) -> Roi | N
 
     framed = np.pad(mask, 1).astype(np.float64)
     # Half-way between the centres of a pixel inside and one outside: every centre is clearly on one side.
-    loops = [loop[:-1] + np.array(origin) - 1.0 for loop in find_contours(framed, 0.5)]
-    points = _joined(loops)
-    return Roi(RoiKind.FREEHAND, tuple((float(row), float(column)) for row, column in points))
+    loops = [_corners(loop[:-1]) + np.array(origin) - 1.0 for loop in find_contours(framed, 0.5)]
+    return _freehand(loops)
+
+
+def sketch_of_mask(mask: BoolArray, origin: tuple[int, int] = (0, 0)) -> Roi | None:
+    """Return about the region of :func:`region_of_mask`, to be looked at while it is being painted; much faster."""
+    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    loops = [
+        cv2.approxPolyDP(loop, _SKETCHED, True)[:, 0, ::-1].astype(np.float64) + np.array(origin) for loop in found
+    ]
+    return _freehand(loops) if sum(map(len, loops)) >= 3 else region_of_mask(mask, origin)
+
+
+def _freehand(loops: list[DoubleArray]) -> Roi:
+    return Roi(RoiKind.FREEHAND, tuple(map(tuple, _joined(loops).tolist())))
+
+
+def _corners(loop: DoubleArray) -> DoubleArray:
+    """Return a closed line without the points at which it goes straight on."""
+    before, after = loop - np.roll(loop, 1, axis=0), np.roll(loop, -1, axis=0) - loop
+    return loop[before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]]
 
 
 def _joined(loops: list[DoubleArray]) -> DoubleArray:

@@ -12,9 +12,10 @@ from PySide6.QtGui import QPainter
 
 from mammoviewer.annotations.edits import AddFinding, CompositeEdit, RemoveFinding, ReplaceFinding
 from mammoviewer.annotations.finding import ALGORITHM, Finding, new_finding
-from mammoviewer.annotations.mask_outline import painted_mask, region_of_mask
+from mammoviewer.annotations.mask_outline import painted_mask, region_of_mask, sketch_of_mask
 from mammoviewer.annotations.roi import LINES, Roi, RoiKind
 from mammoviewer.base.arrays import BoolArray, ByteArray
+from mammoviewer.base.errors import AnnotationError
 from mammoviewer.gui.canvas.gestures import CLICK_REACH, Canvas, Pointer
 from mammoviewer.gui.canvas.region_gestures import DrawRegion, make_edit
 from mammoviewer.gui.canvas.roi_layer import label_colour, outline, stroke
@@ -25,6 +26,8 @@ _GROW_MM: Final = 20.0
 _SMOOTH_MM: Final = 0.25
 _SPECK_MM: Final = 0.6
 _CLUSTER_MARGIN_MM: Final = 1.5
+_SMALL: Final = 250 * 250
+"""Pixels about a painted region up to which its outline is made anew for every picture."""
 _GROW_PIXELS: Final = 420
 """The surroundings of a seed are reduced to about this side, so that they follow the mouse."""
 
@@ -50,6 +53,7 @@ class Brush(DrawRegion):
             self._mask[row : row + pixels.shape[0], column : column + pixels.shape[1]] = pixels
             self._box = (row, column, row + pixels.shape[0], column + pixels.shape[1])
         self._last = start.point
+        self._sketch: Roi | None = None
         self._stamp(start.point)
 
     def _selected(self) -> Finding | None:
@@ -65,13 +69,21 @@ class Brush(DrawRegion):
     @property
     def preview(self) -> Finding | None:
         """The region as it is now, in place of the one that is painted on."""
-        roi = self.roi()
+        roi = self.sketch() if self._target is not None else None
         return replace(self._target, roi=roi) if self._target is not None and roi is not None else None
 
     def roi(self) -> Roi | None:
         """Return what is painted."""
         top, left, bottom, right = self._box
         return region_of_mask(self._mask[top:bottom, left:right].astype(bool), (top, left))
+
+    def sketch(self) -> Roi | None:
+        """Return what is painted: to the pixel where it is small, quickly where it is large."""
+        if self._sketch is None:
+            top, left, bottom, right = self._box
+            outlined = region_of_mask if (bottom - top) * (right - left) <= _SMALL else sketch_of_mask
+            self._sketch = outlined(self._mask[top:bottom, left:right].astype(bool), (top, left))
+        return self._sketch
 
     def follow(self, pointer: Pointer) -> None:
         """Paint from where the mouse was."""
@@ -83,7 +95,7 @@ class Brush(DrawRegion):
         width = max(1, round(self.canvas.workspace.desk.brush_mm / mm[1]))
         start, end = (tuple(round(value) for value in place[::-1]) for place in (self._last, point))
         cv2.line(self._mask, start, end, 0 if self._erase else 1, thickness=width)
-        self._last = point
+        self._last, self._sketch = point, None
         # Only the box of all strokes is looked at: the whole image would take too long for every move of the mouse.
         places = np.array([start, end])[:, ::-1]
         low, high = np.maximum(places.min(axis=0) - width, 0), places.max(axis=0) + width + 1
@@ -99,7 +111,12 @@ class Brush(DrawRegion):
     def end(self, pointer: Pointer) -> bool:
         """Keep what was painted: one step of undo for each stroke."""
         self.follow(pointer)
-        roi, workspace = self.roi(), self.canvas.workspace
+        workspace = self.canvas.workspace
+        try:
+            roi = self.roi()
+        except AnnotationError:
+            self.tell("That outline is too long to be kept", "paint in several regions")
+            return True
         if self._target is None:
             if roi is not None:
                 self.add()

@@ -49,6 +49,10 @@ class DrawRegion(FrameGesture):
         """Return the region so far, None while it is none."""
         return None
 
+    def sketch(self) -> Roi | None:
+        """Return the region to be painted while it is drawn."""
+        return self.roi()
+
     def add(self) -> None:
         """Make the region a finding of the class in force, and select it; tell where it is fit for none."""
         roi = self.roi()
@@ -69,7 +73,7 @@ class DrawRegion(FrameGesture):
 
     def paint_here(self, painter: QPainter) -> None:
         """Paint the region so far."""
-        roi = self.roi()
+        roi = self.sketch()
         if roi is not None:
             colour = label_colour(self.canvas.workspace.desk.label)
             stroke(painter, outline(roi, self.canvas.view), colour, dashed=False, width=1.5)

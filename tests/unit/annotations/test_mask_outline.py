@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mammoviewer.annotations.mask_outline import painted_mask, region_of_mask
+from mammoviewer.annotations.mask_outline import painted_mask, region_of_mask, sketch_of_mask
 
 
 @settings(max_examples=200, deadline=None)
@@ -43,3 +43,25 @@ def test_a_region_is_cut_out_with_its_place():
 
 def test_nothing_has_no_region():
     assert region_of_mask(np.zeros((3, 3), bool)) is None
+    assert sketch_of_mask(np.zeros((3, 3), bool)) is None
+
+
+def test_straight_edges_have_no_points_but_their_ends():
+    mask = np.zeros((60, 60), bool)
+    mask[5:30, 5:45] = True
+    assert len(region_of_mask(mask).points) == 8, "corners are cut off"
+
+
+@settings(max_examples=100, deadline=None)
+@given(arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))))
+def test_there_is_a_sketch_wherever_there_is_a_region(mask):
+    assert (sketch_of_mask(mask) is None) == (region_of_mask(mask) is None)
+
+
+def test_a_sketch_is_about_the_region():
+    rows, columns = np.mgrid[0:300, 0:300]
+    away = np.hypot(rows - 150, columns - 140)
+    mask = (away < 120) & (away > 40)
+    sketch, roi = sketch_of_mask(mask, (7, 9)), region_of_mask(mask, (7, 9))
+    assert len(sketch.points) < len(roi.points) / 4
+    assert (sketch.mask((320, 320)) ^ roi.mask((320, 320))).sum() < 0.05 * mask.sum()
