@@ -5,6 +5,7 @@ from PySide6.QtGui import QImage, QPainter
 from PySide6.QtWidgets import QApplication
 
 from mammoviewer.annotations.finding import Finding, new_finding
+from mammoviewer.annotations.mask_outline import region_of_mask
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.gui.canvas.roi_layer import (
     detection_at,
@@ -132,3 +133,18 @@ def test_a_class_keeps_its_colour() -> None:
     assert label_colour("mass") == label_colour(" Mass ")
     assert label_colour("mass") != label_colour("calcification")
     assert label_colour("my own class") == label_colour("my own class")
+
+
+def test_painted_regions_are_stroked_by_what_can_be_seen_of_them() -> None:
+    mask = np.zeros((1000, 1000), bool)
+    rows, columns = np.mgrid[0:1000, 0:1000]
+    mask[np.hypot(rows - 500, columns - 500) < 400] = True
+    roi = region_of_mask(mask)
+    assert roi is not None
+    small = view_transform((1000, 1000), Orientation(), size=(200, 200), dpr=1.0)
+    path = outline(roi, small)
+    assert len(roi.points) > 1000
+    assert path.elementCount() < 200
+    middle = path.boundingRect().center()
+    assert (middle.x(), middle.y()) == pytest.approx((100.1, 100.1), abs=0.5)
+    assert path.boundingRect().width() == pytest.approx(160.0, abs=1.0)

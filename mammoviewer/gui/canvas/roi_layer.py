@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+import cv2
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
@@ -24,6 +25,9 @@ GRASP: Final = 7.0
 
 _MARK_RADIUS: Final = 7.0
 _MOST_HANDLES: Final = 40
+_MANY_POINTS: Final = 200
+_UNSEEN: Final = 0.25
+"""Logical pixels by which a painted line of more points than that may leave the region's."""
 _HEAD: Final = 12.0
 _HEAD_ANGLE: Final = 0.45
 _BOXES: Final = (RoiKind.RECTANGLE, RoiKind.ELLIPSE, RoiKind.STATISTICS)
@@ -44,11 +48,21 @@ def outline(roi: Roi, view: ViewTransform) -> QPainterPath:
     elif roi.kind in (RoiKind.ELLIPSE, RoiKind.STATISTICS):
         path.addEllipse(_bounds(view.to_widget(np.array(roi.points))))
     else:
-        path.addPolygon(QPolygonF([QPointF(x, y) for x, y in points.tolist()]))
+        path.addPolygon(QPolygonF([QPointF(x, y) for x, y in _seen_points(points).tolist()]))
         path.closeSubpath()
     if roi.kind is RoiKind.ARROW:
         path.addPath(_arrow_head(points[0], points[1]))
     return path
+
+
+def _seen_points(points: DoubleArray) -> DoubleArray:
+    """Return a line in logical pixels without the points that nobody can tell from a straight line.
+
+    Painted regions have thousands, one for each step from pixel to pixel; Qt strokes no more than some hundred in time.
+    """
+    if len(points) < _MANY_POINTS:
+        return points
+    return cv2.approxPolyDP(points.astype(np.float32), _UNSEEN, True)[:, 0].astype(np.float64)
 
 
 def _arrow_head(tip: DoubleArray, tail: DoubleArray) -> QPainterPath:
