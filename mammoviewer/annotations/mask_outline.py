@@ -66,6 +66,33 @@ def _joined(loops: list[DoubleArray]) -> DoubleArray:
     return np.concatenate(parts) if others else first
 
 
+def separate_loops(points: DoubleArray) -> list[DoubleArray]:
+    """Return the outlines (N, 2) that :func:`region_of_mask` has joined, without the bridges; any other line whole.
+
+    For who paints lines: a bridge encloses nothing, but it would be seen.
+    """
+    keys = [tuple(point) for point in points.tolist()]
+    place = _next(keys, keys[0], 1)
+    if place is None or place + 3 >= len(keys) or not _is_aside(points[place + 1], points[place + 2]):
+        return [points]
+    loops = [points[:place]]
+    while place is not None and place + 3 < len(keys):
+        end = _next(keys, keys[place + 1], place + 2)
+        if end is None:
+            return [points]
+        loops.append(points[place + 2 : end])
+        place = end + 1
+    return loops
+
+
+def _next(keys: list[tuple[float, ...]], key: tuple[float, ...], first: int) -> int | None:
+    return next((place for place in range(first, len(keys)) if keys[place] == key), None)
+
+
+def _is_aside(point: DoubleArray, of: DoubleArray) -> bool:
+    return bool(0.0 < np.abs(point - of).max() < 1e-3)
+
+
 def painted_mask(roi: Roi, shape: tuple[int, int]) -> tuple[BoolArray, tuple[int, int]]:
     """Return the pixels of a region, cut out of an image of ``shape``, and the row and column of the cut's corner."""
     top, left, bottom, right = roi.bounding_box()

@@ -11,6 +11,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 
 from mammoviewer.annotations.finding import ALGORITHM, Finding
+from mammoviewer.annotations.mask_outline import separate_loops
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.base.arrays import DoubleArray
 from mammoviewer.gui.canvas.text_layer import paint_haloed
@@ -48,8 +49,10 @@ def outline(roi: Roi, view: ViewTransform) -> QPainterPath:
     elif roi.kind in (RoiKind.ELLIPSE, RoiKind.STATISTICS):
         path.addEllipse(_bounds(view.to_widget(np.array(roi.points))))
     else:
-        path.addPolygon(QPolygonF([QPointF(x, y) for x, y in _seen_points(points).tolist()]))
-        path.closeSubpath()
+        loops = separate_loops(roi.outline()) if roi.kind is RoiKind.FREEHAND else [roi.outline()]
+        for loop in loops:
+            path.addPolygon(QPolygonF([QPointF(x, y) for x, y in _seen_points(view.to_widget(loop)).tolist()]))
+            path.closeSubpath()
     if roi.kind is RoiKind.ARROW:
         path.addPath(_arrow_head(points[0], points[1]))
     return path
