@@ -53,7 +53,8 @@ def _freehand(loops: list[DoubleArray]) -> Roi:
 def _corners(loop: DoubleArray) -> DoubleArray:
     """Return a closed line without the points at which it goes straight on."""
     before, after = loop - np.roll(loop, 1, axis=0), np.roll(loop, -1, axis=0) - loop
-    return loop[before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]]
+    turns = before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]
+    return np.asarray(loop[turns], np.float64)
 
 
 def _joined(loops: list[DoubleArray]) -> DoubleArray:
