@@ -82,6 +82,10 @@ def carry_to_slice(workspace: Workspace) -> None:
     finding = _chosen(workspace)
     if finding is None:
         return
+    stage = workspace.stage
+    if stage is None or finding.image_uid not in stage.cells:
+        tell(workspace, "The image of the chosen finding is not hung", "go to it first (J, K)")
+        return
     state = workspace.state(finding.image_uid)
     made = to_slice_edit(finding, state.frame, reader=workspace.settings.reader)
     if made is None:

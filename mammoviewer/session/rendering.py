@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 
 from mammoviewer.annotations.finding import Finding
+from mammoviewer.annotations.mask_outline import separate_loops
+from mammoviewer.annotations.roi import RoiKind
 from mammoviewer.base.arrays import ByteArray, DoubleArray, FloatArray, WordArray
 from mammoviewer.base.errors import ArgumentError, ExportError
 from mammoviewer.base.paths import write_bytes_atomically
@@ -203,12 +205,14 @@ def _draw_marks(ink: Ink, shape: tuple[int, int], request: Rendering) -> None:
     size_px = max(12, round(shape[0] / 90))
     for finding in request.findings:
         style: LineStyle = "dashed" if finding.origin == "algorithm" else "solid"
-        placed = _placed(finding.roi.outline(), shape, request)
+        text, colour = finding.label, label_colour(finding.label)
         if finding.is_measure:
-            text = finding.note or line_text(finding.roi, request.image.attributes)
-            ink.draw_region(placed, MEASURE, style=style, label=text, size_px=size_px)
-        else:
-            ink.draw_region(placed, label_colour(finding.label), style=style, label=finding.label, size_px=size_px)
+            text, colour = finding.note or line_text(finding.roi, request.image.attributes), MEASURE
+        outline = finding.roi.outline()
+        loops = separate_loops(outline) if finding.roi.kind is RoiKind.FREEHAND else [outline]
+        for number, loop in enumerate(loops):
+            placed = _placed(loop, shape, request)
+            ink.draw_region(placed, colour, style=style, label="" if number else text, size_px=size_px)
     for mark in request.marks:
         placed = _placed(_corners(mark.box), shape, request)
         ink.draw_region(placed, WHITE, style="dashed", label=f"{mark.score:.2f}", size_px=size_px)

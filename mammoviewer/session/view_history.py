@@ -8,7 +8,7 @@ from typing import Any
 
 from mammoviewer.session.viewer_state import ViewerState
 
-FIELDS = ("voi", "inverted", "orientation", "filters", "slab_mm", "slab_mode", "centre", "zoom")
+FIELDS = ("presentation", "voi", "inverted", "orientation", "filters", "slab_mm", "slab_mode", "centre", "zoom")
 """What can be undone, in the order in which it is set again: the centre has no meaning before the zoom is set."""
 _REST_S = 0.7
 """Changes that follow each other faster are one step: a drag, turns of a wheel, what linked views do together."""

@@ -95,6 +95,7 @@ def test_the_editor_says_where_a_finding_lies_and_with_whom_it_belongs(qtbot, st
 
 
 def test_a_lesion_is_carried_through_its_slices(qtbot, study):
+    study.show_single("3")
     first = add(study, "3", 2)
     told = []
     study.notice.connect(lambda notice: told.append(notice.text))
@@ -117,3 +118,15 @@ def test_linking_needs_two(qtbot, study):
     study.notice.connect(lambda notice: told.append(notice.text))
     run(study, qtbot, "finding.link")
     assert "Choose two findings" in told[-1]
+
+
+def test_a_finding_out_of_sight_is_not_carried_anywhere(qtbot, study):
+    first = add(study, "3", 2)
+    told = []
+    study.notice.connect(lambda notice: told.append(notice.text))
+    study.show_single("1")
+    study.desk.selected_finding = first.id
+    study.state("3").frame = 6
+    run(study, qtbot, "finding.carry")
+    assert "not hung" in told[-1]
+    assert len(study.annotations.for_image("3")) == 1

@@ -31,6 +31,7 @@ _UNSEEN: Final = 0.25
 """Logical pixels by which a painted line of more points than that may leave the region's."""
 _HEAD: Final = 12.0
 _HEAD_ANGLE: Final = 0.45
+_MANY_ELEMENTS: Final = 1500
 _BOXES: Final = (RoiKind.RECTANGLE, RoiKind.ELLIPSE, RoiKind.STATISTICS)
 
 
@@ -179,7 +180,12 @@ def paint_finding(
     """
     colour = color("measure") if finding.is_measure else label_colour(finding.label)
     path = outline(finding.roi, view)
-    if finding.roi.kind is not RoiKind.TEXT or selected:
+    if path.elementCount() > _MANY_ELEMENTS:
+        # A wide soft line of so many corners takes a third of a second.
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(colour, 1.0))
+        painter.drawPath(path)
+    elif finding.roi.kind is not RoiKind.TEXT or selected:
         by_algorithm = finding.origin == ALGORITHM
         dotted = other and not by_algorithm
         stroke(painter, path, colour, dashed=by_algorithm, dotted=dotted, width=2.0 if selected else 1.5)

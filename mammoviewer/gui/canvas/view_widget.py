@@ -164,8 +164,12 @@ class ViewWidget(QWidget):
     def drawing(self) -> Drawing:
         """Return what other objects say about the frame on screen, nothing while that is hidden."""
         workspace = self.workspace
-        if self.state is None or not workspace.desk.show_companions or ai_hidden(workspace, self.state.image):
+        if self.state is None or not workspace.desk.show_companions:
             return Drawing()
+        if ai_hidden(workspace, self.state.image):
+            # A shutter is no opinion: what it covers stays covered for who reads blind.
+            whole = workspace.shelf.drawing(self.state.image, self.shown_frame, self.state.presentation)
+            return Drawing(shutters=whole.shutters)
         return self.workspace.shelf.drawing(self.state.image, self.shown_frame, self.state.presentation)
 
     def fit(self) -> None:

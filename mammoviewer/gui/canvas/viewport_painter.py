@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 REST_S: Final = 0.15
 """A view that rests so long is made exactly."""
 _BAR_WIDTH: Final = 10.0
+_EDGES_FROM: Final = 430
+"""In a lower viewport the lines of text take the middle of the edge."""
 _EDGE: Final = 5.0
 """Distance of the letters of orientation from the edge, in logical pixels."""
 _BAR_NEEDS: Final = 150.0
@@ -183,7 +185,7 @@ class ViewportPainter:
         viewport = self._viewport
         attributes = viewport.shown.image.attributes
         letters = edge_letters(attributes.PatientOrientation, viewport.shown.orientation)
-        if letters is None or viewport.workspace.desk.corner_text != FULL:
+        if letters is None or viewport.workspace.desk.corner_text != FULL or viewport.height() < _EDGES_FROM:
             return
         area, font = self._text_area(), _font(viewport.font(), 11)
         metrics = QFontMetricsF(font)

@@ -103,3 +103,12 @@ def test_slices_are_no_steps_and_the_history_is_bounded(workspace, clock):
     while workspace.history.undo():
         steps += 1
     assert steps == 100
+
+
+def test_an_applied_presentation_state_is_undone_with_its_window(workspace, clock):
+    state = workspace.state("1")
+    before = state.voi
+    state.presentation = "1.9"
+    state.voi = Window(5.0, 5.0)
+    workspace.history.undo()
+    assert (state.presentation, state.voi) == ("", before)
