@@ -21,6 +21,7 @@ from mammoviewer.gui.panels.parts import CalmCombo
 from mammoviewer.gui.panels.thumbnail_rail import ThumbnailRail
 from mammoviewer.gui.thumbnails import Thumbnails
 from mammoviewer.session.protocol import load_protocol, protocols
+from mammoviewer.session.viewer_state import Tool
 
 
 def exam(uid, date, labels=("RCC", "LCC", "RMLO", "LMLO")):
@@ -60,7 +61,7 @@ def test_the_prior_is_chosen_by_its_date(qtbot, with_priors):
     header = HeaderBar(with_priors, ActiveView(with_priors))
     qtbot.addWidget(header)
     box = next(box for box in header.findChildren(CalmCombo) if box.accessibleName().startswith("Prior"))
-    assert [box.itemText(i) for i in range(box.count())] == ["Prior 2022-03-01", "Prior 2020-03-01"]
+    assert [box.itemText(i) for i in range(box.count())] == ["vs 2022-03-01", "vs 2020-03-01"]
     with_priors.show_stage(titles(with_priors).index("MLO with prior below"))
     box.setCurrentIndex(1)
     box.activated.emit(1)
@@ -173,3 +174,14 @@ def test_stages_are_removed_but_for_the_last(dialog):
     for _ in range(len(dialog._stages) + 2):
         dialog.remove_stage()
     assert len(dialog._stages) == 1
+
+
+def test_everything_in_the_bar_has_room_in_the_narrowest_window(qtbot, with_priors):
+    header = HeaderBar(with_priors, ActiveView(with_priors))
+    qtbot.addWidget(header)
+    header.resize(1400, 44)
+    header.show()
+    assert header._tools[Tool.RECTANGLE].isVisible()
+    header.resize(1100, 44)
+    assert not header._tools[Tool.RECTANGLE].isVisible()
+    assert header.minimumSizeHint().width() <= 1100

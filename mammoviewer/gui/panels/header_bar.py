@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QMenu, QSizePolicy, QToolButton
 
 from mammoviewer.dicom.study import Study
@@ -16,6 +17,8 @@ from mammoviewer.gui.panels.parts import CalmCombo, button, divider, icon_button
 from mammoviewer.session.viewer_state import Tool
 from mammoviewer.session.workspace import Workspace
 
+_ROOM_FOR_SHAPES = 1300
+"""Logical pixels of the bar below which its shapes, which are in the panel too, give way."""
 _TOOLS = (
     (Tool.WINDOW, "window", "Window: drag for width and centre"),
     (Tool.PAN, "pan", "Pan (middle drag, or Space + drag)"),
@@ -100,7 +103,7 @@ class HeaderBar(QFrame):
         self._prior = CalmCombo()
         self._prior.setAccessibleName("Prior study to compare with")
         self._prior.setToolTip("Prior study to compare with (Ctrl+PgDown older, Ctrl+PgUp newer)")
-        self._prior.setFixedWidth(146)
+        self._prior.setFixedWidth(166)
         self._prior.activated.connect(self._choose_prior)
 
     def _lay_out(self) -> None:
@@ -144,6 +147,12 @@ class HeaderBar(QFrame):
 
         return icon_button(name, tip, choose, checkable=True)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Leave the shapes to the findings' panel where there is no room for everything."""
+        super().resizeEvent(event)
+        for tool in list(self._tools)[3:]:
+            self._tools[tool].setVisible(event.size().width() >= _ROOM_FOR_SHAPES)
+
     def _measure_menu(self) -> QToolButton:
         made = icon_button("ruler", "Measure and point", checkable=True)
         menu = QMenu(made)
@@ -184,7 +193,7 @@ class HeaderBar(QFrame):
         self._count.setText(f"{workspace.stage_index + 1}/{len(stages)}" if stages else "")
         priors, prior = workspace.hung.priors, workspace.hung.prior
         chosen = priors.index(prior) if prior is not None else None
-        self._prior.show_choices([(f"Prior {study.date}", i) for i, study in enumerate(priors)], chosen)
+        self._prior.show_choices([(f"vs {study.date}", i) for i, study in enumerate(priors)], chosen)
         self._prior.setVisible(bool(priors))
         for widget in (self._stage, self._back, self._on):
             widget.setEnabled(len(stages) > 1)
