@@ -130,3 +130,16 @@ def test_a_finding_out_of_sight_is_not_carried_anywhere(qtbot, study):
     run(study, qtbot, "finding.carry")
     assert "not hung" in told[-1]
     assert len(study.annotations.for_image("3")) == 1
+
+
+def test_how_sure_the_reader_is_can_be_said_and_taken_back(qtbot, study):
+    finding = add(study, "1")
+    editor = FindingEditor(study)
+    qtbot.addWidget(editor)
+    editor.show_finding(study.annotations.get(finding.id))
+    choose(editor._confidence, "Confidence: 75 %")
+    assert study.annotations.get(finding.id).confidence == 0.75
+    editor.show_finding(study.annotations.get(finding.id).edited(confidence=0.8))
+    assert editor._confidence.currentText() == "Confidence: 75 %"
+    choose(editor._confidence, "Confidence: –")
+    assert study.annotations.get(finding.id).confidence is None

@@ -31,6 +31,7 @@ from mammoviewer.session.measuring import (
 )
 from mammoviewer.session.workspace import Workspace
 
+_CONFIDENCE: Final = (("–", None), ("25 %", 0.25), ("50 %", 0.5), ("75 %", 0.75), ("90 %", 0.9), ("100 %", 1.0))
 _REST_MS: Final = 500
 """After so long without a key the note counts as said."""
 _FIGURES_MS: Final = 120
@@ -107,6 +108,13 @@ class FindingEditor(QWidget):
         self._assessment.activated.connect(
             lambda: self._replace("Change assessment", assessment=self._assessment.currentData())
         )
+        self._confidence = CalmCombo()
+        self._confidence.setAccessibleName("Confidence")
+        self._confidence.show_choices([(f"Confidence: {text}", value) for text, value in _CONFIDENCE], None)
+        self._confidence.setCurrentIndex(0)
+        self._confidence.activated.connect(
+            lambda: self._replace("Change confidence", confidence=_CONFIDENCE[self._confidence.currentIndex()][1])
+        )
         self._descriptors = DescriptorFields()
         self._descriptors.changed.connect(lambda given: self._replace("Describe", descriptors=given))
         self._location = label("", "quiet", wrap=True)
@@ -128,6 +136,7 @@ class FindingEditor(QWidget):
                 self._label,
                 self._descriptors,
                 self._assessment,
+                self._confidence,
                 self._note,
                 self._location,
                 self._figures,
@@ -149,7 +158,10 @@ class FindingEditor(QWidget):
         self.setVisible(finding is not None)
         if finding is None:
             return
-        for field in (self._label, self._assessment):
+        known = [value for _, value in _CONFIDENCE]
+        nearest = min(known[1:], key=lambda value: abs((value or 0.0) - (finding.confidence or 0.0)))
+        self._confidence.setCurrentIndex(0 if finding.confidence is None else known.index(nearest))
+        for field in (self._label, self._assessment, self._confidence):
             field.setVisible(not finding.is_measure)
         self._label.show_label(finding.label)
         self._descriptors.show_finding(finding)
