@@ -22,6 +22,7 @@ from mammoviewer.session.window_request import WindowRequest
 from mammoviewer.session.workspace import Workspace
 
 _LOGGER = logging.getLogger(__name__)
+_RUNTIME_AFTER_MS = 400
 
 
 def make_application() -> QApplication:
@@ -63,7 +64,7 @@ def show_window(request: WindowRequest) -> int:
     else:
         window.showMaximized()
     # After the first picture: nobody waits for it yet, and later it would hold up the window.
-    QTimer.singleShot(0, window, _load_models_runtime)
+    QTimer.singleShot(_RUNTIME_AFTER_MS, window, _load_models_runtime)
     # A tour is nobody's session.
     keeper = SessionKeeper(workspace) if request.tour is None else None
     if request.paths:
