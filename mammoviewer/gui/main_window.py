@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
@@ -24,7 +26,6 @@ from mammoviewer.gui.dialogs.display_dialog import DisplayDialog
 from mammoviewer.gui.dialogs.header_dialog import HeaderDialog
 from mammoviewer.gui.dialogs.jobs_dialog import JobsDialog
 from mammoviewer.gui.error_report import log_path
-from mammoviewer.gui.exports import Exports
 from mammoviewer.gui.kept_settings import KeptSettings
 from mammoviewer.gui.opening import Opening
 from mammoviewer.gui.pages import Pages
@@ -49,6 +50,9 @@ from mammoviewer.gui.thumbnails import Thumbnails
 from mammoviewer.gui.window_layout import WindowLayout
 from mammoviewer.session.settings import SettingsFile
 from mammoviewer.session.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mammoviewer.gui.exports import Exports
 
 
 class MainWindow(QMainWindow):
@@ -77,7 +81,6 @@ class MainWindow(QMainWindow):
         self.readers = Readers(workspace, settings)
         self.deidentification = Deidentification(workspace, self.notices, self)
         self.grid = ViewportGrid(workspace)
-        self.exports = Exports(workspace, self.grid, self.notices, self)
         self.studies = Studies(
             workspace, settings, opening=self.opening, thumbnails=self.thumbnails, notices=self.notices, window=self
         )
@@ -175,6 +178,13 @@ class MainWindow(QMainWindow):
     def open_demo(self) -> None:
         """Open the demo exam."""
         self.start_page.follow_demo(self.opening.open_demo())
+
+    @functools.cached_property
+    def exports(self) -> Exports:
+        """What writes files; made when it is first asked for, because its forms take long to load."""
+        from mammoviewer.gui.exports import Exports
+
+        return Exports(self.workspace, self.grid, self.notices, self)
 
     def show_export(self) -> None:
         """Ask what to export and do it."""

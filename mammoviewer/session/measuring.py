@@ -17,16 +17,18 @@ from mammoviewer.base.progress import Progress
 from mammoviewer.dicom.attributes import ImageAttributes
 from mammoviewer.dicom.spacing import UNCALIBRATED
 from mammoviewer.imaging.measure import Profile, angle_degrees, length, profile
+from mammoviewer.imaging.slab import SlabSpan
 from mammoviewer.imaging.statistics import region_statistics
 from mammoviewer.jobs.thread_runner import ThreadRunner
+from mammoviewer.session.viewer_state import ViewerState
 
 if TYPE_CHECKING:
     from mammoviewer.session.workspace import Workspace
 
 _BINS = 64
 _KEPT = 500
-Measured = tuple[object, int, Roi, object]
-"""What figures belong to: the reading of the image's file, frame, region, pixel spacing."""
+Measured = tuple[object, int, Roi, object, SlabSpan | None]
+"""What figures belong to: the reading of the image's file, frame, region, pixel spacing, slab."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +42,10 @@ class Histogram:
 def measured_of(workspace: Workspace, finding: Finding) -> Measured:
     """Return what the figures of a finding belong to: they are made anew when any of it is another one."""
     if not workspace.is_open(finding.image_uid):
-        return None, finding.frame, finding.roi, None
-    image = workspace.state(finding.image_uid).image
-    return image.serial, finding.frame, finding.roi, image.attributes.pixel_spacing
+        return None, finding.frame, finding.roi, None, None
+    state = workspace.state(finding.image_uid)
+    facts = state.image.serial, finding.frame, finding.roi, state.image.attributes.pixel_spacing
+    return *facts, _slab(state, finding)
 
 
 def region_figures(workspace: Workspace, finding: Finding) -> str:
@@ -61,9 +64,10 @@ def region_figures(workspace: Workspace, finding: Finding) -> str:
     top, left, bottom, right = finding.roi.bounding_box()
     attributes = workspace.state(finding.image_uid).image.attributes
     size = _size(attributes, bottom - top, right - left, finding.roi.area_px)
-    return (
-        f"{size}, mean {figures.mean:.0f}, sd {figures.deviation:.0f}, {figures.minimum:.0f} to {figures.maximum:.0f}"
-    )
+    span = _slab(workspace.state(finding.image_uid), finding)
+    thick = f", slab by {span.mode.value}" if span is not None else ""
+    values = f"mean {figures.mean:.0f}, sd {figures.deviation:.0f}, {figures.minimum:.0f} to {figures.maximum:.0f}"
+    return f"{size}, {values}{thick}"
 
 
 def region_histogram(workspace: Workspace, finding: Finding) -> Histogram | None:
@@ -151,7 +155,15 @@ class Measures:
 def _stored(workspace: Workspace, finding: Finding) -> StoredArray | None:
     if not workspace.is_open(finding.image_uid):
         return None
-    return workspace.state(finding.image_uid).image.cached_frame(finding.frame)
+    state = workspace.state(finding.image_uid)
+    if _slab(state, finding) is not None:
+        return workspace.pictures.stored(state, finding.frame)
+    return state.image.cached_frame(finding.frame)
+
+
+def _slab(state: ViewerState, finding: Finding) -> SlabSpan | None:
+    """Return the slab in which the reader sees a finding's slice, None while single slices are seen."""
+    return state.slab if state.frame == finding.frame else None
 
 
 def _inside(workspace: Workspace, finding: Finding) -> tuple[StoredArray, BoolArray] | None:

@@ -6,8 +6,9 @@ from itertools import product
 
 import numpy as np
 import pytest
+from helpers import mouse
 from helpers.images import make_image
-from helpers.viewports import picture, shown
+from helpers.viewports import picture, place, shown
 
 from mammoviewer.dicom.reader import OpenResult
 from mammoviewer.imaging.geometry import Orientation
@@ -83,3 +84,17 @@ def test_nothing_is_covered_without_inversion_or_where_the_file_marks_its_air(qt
 
 def test_an_image_that_cannot_be_decoded_has_no_mask():
     assert find_air(make_image("RCC", bad=(0,))) is None
+
+
+def test_the_magnifier_keeps_air_black_too(qtbot, workspace):
+    viewport = view(qtbot, workspace)
+    workspace.air.of(viewport.shown.image)
+    qtbot.waitUntil(lambda: workspace.air.of(viewport.shown.image) is not None)
+    column = 150  # the skin lies between air at the left and tissue at the right
+    spot = place(viewport, 300.0, float(column))
+    mouse.move(viewport, spot)
+    workspace.desk.lens = True
+    lens = picture(viewport)
+    x, y = round(spot[0]), round(spot[1])
+    assert lens[y, x - 70, 0] == 0
+    assert lens[y, x + 70, 0] > 20

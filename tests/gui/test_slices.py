@@ -172,3 +172,23 @@ def test_lists_walks_and_exports_keep_silent_too_while_reading_blind(qtbot, desk
     qtbot.waitUntil(lambda: len(panel.rows) == 2)
     content = export_content(volume, state)
     assert (list(content.heatmaps), len(content.findings)) == ([6], 2)
+
+
+def test_regions_are_measured_in_the_slab_that_is_seen(qtbot, volume):
+    viewport = shown(qtbot, volume)
+    state = volume.active
+    roi = Roi(RoiKind.STATISTICS, ((60, 80), (90, 110)))
+    finding = new_finding(state.image.attributes.identity, 6, roi, "")
+    volume.edit(AddFinding(finding))
+    state.slab_mode, state.slab_mm = SlabMode.MIP, 3.0
+    stack = np.stack([state.image.frame(frame) for frame in (5, 6, 7)]).max(axis=0)
+    inside = stack[roi.mask(stack.shape)]
+    wanted = f"mean {inside.mean():.0f}, sd {inside.std(ddof=1):.0f}, {inside.min()} to {inside.max()}, slab by MIP"
+
+    def told():
+        viewport.grab()
+        return wanted in volume.measures.text(finding)
+
+    qtbot.waitUntil(told)
+    state.slab_mm = 0.0
+    qtbot.waitUntil(lambda: "mean" in volume.measures.text(finding) and "slab" not in volume.measures.text(finding))

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from mammoviewer.gui.canvas.view_widget import ViewWidget
 
 
-def paint_air(painter: QPainter, viewport: ViewWidget) -> None:
-    """Cover the air of an inverted picture with black (IHE RAD TF-2 4.16.4.2.2.1.1.3), unless the reader wants it."""
+def paint_air(painter: QPainter, viewport: ViewWidget, view: ViewTransform) -> None:
+    """Cover the air of an inverted picture with black (IHE RAD TF-2 4.16.4.2.2.1.1.3), unless the reader wants it.
+
+    ``view`` tells where the pixels of the viewport's image lie: the viewport's own, or that of its magnifier.
+    """
     state, workspace = viewport.shown, viewport.workspace
     if not state.inverted or not workspace.desk.black_air or state.image.attributes.padding is not None:
         return
@@ -25,7 +28,7 @@ def paint_air(painter: QPainter, viewport: ViewWidget) -> None:
     image = QImage(air.data, columns, rows, columns, QImage.Format.Format_Alpha8)
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-    painter.setTransform(_placed(viewport.view, air), True)
+    painter.setTransform(_placed(view, air), True)
     painter.drawImage(0, 0, image)
     painter.restore()
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
+from mammoviewer.gui.canvas.air_layer import paint_air
 from mammoviewer.gui.canvas.grey_layer import GreyLayer
 from mammoviewer.gui.canvas.text_layer import paint_haloed
 from mammoviewer.gui.canvas.view_transform import LARGEST_ZOOM, ViewTransform, view_transform
@@ -71,6 +72,11 @@ class Lens:
             image, region = found
             image.setDevicePixelRatio(sight.view.dpr)
             painter.drawImage(sight.frame.topLeft() + QPointF(region.left, region.top) / sight.view.dpr, image)
+            painter.save()
+            painter.setClipRect(sight.frame)
+            painter.translate(sight.frame.topLeft())
+            paint_air(painter, viewport, sight.view)
+            painter.restore()
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(color("accent"), 1.5))
         painter.drawRect(sight.frame)

@@ -89,7 +89,7 @@ class ViewportPainter:
             return
         _snap(painter, viewport.devicePixelRatioF())
         self._paint_picture(painter)
-        paint_air(painter, viewport)
+        paint_air(painter, viewport, viewport.view)
         drawing = viewport.drawing
         paint_shutters(painter, drawing.shutters, viewport.view)
         self._paint_scores(painter)
