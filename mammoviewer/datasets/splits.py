@@ -1,19 +1,30 @@
-"""Splits that keep a group (case, patient, finding) on one side, and the search for near-duplicate patches."""
+"""Splits that keep a group (case, patient, finding) on one side, and the search for near-duplicate patches.
+
+Folds are made anew for each run; a :class:`Split` is made once, by patient, and written down.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mammoviewer.base.arrays import StoredArray
-from mammoviewer.base.errors import ArgumentError
+from mammoviewer.base.errors import ArgumentError, ExportError, InputError
+from mammoviewer.base.paths import write_text_atomically
 
 IndexArray = NDArray[np.intp]
+SCHEMA_VERSION = 1
+PARTS = ("train", "validation", "test")
+PROJECT_SEED = 20
+PROJECT_TEST_FRACTION = 0.2
 _ATTEMPTS = 5
+_BLOCK = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +96,11 @@ def near_duplicates(images: StoredArray, *, correlation: float = 0.98) -> tuple[
     flat = _standardised(images)
     pairs: set[tuple[int, int]] = set()
     for variant in _symmetries(images):
-        similar = flat @ _standardised(variant).T >= correlation
-        pairs.update((int(i), int(j)) for i, j in zip(*np.nonzero(np.triu(similar, 1)), strict=True))
+        turned = _standardised(variant)
+        for start in range(0, len(flat), _BLOCK):
+            similar = flat[start : start + _BLOCK] @ turned[start:].T >= correlation
+            found = zip(*np.nonzero(np.triu(similar, 1)), strict=True)
+            pairs.update((start + int(i), start + int(j)) for i, j in found)
     return tuple(sorted(pairs))
 
 
@@ -105,6 +119,137 @@ def merged_groups(groups: Sequence[str], pairs: Sequence[tuple[int, int]]) -> tu
     return tuple(root(name) for name in groups)
 
 
+@dataclass(frozen=True)
+class Split:
+    """Names of patients by part, sorted; no name stands in two parts.
+
+    ``seed`` and ``layout`` tell where it comes from and are written along.
+    """
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+    seed: int = 0
+    layout: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a patient on two sides."""
+        names = [*self.train, *self.validation, *self.test]
+        if len(set(names)) != len(names):
+            raise ArgumentError("a patient stands in two parts of the split")
+
+    def part(self, name: str) -> tuple[str, ...]:
+        """Return the patients of "train", "validation" or "test".
+
+        Raises
+        ------
+        ArgumentError
+            There is no such part.
+        """
+        if name not in PARTS:
+            raise ArgumentError(f"a split has no part {name!r}", hint="parts: " + ", ".join(PARTS))
+        members: tuple[str, ...] = getattr(self, name)
+        return members
+
+    def indices(self, name: str, patients: Sequence[str]) -> tuple[int, ...]:
+        """Return the places in ``patients`` (one name per item) of the items that belong to a part."""
+        members = set(self.part(name))
+        return tuple(index for index, patient in enumerate(patients) if patient in members)
+
+
+def fixed_split(
+    patients: Sequence[str],
+    fractions: Sequence[float],
+    seed: int,
+    *,
+    strata: Sequence[str] = (),
+    layout: str = "",
+) -> Split:
+    """Return a split of the different names in ``patients``, the same for the same names, strata and seed.
+
+    Parameters
+    ----------
+    patients
+        One name per item (image, patch); a name may come often.
+    fractions
+        Of train, validation and test; they add up to 1.
+    strata
+        One name per item, such as its class. Patients with the same set of these are dealt out in proportion.
+
+    Raises
+    ------
+    ArgumentError
+        The fractions are no shares of a whole, there are no patients, or strata and patients differ in number.
+    """
+    shares = np.asarray(fractions, dtype=np.float64)
+    if shares.shape != (3,) or not (shares >= 0).all() or abs(float(shares.sum()) - 1) > 1e-6:
+        raise ArgumentError("the fractions of train, validation and test must add up to 1")
+    if not patients or (strata and len(strata) != len(patients)):
+        raise ArgumentError("a split needs patients, and one stratum for each")
+    generator = np.random.default_rng(seed)
+    given = np.zeros(3)
+    parts: tuple[list[str], ...] = ([], [], [])
+    for names in _by_stratum(patients, strata):
+        owed = shares * len(names)
+        counts = _whole_numbers(owed, given)
+        given += owed - counts
+        shuffled = [names[i] for i in generator.permutation(len(names))]
+        for part, count in zip(parts, counts.tolist(), strict=True):
+            part.extend(shuffled[:count])
+            del shuffled[:count]
+    train, validation, test = (tuple(sorted(part)) for part in parts)
+    return Split(train, validation, test, seed, layout)
+
+
+def project_split(layout: str, patients: Sequence[str], strata: Sequence[str]) -> Split:
+    """Return the split by which this project judges its own models: 20 % of the patients for test, seed 20.
+
+    ``strata`` are one class per item, as :meth:`CaseList.classes` has them: normal or microcalcification for INFN,
+    normal, benign or malignant for mini-MIAS. The rest is for training; validation parts are cut from it by folds.
+    """
+    fractions = (1 - PROJECT_TEST_FRACTION, 0.0, PROJECT_TEST_FRACTION)
+    return fixed_split(patients, fractions, PROJECT_SEED, strata=strata, layout=layout)
+
+
+def write_split(path: Path, split: Split) -> Path:
+    """Write a split as JSON and return ``path``.
+
+    Raises
+    ------
+    ExportError
+        The file cannot be written.
+    """
+    document = {"schema_version": SCHEMA_VERSION, "layout": split.layout, "seed": split.seed}
+    text = json.dumps({**document, **{name: list(split.part(name)) for name in PARTS}}, indent=2, ensure_ascii=False)
+    try:
+        write_text_atomically(path, text + "\n")
+    except OSError as error:
+        raise ExportError(f"cannot be written: {error.strerror or error}", path=path) from error
+    return path
+
+
+def read_split(path: Path) -> Split:
+    """Return what :func:`write_split` wrote.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, is no split, or has a patient in two parts.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(document, dict) or document.get("schema_version") != SCHEMA_VERSION:
+            raise InputError("is no split of patients of this version", path=path)
+        parts = [_names(document, name) for name in PARTS]
+        return Split(parts[0], parts[1], parts[2], int(document.get("seed", 0)), str(document.get("layout", "")))
+    except OSError as error:
+        raise InputError("the split cannot be read", hint=error.strerror or "", path=path) from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError("is no split: it needs lists train, validation and test", path=path) from error
+    except ArgumentError as error:
+        raise InputError(error.reason, path=path) from error
+
+
 def _standardised(images: StoredArray) -> NDArray[np.float32]:
     flat = images.reshape(len(images), -1).astype(np.float32)
     flat -= flat.mean(axis=1, keepdims=True)
@@ -116,3 +261,32 @@ def _standardised(images: StoredArray) -> NDArray[np.float32]:
 def _symmetries(images: StoredArray) -> tuple[StoredArray, ...]:
     turned = [np.rot90(images, quarter, axes=(1, 2)) for quarter in range(4)]
     return (*turned, *(variant[:, :, ::-1] for variant in turned))
+
+
+def _names(document: Mapping[str, object], part: str) -> tuple[str, ...]:
+    names = document[part]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise TypeError(part)
+    return tuple(sorted(names))
+
+
+def _by_stratum(patients: Sequence[str], strata: Sequence[str]) -> list[list[str]]:
+    """Return the names of each stratum, sorted, the largest stratum first: small ones even out what those left."""
+    seen: dict[str, set[str]] = {}
+    for patient, stratum in zip(patients, strata or [""] * len(patients), strict=True):
+        seen.setdefault(patient, set()).add(stratum)
+    members: dict[tuple[str, ...], list[str]] = {}
+    for patient in sorted(seen):
+        members.setdefault(tuple(sorted(seen[patient])), []).append(patient)
+    return [members[key] for key in sorted(members, key=lambda key: (-len(members[key]), key))]
+
+
+def _whole_numbers(owed: np.ndarray, carried: np.ndarray) -> np.ndarray:
+    """Return whole numbers near ``owed`` with the same sum; what earlier strata fell short of is made up first."""
+    counts = np.floor(owed + 1e-9).astype(np.int64)
+    lacking = np.where(owed > 0, owed - counts + carried, -np.inf)
+    for _ in range(round(float(owed.sum())) - int(counts.sum())):
+        best = int(np.argmax(lacking))
+        counts[best] += 1
+        lacking[best] -= 1
+    return counts
