@@ -1,7 +1,8 @@
 """``mammoviewer predict``: a classifier over images, without a window; the same functions as the window uses.
 
 ``predictions.json`` tells up to 20 places of an image, the highest first; of a volume up to 20 in all, each in the
-frame where its score is highest. Rows and columns are stored pixel centres, frames count from 0.
+frame where its score is highest and with the first and the last frame it is seen in. Rows and columns are stored pixel
+centres, frames count from 0.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from mammoviewer.cli.opening import add_reading_options, failure, named_ones_ope
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.reader import OpenResult
 from mammoviewer.inference.cam import cam_for_image
-from mammoviewer.inference.detections import Detection, strongest_over_frames
+from mammoviewer.inference.detections import Detection, grouped_over_frames
 from mammoviewer.inference.manifest import CAM_METHODS
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.predict import (
@@ -207,7 +208,6 @@ def _predict_frames(image: Image, number: int, job: _Run, progress: Progress) ->
     heat, cam = _Maximum(), _Maximum()
     detections: list[Detection] = []
     scores: list[float] = []
-    patch_px = (0.0, 0.0)
     for done, frame in enumerate(frames):
         part = subprogress(progress, done / len(frames), (done + 1) / len(frames))
         part(0.0, f"frame {done + 1} of {len(frames)}")
@@ -218,13 +218,12 @@ def _predict_frames(image: Image, number: int, job: _Run, progress: Progress) ->
         heat.add(prediction.heatmap.resampled())
         scores.append(prediction.heatmap.maximum)
         detections.extend(prediction.detections)
-        patch_px = prediction.heatmap.patch_px
         if options.cam:
             # The explanation needs windows that were run one by one, whatever the mode.
             windows = prediction.heatmap if prediction.heatmap.mode == "patches" else None
             cam.add(cam_for_image(prepared, model, windows, method=options.cam_method).resampled())
     if len(frames) > 1:
-        detections = list(strongest_over_frames(detections, patch_px))
+        detections = list(grouped_over_frames(detections))
     heat_name, cam_name = f"heatmap_{number}.tif", f"cam_{number}.tif" if options.cam else ""
     heatmap_tiff(options.out / heat_name, heat.values)
     if options.cam:

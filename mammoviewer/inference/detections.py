@@ -1,29 +1,64 @@
-"""Peaks of a heatmap: the places a model points at."""
+"""The places a model points at: peaks or regions of a heatmap, or boxes that it gives itself."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
-from mammoviewer.base.arrays import DoubleArray
+from mammoviewer.base.arrays import DoubleArray, FloatArray
 from mammoviewer.inference.heatmap import Heatmap
+from mammoviewer.inference.suppression import kept_boxes, overlaps
+
+Box: TypeAlias = tuple[float, float, float, float]
 
 MOST_MARKS = 20
 """Of one frame, or of one volume, so many places are told at most."""
+MISSING_FRAMES = 1
+"""So many slices without a mark may lie between two marks of one place."""
 _EMPHASIS = 4
+_TOUCH = 1e-3
 
 
 @dataclass(frozen=True)
 class Detection:
-    """One place: stored (row, column), 0-based frame, score, and the window (r0, c0, r1, c1) by its corner points."""
+    """One place that a model points at.
+
+    Parameters
+    ----------
+    row, column
+        In stored pixels.
+    frame
+        0-based, where the score is highest.
+    score
+        Of the model, for ``class_name``.
+    box
+        The window or region (r0, c0, r1, c1) by its corner points.
+    class_name
+        What the model takes it for; empty where it was not told.
+    slices
+        The first and the last frame it is seen in; None for ``frame`` alone.
+    """
 
     row: float
     column: float
     frame: int
     score: float
-    box: tuple[float, float, float, float]
+    box: Box
+    class_name: str = ""
+    slices: tuple[int, int] | None = None
+
+    @property
+    def first_frame(self) -> int:
+        """Return the first frame it is seen in."""
+        return self.frame if self.slices is None else self.slices[0]
+
+    @property
+    def last_frame(self) -> int:
+        """Return the last frame it is seen in."""
+        return self.frame if self.slices is None else self.slices[1]
 
 
 def find_peaks(heatmap: Heatmap, *, threshold: float, limit: int = MOST_MARKS) -> tuple[Detection, ...]:
@@ -51,16 +86,118 @@ def find_peaks(heatmap: Heatmap, *, threshold: float, limit: int = MOST_MARKS) -
     return tuple(found)
 
 
-def strongest_over_frames(
-    detections: Sequence[Detection], patch_px: tuple[float, float], *, limit: int = MOST_MARKS
+def find_regions(heatmap: Heatmap, *, threshold: float, limit: int = MOST_MARKS) -> tuple[Detection, ...]:
+    """Return up to ``limit`` connected regions of cells of at least ``threshold``, the highest first.
+
+    Cells that touch, also at a corner, are one region; its box holds its cells, its place is their mean weighted by
+    value, its score the largest of them. For maps that follow a lesion, where the window has no size to go by.
+    """
+    import cv2
+
+    values = np.nan_to_num(heatmap.values, nan=-np.inf)
+    inside = values >= threshold
+    count, labels = cv2.connectedComponents(inside.astype(np.uint8), connectivity=8)
+    found = []
+    half = (heatmap.step[0] / 2, heatmap.step[1] / 2)
+    for number in range(1, count):
+        rows, columns = np.nonzero(labels == number)
+        centres = heatmap.cell_centres(rows, columns)
+        weights = np.maximum(values[rows, columns].astype(np.float64), 1e-12)
+        row, column = (centres * weights[:, np.newaxis]).sum(axis=0) / weights.sum()
+        low, high = centres.min(axis=0) - half, centres.max(axis=0) + half
+        box = _inside((low[0], low[1], high[0], high[1]), heatmap.shape)
+        score = float(values[rows, columns].max())
+        place = (_limited(float(row), heatmap.shape[0]), _limited(float(column), heatmap.shape[1]))
+        found.append(Detection(*place, heatmap.frame, score, box, heatmap.class_name))
+    return tuple(sorted(found, key=lambda one: -one.score)[:limit])
+
+
+def detections_of_boxes(
+    boxes: FloatArray,
+    probabilities: FloatArray,
+    classes: Sequence[str],
+    *,
+    frame: int,
+    shape: tuple[int, int],
+    threshold: float,
+    overlap: float = 0.3,
+    soft: bool = False,
+    limit: int = MOST_MARKS,
 ) -> tuple[Detection, ...]:
-    """Return up to ``limit`` places of a volume, the highest first, each in the frame where its score is highest."""
+    """Return what a detection model found on one frame, the highest first.
+
+    Parameters
+    ----------
+    boxes
+        (A, 4): first row, first column, last row, last column by corner points in stored pixels.
+    probabilities
+        (A, K) after the softmax; class 0 is background.
+    classes
+        The K names.
+    shape
+        (rows, columns) of the stored image, at whose edges boxes end.
+    threshold, overlap, soft
+        As in :func:`mammoviewer.inference.suppression.kept_boxes`, within each class.
+    """
     found: list[Detection] = []
-    for detection in sorted(detections, key=lambda one: -one.score):
+    corners = np.asarray(boxes, dtype=np.float64)
+    for index, name in enumerate(classes[1:], start=1):
+        scores = np.asarray(probabilities[:, index], dtype=np.float64)
+        worth = np.flatnonzero(scores >= threshold)
+        kept, kept_scores = kept_boxes(corners[worth], scores[worth], overlap=overlap, threshold=threshold, soft=soft)
+        for place, score in zip(worth[kept].tolist(), kept_scores.tolist(), strict=True):
+            top, left, bottom, right = corners[place].tolist()
+            box = _inside((top, left, bottom, right), shape)
+            row, column = _limited((box[0] + box[2]) / 2, shape[0]), _limited((box[1] + box[3]) / 2, shape[1])
+            found.append(Detection(row, column, frame, score, box, name))
+    return tuple(sorted(found, key=lambda one: -one.score)[:limit])
+
+
+def merged(
+    sources: Sequence[Sequence[Detection]], *, overlap: float = 0.3, limit: int = MOST_MARKS
+) -> tuple[Detection, ...]:
+    """Return the marks of several sources on one frame as one list: within a class overlapping ones are told once."""
+    every = [detection for source in sources for detection in source]
+    kept: list[Detection] = []
+    for name in dict.fromkeys(detection.class_name for detection in every):
+        own = [detection for detection in every if detection.class_name == name]
+        boxes, scores = np.array([one.box for one in own]), np.array([one.score for one in own])
+        kept += [own[place] for place in kept_boxes(boxes, scores, overlap=overlap)[0].tolist()]
+    return tuple(sorted(kept, key=lambda one: -one.score)[:limit])
+
+
+def grouped_over_frames(
+    detections: Sequence[Detection], *, missing: int = MISSING_FRAMES, limit: int = MOST_MARKS
+) -> tuple[Detection, ...]:
+    """Return up to ``limit`` places of a volume, the highest first, each with the range of slices it is seen in.
+
+    A place begins with the highest mark that is left and takes all marks of its class whose boxes overlap it, on the
+    slices that follow one another there; up to ``missing`` slices in between may have none. It keeps the box, the
+    frame and the score of its highest mark. What lies above or below with a larger gap is a place of its own.
+    """
+    order = sorted(detections, key=lambda one: -one.score)
+    boxes = np.array([one.box for one in order], dtype=np.float64).reshape(-1, 4)
+    ranges = np.array([(one.first_frame, one.last_frame) for one in order], dtype=np.intp).reshape(-1, 2)
+    names = np.array([one.class_name for one in order], dtype=object)
+    open_ = np.ones(len(order), dtype=np.bool_)
+    found: list[Detection] = []
+    for index, best in enumerate(order):
         if len(found) == limit:
             break
-        if not any(_overlap(other.row, other.column, detection.row, detection.column, patch_px) for other in found):
-            found.append(detection)
+        if not open_[index]:
+            continue
+        # A hair of slack: windows that only touch do not overlap, whatever the rounding.
+        near = open_ & (names == best.class_name) & (overlaps(boxes, boxes[index], of_smaller=True) > _TOUCH)
+        near[index] = True
+        first, last = best.first_frame, best.last_frame
+        while True:
+            reached = near & (ranges[:, 0] <= last + missing + 1) & (ranges[:, 1] >= first - missing - 1)
+            span = int(ranges[reached, 0].min()), int(ranges[reached, 1].max())
+            if span == (first, last):
+                break
+            first, last = span
+        open_[reached] = False
+        found.append(replace(best, slices=(first, last)))
     return tuple(found)
 
 
@@ -94,12 +231,16 @@ def _refined(heatmap: Heatmap, row: int, column: int) -> tuple[float, float]:
 
 def _detection(heatmap: Heatmap, row: float, column: float, value: float) -> Detection:
     half_rows, half_columns = heatmap.patch_px[0] / 2, heatmap.patch_px[1] / 2
-    last_row, last_column = heatmap.shape[0] - 0.5, heatmap.shape[1] - 0.5
-    row, column = min(max(row, 0.0), heatmap.shape[0] - 1.0), min(max(column, 0.0), heatmap.shape[1] - 1.0)
-    box = (
-        max(row - half_rows, -0.5),
-        max(column - half_columns, -0.5),
-        min(row + half_rows, last_row),
-        min(column + half_columns, last_column),
-    )
-    return Detection(row, column, heatmap.frame, value, box)
+    row, column = _limited(row, heatmap.shape[0]), _limited(column, heatmap.shape[1])
+    box = _inside((row - half_rows, column - half_columns, row + half_rows, column + half_columns), heatmap.shape)
+    return Detection(row, column, heatmap.frame, value, box, heatmap.class_name)
+
+
+def _limited(place: float, size: int) -> float:
+    return min(max(place, 0.0), size - 1.0)
+
+
+def _inside(box: Box, shape: tuple[int, int]) -> Box:
+    """Return a box as far as it lies in an image."""
+    last_row, last_column = shape[0] - 0.5, shape[1] - 0.5
+    return max(box[0], -0.5), max(box[1], -0.5), min(box[2], last_row), min(box[3], last_column)

@@ -166,6 +166,9 @@ def detection_json(detection: Detection) -> dict[str, object]:
         "frame": detection.frame,
         "score": round(detection.score, 6),
         "box": [round(value, 2) for value in detection.box],
+        "class_name": detection.class_name,
+        "first_frame": detection.first_frame,
+        "last_frame": detection.last_frame,
     }
 
 

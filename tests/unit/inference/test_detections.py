@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers.heatmaps import make_heatmap
@@ -5,7 +7,14 @@ from helpers.images import make_image
 from helpers.model_makers import brightest_bundle
 
 from mammoviewer.imaging.voi import Window
-from mammoviewer.inference.detections import Detection, find_peaks, strongest_over_frames
+from mammoviewer.inference.detections import (
+    Detection,
+    detections_of_boxes,
+    find_peaks,
+    find_regions,
+    grouped_over_frames,
+    merged,
+)
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.preprocess import prepare
 from mammoviewer.inference.tiling import run_patches
@@ -94,11 +103,87 @@ def test_places_and_boxes_stay_inside_the_image():
     assert peak.box == (-0.5, -0.5, 10.0, 15.0)
 
 
-def test_a_place_of_a_volume_is_told_once_in_its_best_frame():
-    def detection(row, frame, score):
-        return Detection(row, 50.0, frame, score, (row - 10, 40.0, row + 10, 60.0))
+def detection(row, frame, score, name=""):
+    return Detection(row, 50.0, frame, score, (row - 10, 40.0, row + 10, 60.0), name)
 
-    found = strongest_over_frames([detection(20, 3, 0.7), detection(25, 4, 0.9), detection(70, 9, 0.8)], (20.0, 20.0))
-    assert [(one.row, one.frame) for one in found] == [(25, 4), (70, 9)]
-    many = strongest_over_frames([detection(30 * number, number, number / 100) for number in range(30)], (20.0, 20.0))
+
+def test_a_place_of_a_volume_is_told_once_with_its_slices():
+    marks = [detection(20, 3, 0.7), detection(25, 4, 0.9), detection(22, 6, 0.5), detection(70, 9, 0.8)]
+    found = grouped_over_frames(marks)
+    assert [(one.row, one.frame, one.slices) for one in found] == [(25, 4, (3, 6)), (70, 9, (9, 9))]
+    many = grouped_over_frames([detection(30 * number, number, number / 100) for number in range(30)])
     assert [one.frame for one in many] == list(range(29, 9, -1))
+
+
+def test_places_above_each_other_and_of_other_classes_stay_apart():
+    above = grouped_over_frames([detection(20, 3, 0.7), detection(20, 6, 0.9), detection(20, 4, 0.6)])
+    assert [(one.frame, one.slices) for one in above] == [(6, (3, 6))]
+    gap = grouped_over_frames([detection(20, 3, 0.7), detection(20, 6, 0.9)])
+    assert [one.slices for one in gap] == [(6, 6), (3, 3)]
+    wide = grouped_over_frames([detection(20, 3, 0.7), detection(20, 6, 0.9)], missing=2)
+    assert [one.slices for one in wide] == [(3, 6)]
+    classes = grouped_over_frames([detection(20, 3, 0.7, "mass"), detection(20, 3, 0.9, "cluster")])
+    assert [one.class_name for one in classes] == ["cluster", "mass"]
+    assert grouped_over_frames([]) == ()
+
+
+def test_groups_of_groups_reach_over_all_their_slices():
+    first = Detection(20.0, 50.0, 4, 0.9, (10.0, 40.0, 30.0, 60.0), slices=(2, 5))
+    second = Detection(20.0, 50.0, 8, 0.8, (10.0, 40.0, 30.0, 60.0), slices=(7, 9))
+    (found,) = grouped_over_frames([second, first])
+    assert (found.first_frame, found.frame, found.last_frame) == (2, 4, 9)
+
+
+def test_touching_cells_are_one_region_with_the_box_of_its_cells():
+    values = np.zeros((9, 9))
+    values[2, 2], values[3, 3], values[3, 4], values[7, 7] = 0.6, 0.9, 0.6, 0.55
+    first, second = find_regions(grid_map(values, frame=2), threshold=0.5)
+    assert first.score == pytest.approx(0.9)
+    assert first.box == (25.0, 25.0, 45.0, 55.0)
+    assert first.row == pytest.approx((30 * 0.6 + 40 * 0.9 + 40 * 0.6) / 2.1, abs=1e-4)
+    assert (first.frame, first.class_name) == (2, "finding")
+    assert second.box == (75.0, 75.0, 85.0, 85.0)
+    assert find_regions(grid_map(np.full((9, 9), np.nan)), threshold=0.5) == ()
+    assert len(find_regions(grid_map(values), threshold=0.5, limit=1)) == 1
+
+
+def boxes_found(boxes, probabilities, **options):
+    return detections_of_boxes(
+        np.array(boxes, dtype=np.float32),
+        np.array(probabilities, dtype=np.float32),
+        ("background", "benign", "malignant"),
+        frame=1,
+        shape=(100, 80),
+        threshold=0.3,
+        **options,
+    )
+
+
+def test_boxes_of_a_model_are_suppressed_within_their_class():
+    boxes = [(10, 10, 30, 30), (12, 10, 32, 30), (10, 10, 30, 30), (60, 60, 120, 90)]
+    found = boxes_found(boxes, [(0.1, 0.9, 0), (0.2, 0.8, 0), (0.4, 0, 0.6), (0.3, 0, 0.7)])
+    assert [(one.class_name, round(one.score, 2)) for one in found] == [
+        ("benign", 0.9),
+        ("malignant", 0.7),
+        ("malignant", 0.6),
+    ]
+    assert found[1].box == (60.0, 60.0, 99.5, 79.5)
+    assert (found[0].row, found[0].column, found[0].frame) == (20.0, 20.0, 1)
+    assert boxes_found(boxes, [(1, 0, 0)] * 4) == ()
+
+
+def test_soft_suppression_lowers_the_score_of_what_overlaps():
+    boxes = [(0, 0, 20, 20), (0, 10, 20, 30)]
+    probabilities = [(0.1, 0.9, 0), (0.2, 0.8, 0)]
+    assert len(boxes_found(boxes, probabilities, overlap=0.3)) == 1
+    first, second = boxes_found(boxes, probabilities, soft=True)
+    assert first.score == pytest.approx(0.9)
+    assert second.score == pytest.approx(0.8 * np.exp(-((1 / 3) ** 2) / 0.5))
+
+
+def test_marks_of_two_sources_are_told_once():
+    peak = Detection(20.0, 20.0, 0, 0.8, (10.0, 10.0, 30.0, 30.0), "mass")
+    box = Detection(21.0, 20.0, 0, 0.9, (11.0, 10.0, 31.0, 30.0), "mass")
+    other = replace(peak, class_name="cluster")
+    assert merged([[peak, other], [box]]) == (box, other)
+    assert merged([[], []]) == ()

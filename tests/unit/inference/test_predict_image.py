@@ -107,7 +107,7 @@ def test_a_tiff_that_cannot_be_written_is_an_export_error(tmp_path):
 
 
 def test_predictions_are_written_in_the_agreed_form(tmp_path, model):
-    detection = Detection(12.5, 30.25, 1, 0.875, (2.5, 20.25, 22.5, 40.25))
+    detection = Detection(12.5, 30.25, 1, 0.875, (2.5, 20.25, 22.5, 40.25), "mass", (0, 1))
     entry = ImagePredictions(spot_image().attributes, (0, 1), (float("nan"), 0.875), (detection,), "heatmap_0.tif")
     write_predictions(tmp_path / "predictions.json", model.manifest, [entry])
     document = json.loads((tmp_path / "predictions.json").read_text())
@@ -122,9 +122,8 @@ def test_predictions_are_written_in_the_agreed_form(tmp_path, model):
     assert image["score"] == 0.875
     assert image["heatmap"] == "heatmap_0.tif"
     assert "cam" not in image
-    assert image["detections"] == [
-        {"row": 12.5, "column": 30.25, "frame": 1, "score": 0.875, "box": [2.5, 20.25, 22.5, 40.25]}
-    ]
+    place = {"row": 12.5, "column": 30.25, "frame": 1, "score": 0.875, "box": [2.5, 20.25, 22.5, 40.25]}
+    assert image["detections"] == [{**place, "class_name": "mass", "first_frame": 0, "last_frame": 1}]
 
 
 def test_predictions_that_cannot_be_written_are_an_export_error(tmp_path, model):
