@@ -34,6 +34,20 @@ def load_infn(directory: Path) -> PatchSet:
     InputError
         ``patches.csv`` or a patch is missing, leads out of the folder or is not a 60x60 8-bit picture.
     """
+    rows = load_infn_table(directory)
+    images = np.stack([_read_patch(directory, name) for name, _, _ in rows])
+    names, labels, cases = zip(*rows, strict=True)
+    return PatchSet(images, labels, cases, names, CLASSES)
+
+
+def load_infn_table(directory: Path) -> list[tuple[str, int, str]]:
+    """Return the rows (file, label 0 or 1, case) of ``patches.csv``.
+
+    Raises
+    ------
+    InputError
+        The table cannot be read, or a row is none.
+    """
     table = directory / "patches.csv"
     try:
         with table.open(newline="", encoding="utf-8") as handle:
@@ -44,9 +58,7 @@ def load_infn(directory: Path) -> PatchSet:
         raise InputError("patches.csv needs the columns file, label (0 or 1) and case", path=table) from error
     if not rows or any(label not in (0, 1) for _, label, _ in rows):
         raise InputError("patches.csv needs rows with label 0 or 1", path=table)
-    images = np.stack([_read_patch(directory, name) for name, _, _ in rows])
-    names, labels, cases = zip(*rows, strict=True)
-    return PatchSet(images, labels, cases, names, CLASSES)
+    return rows
 
 
 def _read_patch(directory: Path, name: str) -> ByteArray:
