@@ -25,9 +25,8 @@ from mammoviewer.base.progress import Progress, no_progress, subprogress
 from mammoviewer.cli.opening import add_reading_options, failure, named_ones_opened, open_all, rejected_text
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.reader import OpenResult
-from mammoviewer.inference.cam import cam_for_image
+from mammoviewer.inference.cam import METHODS, cam_for_image
 from mammoviewer.inference.detections import Detection, grouped_over_frames
-from mammoviewer.inference.manifest import CAM_METHODS
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.predict import (
     ImagePredictions,
@@ -58,7 +57,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     frames.add_argument("--frames", default="all", metavar="all|LIST", help="e.g. 3,10-20; default all")
     parser.add_argument("--threshold", type=float, metavar="P", help="lowest score of a peak (default: the model's)")
     parser.add_argument("--cam", action="store_true", help="also write the Grad-CAM over the image")
-    parser.add_argument("--cam-method", choices=CAM_METHODS, help="default: the model's")
+    parser.add_argument("--cam-method", choices=METHODS, help="default: the model's")
     add_reading_options(parser)
     parser.add_argument("--force", action="store_true", help="run although the model was not made for the image")
     parser.add_argument("--json", action="store_true", help="write predictions.json on stdout too")
@@ -138,7 +137,7 @@ def _check_options(args: argparse.Namespace) -> None:
 
 def _mode(model: OnnxModel, args: argparse.Namespace) -> Mode:
     """Return the mode that runs, and warn where it, or the stride, is not what the reader may expect."""
-    tiling, name = model.manifest.tiling, model.manifest.identity
+    tiling, name = model.manifest.windows, model.manifest.identity
     if args.stride is not None and args.stride > min(tiling.patch):
         side = min(tiling.patch)
         print(

@@ -21,6 +21,8 @@ from mammoviewer.base.errors import ArgumentError
 
 AUTO = "auto"
 """The explanation of a window that was made from the pixels."""
+AS_STORED = "as stored"
+"""The explanation of a window over all values that the depth of a picture allows."""
 _WORD_VALUES = 1 << 16
 _CV2_LOOKS_UP_WORDS = int(cv2.__version__.split(".")[0]) >= 5
 _SAMPLES_FOR_PERCENTILES = 400_000

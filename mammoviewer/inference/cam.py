@@ -22,13 +22,13 @@ from mammoviewer.base.arrays import BoolArray, FloatArray
 from mammoviewer.base.errors import ArgumentError, ModelError
 from mammoviewer.base.progress import Progress, no_progress, subprogress
 from mammoviewer.inference.heatmap import Heatmap
-from mammoviewer.inference.manifest import CAM_METHODS
 from mammoviewer.inference.onnx_session import OnnxModel, as_batch
 from mammoviewer.inference.preprocess import PreparedImage
 from mammoviewer.inference.tiling import iter_patches, run_patches
 from mammoviewer.inference.window_grid import WindowGrid, window_grid
 
 GRADIENT_METHODS = ("cam", "gradcam", "hirescam")
+METHODS = (*GRADIENT_METHODS, "eigencam", "occlusion")
 # Windows below this share of the operating threshold weigh too little to be worth a gradient.
 _WORTH = 0.2
 
@@ -83,7 +83,9 @@ def eigen_map(features: FloatArray) -> FloatArray:
 
 
 def patch_cam(model: OnnxModel, patch: FloatArray, class_index: int, method: str) -> tuple[FloatArray, float]:
-    """Return the map float32 (feature rows, feature columns) of one patch (rows, columns), and its class probability.
+    """Return the map float32 (feature rows, feature columns) of one patch, and its class probability.
+
+    ``patch`` is float32 (channels, rows, columns).
 
     Negative values are cut to 0, except by the method "cam".
 
@@ -92,9 +94,9 @@ def patch_cam(model: OnnxModel, patch: FloatArray, class_index: int, method: str
     ModelError
         The bundle has no gradient and the method needs one, or the method does not fit the model.
     """
-    if method not in CAM_METHODS:
-        raise ArgumentError(f"there is no method {method!r}", hint="one of " + ", ".join(CAM_METHODS))
-    scores, features = model.run(as_batch(patch[np.newaxis], _channels(model)))
+    if method not in METHODS:
+        raise ArgumentError(f"there is no method {method!r}", hint="one of " + ", ".join(METHODS))
+    scores, features = model.run(as_batch(patch[np.newaxis], model.manifest.channels))
     score = float(scores[0, class_index])
     if method in GRADIENT_METHODS:
         if not model.manifest.cam.head_grad:
@@ -129,14 +131,14 @@ def cam_for_patch(
     manifest = model.manifest
     chosen = method or manifest.cam.method
     index = manifest.outputs.positive_index if class_index is None else class_index
-    size = manifest.tiling.patch
+    size = manifest.windows.patch
     centre = prepared.to_model(row, column)
     start = [round(place - (side - 1) / 2) for place, side in zip(centre, size, strict=True)]
-    picks = [_mirrored(first, side, n) for first, side, n in zip(start, size, prepared.values.shape, strict=True)]
-    values, score = patch_cam(model, prepared.values[np.ix_(picks[0], picks[1])], index, chosen)
+    picks = [_mirrored(first, side, n) for first, side, n in zip(start, size, prepared.shape, strict=True)]
+    values, score = patch_cam(model, prepared.values[:, picks[0][:, np.newaxis], picks[1]], index, chosen)
     first = prepared.to_stored(start[0] - 0.5, start[1] - 0.5)
     last = prepared.to_stored(start[0] + size[0] - 0.5, start[1] + size[1] - 0.5)
-    inside = np.zeros(prepared.values.shape, dtype=np.bool_)
+    inside = np.zeros(prepared.shape, dtype=np.bool_)
     inside[max(0, start[0]) : start[0] + size[0], max(0, start[1]) : start[1] + size[1]] = True
     corner, cell = (start[0], start[1]), (size[0] / values.shape[0], size[1] / values.shape[1])
     overlay = _overlay(prepared, model, values, corner, cell, mask=inside, method=chosen, class_index=index)
@@ -165,7 +167,7 @@ def cam_for_image(
         heatmap = run_patches(prepared, model, progress=subprogress(progress, 0.0, 0.5))
         progress = subprogress(progress, 0.5, 1.0)
     index = manifest.outputs.classes.index(heatmap.class_name)
-    grid = window_grid(prepared.values.shape, manifest.tiling.patch, round(heatmap.step[0] / prepared.scale[0]))
+    grid = window_grid(prepared.shape, manifest.windows.patch, round(heatmap.step[0] / prepared.scale[0]))
     if grid.counts != heatmap.scores.shape:
         raise ArgumentError("the heatmap was not made from this image")
     worth = np.nan_to_num(heatmap.scores) >= manifest.outputs.operating_threshold * _WORTH
@@ -227,6 +229,7 @@ def _overlay(
 ) -> Heatmap:
     """Return a map whose cells of ``cell`` model pixels start at model pixel ``first``, scaled to [0, 1]."""
     manifest = model.manifest
+    patch = manifest.windows.patch
     positive = np.maximum(values, np.float32(0.0))
     peak = float(np.nanmax(positive)) if np.isfinite(positive).any() else 0.0
     return Heatmap(
@@ -238,11 +241,11 @@ def _overlay(
         frame=prepared.frame,
         model=manifest.identity,
         class_name=manifest.outputs.classes[class_index],
-        patch_px=(manifest.tiling.patch[0] * prepared.scale[0], manifest.tiling.patch[1] * prepared.scale[1]),
+        patch_px=(patch[0] * prepared.scale[0], patch[1] * prepared.scale[1]),
         mode=f"cam:{method}",
         complete=True,
         scores=np.full(values.shape, np.nan, dtype=np.float32),
-        mask=mask,
+        mask=prepared.on_image(mask),
     )
 
 
@@ -256,14 +259,14 @@ def _occlusion(
     model: OnnxModel, patch: FloatArray, class_index: int, score: float, shape: tuple[int, int]
 ) -> FloatArray:
     """Return the fall of the score for a covering square of two cells around each cell of a map of ``shape``."""
-    cell = (patch.shape[0] / shape[0], patch.shape[1] / shape[1])
+    cell = (patch.shape[1] / shape[0], patch.shape[2] / shape[1])
     falls = np.empty(shape, dtype=np.float32)
     for row in range(shape[0]):
         covered = np.repeat(patch[np.newaxis], shape[1], axis=0)
         rows = slice(max(0, round((row - 0.5) * cell[0])), round((row + 1.5) * cell[0]))
         for column in range(shape[1]):
             columns = slice(max(0, round((column - 0.5) * cell[1])), round((column + 1.5) * cell[1]))
-            covered[column, rows, columns] = patch.mean()
+            covered[column, :, rows, columns] = patch.mean(axis=(1, 2))[:, np.newaxis, np.newaxis]
         falls[row] = score - _scores(model, covered)[:, class_index]
     return falls
 
@@ -271,16 +274,12 @@ def _occlusion(
 def _scores(model: OnnxModel, patches: FloatArray) -> FloatArray:
     size = len(patches) if model.manifest.input.shape[0] is None else 1
     parts = [patches[start : start + size] for start in range(0, len(patches), size)]
-    return np.concatenate([model.scores(as_batch(part, _channels(model))) for part in parts])
+    return np.concatenate([model.scores(as_batch(part, model.manifest.channels)) for part in parts])
 
 
 def _feature_cell(model: OnnxModel) -> int:
     """Return the size of a cell of the feature map in model pixels, rounded down, at least 1."""
-    rows, columns = model.manifest.tiling.patch
-    _, features = model.run(np.zeros((1, _channels(model), rows, columns), dtype=np.float32))
+    rows, columns = model.manifest.windows.patch
+    _, features = model.run(np.zeros((1, model.manifest.channels, rows, columns), dtype=np.float32))
     height, width = features.shape[2:]
     return max(1, min(rows // int(height), columns // int(width)))
-
-
-def _channels(model: OnnxModel) -> int:
-    return int(model.manifest.input.shape[1] or 1)

@@ -1,4 +1,7 @@
-"""The JSON schema of a manifest: every field is checked, unknown fields are refused, errors name the field."""
+"""The JSON schema of a manifest: every field is checked, unknown fields are refused, errors name the field.
+
+Version 1, which knew patch classifiers alone, is still read; version 2 is written.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,12 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import MappingProxyType
 
 from mammoviewer.base.errors import ArgumentError, ModelError
-from mammoviewer.imaging.preparation_steps import PreparationStep, check_steps
+from mammoviewer.imaging.preparation_steps import MAX_SIDE, PreparationStep, channels_after, check_steps, size_after
 from mammoviewer.inference.json_fields import Fields, is_number
 from mammoviewer.inference.model_records import (
     Acceptance,
     CamSettings,
+    DenseAgreement,
     JsonObject,
     ModelFile,
     ModelInput,
@@ -20,39 +24,42 @@ from mammoviewer.inference.model_records import (
     Tiling,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MAX_FILE_BYTES = 500_000_000
 IMAGE_KINDS = ("MAMMOGRAM", "MAMMOGRAM_RAW", "TOMO", "SYNTHETIC_2D", "SECONDARY", "RASTER")
-CAM_METHODS = ("cam", "gradcam", "hirescam", "eigencam", "occlusion")
-FILE_ROLES = ("model", "head_grad", "dense")
+PATCHES, WHOLE_IMAGE, DETECTION = TASKS = ("patch-classification", "image-classification", "detection")
+CAM_METHODS = ("cam", "gradcam", "gradcam++", "hirescam", "eigencam", "ablationcam", "occlusion")
+GRADIENT_METHODS = ("cam", "gradcam", "gradcam++", "hirescam")
+FILE_ROLES = ("model", "head_grad", "dense", "int8")
 NAME_PATTERN = r"[a-z0-9][a-z0-9_-]{0,63}"
 _TAG_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}"
 _TENSOR_PATTERN = r"[A-Za-z_][A-Za-z0-9_.:/-]{0,127}"
-_MAX_SIDE = 16384
+_MAX_SCALES = 8
 
 
 def manifest_from_json(document: Mapping[str, object], folder: Path) -> ModelManifest:
     """Return the manifest of a JSON object; only the object is checked, not the files it names."""
     fields = Fields(document)
     version = fields.integer("schema_version", 1, 1_000_000)
-    if version != SCHEMA_VERSION:
+    if version > SCHEMA_VERSION:
         raise ModelError(
-            f"schema_version {version} is not known: this program reads version {SCHEMA_VERSION}",
+            f"schema_version {version} is not known: this program reads versions 1 to {SCHEMA_VERSION}",
             hint="a newer release of the program may read it",
         )
+    task = fields.choice("task", TASKS if version > 1 else (PATCHES,))
     parent = fields.text("parent") if fields.has("parent") else None
     manifest = ModelManifest(
         name=fields.text("name", pattern=NAME_PATTERN, expected="lower-case letters, digits, - and _"),
         tag=fields.text("tag", pattern=_TAG_PATTERN, expected="letters, digits, - and _"),
         title=fields.text("title", pattern=r"[^\n\r]{1,200}", expected="one line"),
-        task=fields.choice("task", ("patch-classification",)),
+        task=task,
         created=fields.text("created", pattern=r"\d{4}-\d\d-\d\d[0-9T:.+Z-]*", expected="an ISO date"),
         files=_files(fields.inner("files")),
-        input=_input(fields.inner("input")),
+        input=_input(fields.inner("input"), any_size=task == DETECTION),
         preprocessing=_preprocessing(fields),
         accepts=_accepts(fields.inner("accepts")),
-        tiling=_tiling(fields.inner("tiling")),
-        outputs=_outputs(fields.inner("outputs")),
+        tiling=_tiling_of(fields, task, version),
+        outputs=_outputs(fields.inner("outputs"), boxes=task == DETECTION),
         cam=_cam(fields.inner("cam")),
         training_data=_objects(fields, "training_data"),
         metrics=fields.mapping("metrics", optional=True),
@@ -67,14 +74,10 @@ def manifest_from_json(document: Mapping[str, object], folder: Path) -> ModelMan
 
 def manifest_to_json(manifest: ModelManifest) -> dict[str, object]:
     """Return the JSON object that :func:`manifest_from_json` reads."""
-    tiling: dict[str, object] = {
-        "patch": list(manifest.tiling.patch),
-        "stride": manifest.tiling.stride,
-        "min_breast_fraction": manifest.tiling.min_breast_fraction,
-        "modes": list(manifest.tiling.modes),
-    }
-    if manifest.tiling.dense_stride is not None:
-        tiling["dense_stride"] = manifest.tiling.dense_stride
+    outputs: dict[str, object] = {**vars(manifest.outputs), "classes": list(manifest.outputs.classes)}
+    if not manifest.outputs.boxes:
+        del outputs["boxes"]
+    tiling = {"tiling": _tiling_to_json(manifest.tiling)} if manifest.tiling is not None else {}
     return {
         "schema_version": SCHEMA_VERSION,
         "name": manifest.name,
@@ -90,14 +93,32 @@ def manifest_to_json(manifest: ModelManifest) -> dict[str, object]:
         },
         "preprocessing": [dict(step) for step in manifest.preprocessing],
         "accepts": {key: list(value) for key, value in vars(manifest.accepts).items()},
-        "tiling": tiling,
-        "outputs": {**vars(manifest.outputs), "classes": list(manifest.outputs.classes)},
+        **tiling,
+        "outputs": outputs,
         "cam": vars(manifest.cam).copy(),
         "training_data": [dict(entry) for entry in manifest.training_data],
         "metrics": dict(manifest.metrics),
         "intended_use": manifest.intended_use,
         "parent": manifest.parent,
     }
+
+
+def _tiling_to_json(tiling: Tiling) -> dict[str, object]:
+    """Return the object of ``tiling``, without what does not apply."""
+    document: dict[str, object] = {
+        "patch": list(tiling.patch),
+        "stride": tiling.stride,
+        "min_breast_fraction": tiling.min_breast_fraction,
+        "modes": list(tiling.modes),
+        "scales": list(tiling.scales),
+    }
+    if tiling.dense_stride is not None:
+        document["dense_stride"] = tiling.dense_stride
+    if tiling.dense_halo is not None:
+        document["dense_halo"] = tiling.dense_halo
+    if tiling.dense_patch_agreement is not None:
+        document["dense_patch_agreement"] = vars(tiling.dense_patch_agreement).copy()
+    return document
 
 
 def _files(fields: Fields) -> Mapping[str, ModelFile]:
@@ -123,9 +144,10 @@ def _file(fields: Fields) -> ModelFile:
     return entry
 
 
-def _input(fields: Fields) -> ModelInput:
+def _input(fields: Fields, *, any_size: bool) -> ModelInput:
     shape = fields.array("shape")
-    good = len(shape) == 4 and (shape[0] is None or shape[0] == 1) and all(_is_side(side) for side in shape[1:])
+    sides = shape[1:2] if any_size and shape[2:] == (None, None) else shape[1:]
+    good = len(shape) == 4 and (shape[0] is None or shape[0] == 1) and all(_is_side(side) for side in sides)
     if not good:
         raise fields.wrong("shape", "[null or 1, channels, rows, columns]")
     low_high = fields.array("value_range", default=(0.0, 1.0))
@@ -169,27 +191,58 @@ def _accepts(fields: Fields) -> Acceptance:
     return entry
 
 
-def _tiling(fields: Fields) -> Tiling:
+def _tiling_of(fields: Fields, task: str, version: int) -> Tiling | None:
+    if task == PATCHES:
+        return _tiling(fields.inner("tiling"), proven=version > 1)
+    if fields.has("tiling"):
+        raise ModelError(f"tiling belongs to the task {PATCHES}, not to {task}")
+    return None
+
+
+def _tiling(fields: Fields, *, proven: bool) -> Tiling:
+    """Read ``tiling``; where nothing proves that the dense form gives what the patches give, it is not used."""
     patch = fields.array("patch")
     if len(patch) != 2 or not all(_is_side(side) for side in patch):
         raise fields.wrong("patch", "[rows, columns] in model pixels")
     modes = fields.texts("modes", default=("patches",))
     if "patches" not in modes or not set(modes) <= {"patches", "dense"}:
         raise fields.wrong("modes", '["patches"] or ["patches", "dense"]')
-    dense_stride = fields.integer("dense_stride", 1, _MAX_SIDE) if "dense" in modes else None
+    dense_stride = fields.integer("dense_stride", 1, MAX_SIDE) if "dense" in modes else None
+    agreement = _agreement(fields.inner("dense_patch_agreement")) if fields.has("dense_patch_agreement") else None
+    if "dense" in modes and agreement is None:
+        if proven:
+            raise fields.wrong("dense_patch_agreement", "the measured agreement that the dense mode needs")
+        modes, dense_stride = ("patches",), None
+    scales = fields.array("scales", default=(1.0,))
+    if not 1 <= len(scales) <= _MAX_SCALES or not all(is_number(scale) and 0.1 <= scale <= 10 for scale in scales):
+        raise fields.wrong("scales", f"one to {_MAX_SCALES} numbers from 0.1 to 10")
     rows, columns = (int(str(side)) for side in patch)
     entry = Tiling(
         patch=(rows, columns),
-        stride=fields.integer("stride", 1, _MAX_SIDE),
+        stride=fields.integer("stride", 1, MAX_SIDE),
         min_breast_fraction=fields.number("min_breast_fraction", 0.0, 1.0, default=0.1),
         modes=modes,
         dense_stride=dense_stride,
+        dense_patch_agreement=agreement,
+        dense_halo=fields.integer("dense_halo", 0, MAX_SIDE) if fields.has("dense_halo") else None,
+        scales=tuple(float(str(scale)) for scale in scales),
     )
     fields.finish()
     return entry
 
 
-def _outputs(fields: Fields) -> ModelOutputs:
+def _agreement(fields: Fields) -> DenseAgreement:
+    entry = DenseAgreement(
+        spearman=fields.number("spearman", -1.0, 1.0),
+        mean_abs_dp=fields.number("mean_abs_dp", 0.0, 1.0),
+        max_abs_dp=fields.number("max_abs_dp", 0.0, 1.0),
+        auc_difference=fields.number("auc_difference", -1.0, 1.0),
+    )
+    fields.finish()
+    return entry
+
+
+def _outputs(fields: Fields, *, boxes: bool) -> ModelOutputs:
     classes = fields.texts("classes")
     if not 2 <= len(classes) <= 1000 or len(set(classes)) != len(classes) or not all(classes):
         raise fields.wrong("classes", "two or more different class names")
@@ -201,7 +254,10 @@ def _outputs(fields: Fields) -> ModelOutputs:
         positive_class=fields.choice("positive_class", classes),
         operating_threshold=fields.number("operating_threshold", 0.0, 1.0),
         marking_threshold=fields.number("marking_threshold", 0.0, 1.0) if fields.has("marking_threshold") else None,
+        boxes=fields.text("boxes", pattern=_TENSOR_PATTERN, expected="the tensor of the boxes") if boxes else "",
     )
+    if boxes and (entry.activation != "softmax" or entry.positive_index == 0):
+        raise ModelError("outputs of a detection model need softmax over the classes, the first of them the background")
     fields.finish()
     return entry
 
@@ -226,20 +282,31 @@ def _objects(fields: Fields, key: str) -> tuple[JsonObject, ...]:
 
 def _check_together(manifest: ModelManifest) -> None:
     """Check what no field can tell alone."""
-    if manifest.input.shape[2:] != manifest.tiling.patch:
-        raise ModelError("tiling.patch differs from the rows and columns of input.shape")
+    _check_preparation(manifest)
     if manifest.cam.features != manifest.outputs.features:
         raise ModelError("cam.features differs from outputs.features")
     if (manifest.cam.head_grad == "head_grad") != ("head_grad" in manifest.files):
         raise ModelError("cam.head_grad and files.head_grad must both be there or both be absent")
-    if manifest.cam.method in ("cam", "gradcam", "hirescam") and not manifest.cam.head_grad:
+    if manifest.cam.method in GRADIENT_METHODS and not manifest.cam.head_grad:
         raise ModelError(f"cam.method {manifest.cam.method} needs a head_grad file")
-    if ("dense" in manifest.tiling.modes) != ("dense" in manifest.files):
-        raise ModelError("tiling.modes and files.dense must both speak of a dense model or both not")
+    if manifest.tiling is not None and "dense" in manifest.tiling.modes and "dense" not in manifest.files:
+        raise ModelError("tiling.modes speaks of a dense model, files does not")
+
+
+def _check_preparation(manifest: ModelManifest) -> None:
+    """Check that the preprocessing gives what the input takes."""
+    if manifest.tiling is not None and manifest.size != manifest.tiling.patch:
+        raise ModelError("tiling.patch differs from the rows and columns of input.shape")
+    if manifest.tiling is None and manifest.size is not None and size_after(manifest.preprocessing) != manifest.size:
+        rows, columns = manifest.size
+        raise ModelError(f"preprocessing must end at the size of input.shape: a step resize to {rows} x {columns}")
+    made = channels_after(manifest.preprocessing)
+    if made not in (1, manifest.channels):
+        raise ModelError(f"preprocessing gives {made} channels where input.shape has {manifest.channels}")
     resamples = any(step["op"] == "resample_pixel_size" for step in manifest.preprocessing)
     if resamples != (manifest.input.pixel_size_mm is not None):
         raise ModelError("input.pixel_size_mm and the step resample_pixel_size need each other")
 
 
 def _is_side(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MAX_SIDE
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_SIDE

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from mammoviewer.base.errors import ModelError
 from mammoviewer.imaging.preparation_steps import PreparationStep
 
 JsonObject: TypeAlias = Mapping[str, Any]
@@ -23,7 +24,10 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class ModelInput:
-    """The input tensor; ``shape`` is (batch or None, channels, rows, columns); no pixel size means any."""
+    """The input tensor; ``shape`` is (batch or None, channels, rows, columns); no pixel size means any.
+
+    Rows and columns are None where a detection model takes an image of any size.
+    """
 
     name: str
     shape: tuple[int | None, ...]
@@ -42,14 +46,35 @@ class Acceptance:
 
 
 @dataclass(frozen=True)
+class DenseAgreement:
+    """How far the dense form of a model is from its patches, measured on the same windows of real images.
+
+    Spearman's correlation of the scores, mean and largest difference of the probabilities, difference of the AUC.
+    """
+
+    spearman: float
+    mean_abs_dp: float
+    max_abs_dp: float
+    auc_difference: float
+
+
+@dataclass(frozen=True)
 class Tiling:
-    """Patch (rows, columns) and stride in model pixels; ``modes`` beside "patches": "dense" with its own stride."""
+    """Patch (rows, columns) and stride in model pixels; ``modes`` beside "patches": "dense" with its own stride.
+
+    The dense mode needs ``dense_patch_agreement``. ``dense_halo`` is how many model pixels beyond its windows a part
+    of the image must bring on every side, so that the parts give what the whole would; None: one pass over the whole.
+    Of ``scales``, s looks at windows s times as large, resampled to the patch.
+    """
 
     patch: tuple[int, int]
     stride: int
     min_breast_fraction: float = 0.1
     modes: tuple[str, ...] = ("patches",)
     dense_stride: int | None = None
+    dense_patch_agreement: DenseAgreement | None = None
+    dense_halo: int | None = None
+    scales: tuple[float, ...] = (1.0,)
 
 
 @dataclass(frozen=True)
@@ -58,6 +83,10 @@ class ModelOutputs:
 
     ``operating_threshold`` decides about one patch that somebody chose. Over a whole image nearly all windows are
     normal, so marks begin at ``marking_threshold``, chosen by false marks per image; None where it was not measured.
+
+    Three classes or more with "sigmoid" are labels that may hold together. A detection model names the tensor of its
+    ``boxes`` (N, A, 4), edges (first row, first column, last row, last column) in model pixels where pixel i reaches
+    from i to i + 1; its logits are (N, A, K), and its first class is the background.
     """
 
     logits: str
@@ -67,6 +96,7 @@ class ModelOutputs:
     positive_class: str
     operating_threshold: float
     marking_threshold: float | None = None
+    boxes: str = ""
 
     @property
     def marks_from(self) -> float:
@@ -95,7 +125,10 @@ class CamSettings:
 
 @dataclass(frozen=True)
 class ModelManifest:
-    """All that the program knows of a classifier. ``folder`` is where it lies; it is not written to the file."""
+    """All that the program knows of a classifier. ``folder`` is where it lies; it is not written to the file.
+
+    ``tiling`` is there for the task "patch-classification" and None for the others.
+    """
 
     name: str
     tag: str
@@ -106,7 +139,7 @@ class ModelManifest:
     input: ModelInput
     preprocessing: tuple[PreparationStep, ...]
     accepts: Acceptance
-    tiling: Tiling
+    tiling: Tiling | None
     outputs: ModelOutputs
     cam: CamSettings
     training_data: tuple[JsonObject, ...] = ()
@@ -119,6 +152,30 @@ class ModelManifest:
     def identity(self) -> str:
         """Return ``name.tag``, which is unique in a registry."""
         return f"{self.name}.{self.tag}"
+
+    @property
+    def windows(self) -> Tiling:
+        """Return how the model slides over an image.
+
+        Raises
+        ------
+        ModelError
+            It looks at whole images.
+        """
+        if self.tiling is None:
+            raise ModelError(f"model {self.identity} looks at whole images: it has no windows")
+        return self.tiling
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Return (rows, columns) of what the model sees at once; None where any size will do."""
+        rows, columns = self.input.shape[2:]
+        return None if rows is None or columns is None else (rows, columns)
+
+    @property
+    def channels(self) -> int:
+        """Return how many channels the model sees."""
+        return int(self.input.shape[1] or 1)
 
     def file_path(self, role: str) -> Path:
         """Return the place of the file with that role."""

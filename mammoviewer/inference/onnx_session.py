@@ -228,5 +228,14 @@ def _first_line(error: Exception) -> str:
 
 
 def as_batch(patches: NDArray[np.float32], channels: int) -> FloatArray:
-    """Return patches (N, rows, columns) as a contiguous batch (N, channels, rows, columns), the grey repeated."""
-    return np.ascontiguousarray(np.repeat(patches[:, np.newaxis], channels, axis=1), dtype=np.float32)
+    """Return patches (N, c, rows, columns) as a contiguous batch with ``channels`` channels; a single one is repeated.
+
+    Raises
+    ------
+    ModelError
+        There are several channels, and not as many as wanted.
+    """
+    if patches.shape[1] not in (1, channels):
+        raise ModelError(f"the preparation gives {patches.shape[1]} channels where the model takes {channels}")
+    wanted = (patches.shape[0], channels, *patches.shape[2:])
+    return np.ascontiguousarray(np.broadcast_to(patches, wanted), dtype=np.float32)

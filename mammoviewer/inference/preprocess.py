@@ -6,12 +6,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mammoviewer.base.arrays import BoolArray, FloatArray, StoredArray
 from mammoviewer.base.errors import ArgumentError, ModelRefused
 from mammoviewer.dicom.attributes import ImageAttributes, ImageKind
 from mammoviewer.imaging.preparation import prepare_pixels
-from mammoviewer.imaging.voi import Voi, VoiFunction, Window
+from mammoviewer.imaging.voi import AS_STORED, Voi, VoiFunction, Window
 from mammoviewer.inference.manifest import ModelManifest
 
 _CROP_PATCHES = 4
@@ -21,8 +22,8 @@ _CROP_PATCHES = 4
 class PreparedImage:
     """One frame as a model sees it.
 
-    ``values`` float32 and ``mask`` bool share the model's grid; the centre of its pixel i lies at the stored
-    coordinate ``(i + 0.5) * scale - 0.5``.
+    ``values`` float32 (channels, rows, columns) and ``mask`` bool (rows, columns) share the model's grid; the centre
+    of its pixel i lies at the stored coordinate ``(i + 0.5) * scale + origin``.
     """
 
     values: FloatArray
@@ -31,20 +32,43 @@ class PreparedImage:
     stored_shape: tuple[int, int]
     image_uid: str
     frame: int
+    origin: tuple[float, float] = (-0.5, -0.5)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Return (rows, columns) in model pixels."""
+        return self.mask.shape[0], self.mask.shape[1]
 
     def to_model(self, row: float, column: float) -> tuple[float, float]:
         """Return the model pixel coordinates of a stored point."""
-        return (row + 0.5) / self.scale[0] - 0.5, (column + 0.5) / self.scale[1] - 0.5
+        return (row - self.origin[0]) / self.scale[0] - 0.5, (column - self.origin[1]) / self.scale[1] - 0.5
 
     def to_stored(self, row: float, column: float) -> tuple[float, float]:
         """Return the stored coordinates of a point in model pixels."""
-        return (row + 0.5) * self.scale[0] - 0.5, (column + 0.5) * self.scale[1] - 0.5
+        return (row + 0.5) * self.scale[0] + self.origin[0], (column + 0.5) * self.scale[1] + self.origin[1]
 
     def on_breast(self, row: float, column: float) -> bool:
         """Return whether a stored point lies on the breast."""
         place = tuple(math.floor(at + 0.5) for at in self.to_model(row, column))
         inside = all(0 <= at < size for at, size in zip(place, self.mask.shape, strict=True))
         return inside and bool(self.mask[place])
+
+    def on_image(self, mask: BoolArray) -> BoolArray:
+        """Return a mask of the model's grid on a grid of about the same fineness that covers the whole stored image."""
+        axes = [self._cells(axis) for axis in (0, 1)]
+        if all(np.array_equal(cells, np.arange(size)) for cells, size in zip(axes, mask.shape, strict=True)):
+            return mask
+        inside = [(cells >= 0) & (cells < size) for cells, size in zip(axes, mask.shape, strict=True)]
+        whole = np.zeros((axes[0].size, axes[1].size), dtype=np.bool_)
+        whole[np.ix_(*inside)] = mask[np.ix_(axes[0][inside[0]], axes[1][inside[1]])]
+        return whole
+
+    def _cells(self, axis: int) -> NDArray[np.intp]:
+        """Return the model pixel at the centre of each of the cells that part an axis of the stored image evenly."""
+        length, scale = self.stored_shape[axis], self.scale[axis]
+        count = max(1, round(length / scale))
+        centres = (np.arange(count) + 0.5) * length / count - 0.5
+        return np.floor((centres - self.origin[axis]) / scale).astype(np.intp)
 
 
 def refusals(
@@ -134,6 +158,7 @@ def prepare(
         stored_shape=(stored.shape[0], stored.shape[1]),
         image_uid=attributes.identity,
         frame=frame,
+        origin=pixels.origin,
     )
 
 
@@ -163,7 +188,7 @@ def _lacks_pixel_size(attributes: ImageAttributes, manifest: ModelManifest, pixe
 
 def _is_patch(attributes: ImageAttributes, manifest: ModelManifest) -> bool:
     """Return whether a picture was evidently cut for the model: it has the shape of its patch."""
-    return attributes.kind is ImageKind.RASTER and attributes.shape == manifest.tiling.patch
+    return attributes.kind is ImageKind.RASTER and manifest.tiling is not None and attributes.shape == manifest.size
 
 
 def _spacing(
@@ -185,12 +210,14 @@ def _fallback_voi(stored: StoredArray, attributes: ImageAttributes) -> Voi | Non
     if attributes.kind is not ImageKind.RASTER and not (stored.dtype == np.uint8 and attributes.BitsStored == 8):
         return None
     white = float((1 << attributes.BitsStored) - 1)
-    return Window(white / 2.0, white, VoiFunction.LINEAR_EXACT, "as stored")
+    return Window(white / 2.0, white, VoiFunction.LINEAR_EXACT, AS_STORED)
 
 
 def _is_crop(stored: StoredArray, spacing: tuple[float, float] | None, manifest: ModelManifest) -> bool:
     """Return whether the image is too small to show a breast: a cut-out, whose every pixel is looked at."""
     target = manifest.input.pixel_size_mm
+    if manifest.tiling is None:
+        return False
     for size, mm, patch in zip(stored.shape, spacing or (1.0, 1.0), manifest.tiling.patch, strict=True):
         model_size = size * mm / target if target is not None else float(size)
         if model_size > _CROP_PATCHES * patch:

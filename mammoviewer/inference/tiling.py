@@ -43,7 +43,7 @@ class HeatmapBuilder:
         self.mode = mode
         self.class_name = manifest.outputs.classes[class_index]
         fractions = grid.breast_fractions(prepared.mask)
-        self.wanted: BoolArray = fractions >= max(manifest.tiling.min_breast_fraction, 1e-9)
+        self.wanted: BoolArray = fractions >= max(manifest.windows.min_breast_fraction, 1e-9)
         self.reach = covered_cells(self.wanted, grid)
         self.scores = np.full(grid.counts, np.nan, dtype=np.float32)
 
@@ -65,16 +65,17 @@ class HeatmapBuilder:
             mode=self.mode,
             complete=complete,
             scores=self.scores.copy(),
-            mask=prepared.mask,
+            mask=prepared.on_image(prepared.mask),
         )
 
 
 def iter_patches(
     prepared: PreparedImage, grid: WindowGrid, indices: NDArray[np.intp], *, batch: int = BATCH
 ) -> Iterator[tuple[NDArray[np.intp], FloatArray]]:
-    """Yield (indices (n, 2), patches float32 (n, rows, columns)) for the windows ``indices`` (N, 2), in batches."""
+    """Yield (indices (n, 2), patches float32 (n, channels, rows, columns)) of the windows ``indices`` (N, 2)."""
     padded = grid.padded(prepared.values)
-    views = np.lib.stride_tricks.sliding_window_view(padded, grid.patch)[:: grid.stride, :: grid.stride]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, grid.patch, axis=(1, 2))
+    views = windows[:, :: grid.stride, :: grid.stride].transpose(1, 2, 0, 3, 4)
     for start in range(0, len(indices), batch):
         part = indices[start : start + batch]
         yield part, views[part[:, 0], part[:, 1]]
@@ -104,10 +105,10 @@ def run_patches(
     """
     manifest = model.manifest
     wanted_class = manifest.outputs.positive_index if class_index is None else class_index
-    grid = window_grid(prepared.values.shape, manifest.tiling.patch, stride or manifest.tiling.stride)
+    windows = manifest.windows
+    grid = window_grid(prepared.shape, windows.patch, stride or windows.stride)
     builder = HeatmapBuilder(prepared, model, grid, class_index=wanted_class, mode="patches")
     total = max(1, int(builder.wanted.sum()))
-    channels = int(manifest.input.shape[1] or 1)
     model.load()
     size = _batch_size(model)
     done = 0
@@ -116,7 +117,7 @@ def run_patches(
         # While a level runs, the windows not yet seen lie as far apart as those of the level before.
         reached = COARSE_FACTORS[max(0, COARSE_FACTORS.index(factor) - 1)]
         for part, patches in iter_patches(prepared, grid, indices, batch=size):
-            builder.scores[part[:, 0], part[:, 1]] = model.scores(as_batch(patches, channels))[:, wanted_class]
+            builder.scores[part[:, 0], part[:, 1]] = model.scores(as_batch(patches, manifest.channels))[:, wanted_class]
             done += len(part)
             progress(done / total, f"window {done} of {total}")
             if on_partial is not None and done < total and time.monotonic() - shown_at >= PARTIAL_INTERVAL_S:
@@ -136,14 +137,15 @@ def run_dense(
         The model's manifest does not declare such a form.
     """
     manifest = model.manifest
-    dense_stride = manifest.tiling.dense_stride
-    if "dense" not in manifest.tiling.modes or dense_stride is None:
+    windows = manifest.windows
+    dense_stride = windows.dense_stride
+    if "dense" not in windows.modes or dense_stride is None:
         raise ModelError(f"model {manifest.identity} has no dense mode", hint="use the mode patches")
     wanted_class = manifest.outputs.positive_index if class_index is None else class_index
-    grid = window_grid(prepared.values.shape, manifest.tiling.patch, dense_stride)
+    grid = window_grid(prepared.shape, windows.patch, dense_stride)
     builder = HeatmapBuilder(prepared, model, grid, class_index=wanted_class, mode="dense")
     progress(0.0, "whole image")
-    image = as_batch(grid.padded(prepared.values)[np.newaxis], int(manifest.input.shape[1] or 1))
+    image = as_batch(grid.padded(prepared.values)[np.newaxis], manifest.channels)
     logits = model.dense_logits(image)[0]
     if logits.shape[1:] != grid.counts:
         raise ModelError(f"the dense file gives a map of {logits.shape[1:]} where {grid.counts} windows lie")

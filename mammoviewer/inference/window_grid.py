@@ -37,8 +37,9 @@ class WindowGrid:
         return rows, columns
 
     def padded(self, values: FloatArray) -> FloatArray:
-        """Return the image (rows, columns) grown to :meth:`padded_shape` by mirroring it at its edges."""
-        return np.pad(values, self._margins(values.shape), mode="symmetric")
+        """Return an image (..., rows, columns) grown to :meth:`padded_shape` by mirroring it at its edges."""
+        before = [(0, 0)] * (values.ndim - 2)
+        return np.pad(values, [*before, *self._margins(values.shape[-2:])], mode="symmetric")
 
     def breast_fractions(self, mask: BoolArray) -> DoubleArray:
         """Return, per window, the share of breast among its pixels that lie in the image; shape ``counts``."""

@@ -24,6 +24,7 @@ from mammoviewer.base.paths import user_dir, user_models_dir
 from mammoviewer.base.progress import Progress
 from mammoviewer.datasets.regions import Box, LabelledRegion, patches_from_regions, pixel_size_for_regions
 from mammoviewer.dicom.image import Image
+from mammoviewer.imaging.preparation_steps import channels_after
 from mammoviewer.inference.manifest import ModelManifest
 from mammoviewer.inference.preprocess import PreparedImage, check_suitable, prepare
 from mammoviewer.inference.registry import ModelRegistry
@@ -115,6 +116,9 @@ class TrainingRun:
         if missing:
             raise TrainingError("there are too few regions", hint=missing)
         base = self._registry.get(self.request.base_model)
+        if base.tiling is None or channels_after(base.preprocessing) != 1:
+            hint = "choose a model of grey patches"
+            raise TrainingError(f"model {base.identity} cannot be retrained on regions", hint=hint)
         with tempfile.TemporaryDirectory(prefix="mammoviewer-training-") as folder:
             spec = self._write_task(Path(folder), base, progress)
             self._watch(spec, Path(folder), progress)
@@ -124,7 +128,7 @@ class TrainingRun:
     def _write_task(self, folder: Path, base: ModelManifest, progress: Progress) -> TrainingSpec:
         findings = _trainable(self.request.findings)
         classes, positive = _classes(findings)
-        patch = base.tiling.patch
+        patch = base.windows.patch
         manifest = _at_size_of(findings, self.request.images, base)
         images = {image.attributes.identity: image.attributes for image in self.request.images}
         grouping = group_regions(findings, images)
@@ -167,7 +171,7 @@ class TrainingRun:
                 prepared[key] = prepare(image.frame(finding.frame), image.attributes, manifest, frame=finding.frame)
             box = _model_box(finding, image, prepared[key])
             regions.append(
-                LabelledRegion(prepared[key].values, box, finding.label, grouping.groups[number], finding.id)
+                LabelledRegion(prepared[key].values[0], box, finding.label, grouping.groups[number], finding.id)
             )
         return regions
 
@@ -267,7 +271,7 @@ def _at_size_of(findings: Sequence[Finding], images: Sequence[Image], base: Mode
         if spacing is not None and finding.roi.kind is not RoiKind.POINT:
             top, left, bottom, right = finding.roi.bounding_box()
             extents.append(max((bottom - top) * spacing.row_mm, (right - left) * spacing.column_mm))
-    size = pixel_size_for_regions(extents, patch_px=base.tiling.patch[0], finest_mm=finest)
+    size = pixel_size_for_regions(extents, patch_px=base.windows.patch[0], finest_mm=finest)
     return replace(base, input=replace(base.input, pixel_size_mm=size))
 
 

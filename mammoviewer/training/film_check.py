@@ -65,7 +65,7 @@ def _prepared(film: Film, steps: Sequence[PreparationStep], pixel_size_mm: float
     spacing = (PIXEL_SIZE_MM, PIXEL_SIZE_MM)
     stored = opened.images[0].frame(0)
     pixels = prepare_pixels(stored, steps=steps, spacing_mm=spacing, target_mm=pixel_size_mm, voi=_AS_STORED)
-    return pixels.values.clip(0.0, 1.0), pixels.mask
+    return pixels.values[0].clip(0.0, 1.0), pixels.mask
 
 
 def _breast_patches(values: FloatArray, mask: BoolArray, side: int = 60) -> FloatArray:

@@ -33,12 +33,12 @@ def incumbent_scores(base: ModelManifest, patches: PatchSet, positive: str, pixe
     own = base.input.pixel_size_mm
     if wanted not in names or own is None or not math.isclose(own, pixel_size_mm, rel_tol=_SAME_SIZE):
         return None
-    if patches.images.shape[1:] != base.tiling.patch:
+    if patches.images.shape[1:] != base.size:
         return None
     try:
         model = OnnxModel(base)
         starts = range(0, len(patches), _BATCH)
-        parts = [model.scores(as_batch(patches.images[i : i + _BATCH], 1)) for i in starts]
+        parts = [model.scores(as_batch(patches.images[i : i + _BATCH, np.newaxis], base.channels)) for i in starts]
     except MammoViewerError as error:
         raise TrainingError(f"the base model cannot be used: {error.reason}", path=base.folder) from error
     result: DoubleArray = np.concatenate(parts)[:, names.index(wanted)].astype(np.float64)

@@ -15,6 +15,7 @@ from mammoviewer.base.arrays import FloatArray
 from mammoviewer.inference.manifest import (
     Acceptance,
     CamSettings,
+    DenseAgreement,
     ModelInput,
     ModelManifest,
     ModelOutputs,
@@ -92,6 +93,7 @@ def make_bundle(
             stride,
             modes=("patches", "dense") if dense is not None else ("patches",),
             dense_stride=dense_stride,
+            dense_patch_agreement=DenseAgreement(1.0, 0.0, 0.0, 0.0) if dense is not None else None,
         ),
         outputs=ModelOutputs("logits", "features", classes, activation, classes[-1], 0.5),
         cam=CamSettings(

@@ -12,12 +12,12 @@ from mammoviewer.inference.tiling import run_patches
 
 
 def random_patch(seed=0):
-    return np.random.default_rng(seed).random((16, 16), dtype=np.float32)
+    return np.random.default_rng(seed).random((1, 16, 16), dtype=np.float32)
 
 
 def parts(model, patch, class_index=1):
-    logits = model.class_logits(model.logits(patch[None, None]))[0]
-    _, features = model.run(patch[None, None])
+    logits = model.class_logits(model.logits(patch[None]))[0]
+    _, features = model.run(patch[None])
     return features[0], model.head_gradient(features, class_index)[0], float(logits[class_index])
 
 
@@ -61,7 +61,7 @@ def test_maps_are_cut_at_zero_and_come_with_the_probability(tmp_path):
         values, score = patch_cam(model, patch, 1, method)
         assert values.shape == (4, 4)
         assert values.min() >= 0
-        assert score == pytest.approx(float(model.scores(patch[None, None])[0, 1]))
+        assert score == pytest.approx(float(model.scores(patch[None])[0, 1]))
 
 
 def test_the_eigen_map_follows_the_activation():
@@ -74,8 +74,8 @@ def test_the_eigen_map_follows_the_activation():
 
 def test_occlusion_falls_where_the_evidence_lies(tmp_path):
     model = OnnxModel(brightest_bundle(tmp_path / "m"))
-    patch = np.zeros((16, 16), dtype=np.float32)
-    patch[12:14, 2:4] = 1.0
+    patch = np.zeros((1, 16, 16), dtype=np.float32)
+    patch[0, 12:14, 2:4] = 1.0
     values, score = patch_cam(model, patch, 1, "occlusion")
     assert score > 0.99
     assert np.unravel_index(values.argmax(), values.shape) in {(5, 1), (6, 1), (7, 1), (5, 0), (6, 0), (6, 2), (5, 2)}
@@ -97,7 +97,7 @@ def test_the_patch_under_a_point_is_explained_where_it_lies(tmp_path):
     assert cam.method == "hirescam"
     assert cam.class_name == "normal"
     top, left = round(100.0 - 7.5), round(120.0 - 7.5)
-    expected, score = patch_cam(model, prepared.values[top : top + 16, left : left + 16], 0, "hirescam")
+    expected, score = patch_cam(model, prepared.values[:, top : top + 16, left : left + 16], 0, "hirescam")
     assert expected.max() > 0
     np.testing.assert_array_equal(cam.values, expected)
     assert cam.score == score
@@ -114,8 +114,8 @@ def test_a_patch_at_the_corner_is_mirrored_and_one_outside_is_refused(tmp_path):
     model = OnnxModel(linear_bundle(tmp_path / "m"))
     prepared = prepared_for(model, breast_like(200, 160))
     cam = cam_for_patch(prepared, model, 0.0, 0.0)
-    padded = np.pad(prepared.values, 16, mode="symmetric")
-    expected, _ = patch_cam(model, padded[16 - 8 : 16 + 8, 16 - 8 : 16 + 8], 1, "hirescam")
+    padded = np.pad(prepared.values[0], 16, mode="symmetric")[None]
+    expected, _ = patch_cam(model, padded[:, 16 - 8 : 16 + 8, 16 - 8 : 16 + 8], 1, "hirescam")
     np.testing.assert_allclose(cam.values, expected, rtol=1e-6)
     with pytest.raises(ArgumentError, match="outside"):
         cam_for_patch(prepared, model, 200.0, 0.0)

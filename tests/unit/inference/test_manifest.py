@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from helpers.model_makers import brightest_bundle, linear_bundle
+from helpers.model_makers import brightest_bundle, dense_bundle, linear_bundle
 
 from mammoviewer.base.errors import ModelError
 from mammoviewer.dicom.attributes import ImageKind
@@ -61,7 +61,7 @@ def test_image_kinds_are_those_of_the_dicom_room():
 @pytest.mark.parametrize(
     ("path", "value", "named"),
     [
-        ("schema_version", 2, "schema_version 2"),
+        ("schema_version", 3, "schema_version 3"),
         ("schema_version", True, "schema_version"),
         ("name", "../up", "name"),
         ("name", "Upper", "name"),
@@ -106,7 +106,7 @@ def test_image_kinds_are_those_of_the_dicom_room():
         ("outputs.positive_class", "other", "outputs.positive_class"),
         ("outputs.operating_threshold", "0.5", "outputs.operating_threshold"),
         ("outputs.logits", "a b", "outputs.logits"),
-        ("cam.method", "gradcam++", "cam.method"),
+        ("cam.method", "layercam", "cam.method"),
         ("cam.features", "other", "cam.features"),
         ("cam.head_grad", "", "head_grad"),
         ("training_data", [1], "training_data"),
@@ -118,6 +118,100 @@ def test_a_wrong_field_is_named(folder, path, value, named):
     document = changed(document_of(folder), path, value)
     with pytest.raises(ModelError, match=named.replace(".", r"\.").replace("+", r"\+")):
         manifest_from_json(document, folder)
+
+
+def test_version_1_is_still_read_and_version_2_written(folder):
+    document = document_of(folder)
+    assert document["schema_version"] == 2
+    older = changed(document, "schema_version", 1)
+    del older["tiling"]["scales"]
+    assert manifest_from_json(older, folder) == load_manifest(folder)
+    assert manifest_to_json(manifest_from_json(older, folder))["schema_version"] == 2
+
+
+def test_version_1_knows_patch_classifiers_alone(folder):
+    document = changed(document_of(folder), "schema_version", 1)
+    with pytest.raises(ModelError, match="task"):
+        manifest_from_json(changed(document, "task", "detection"), folder)
+
+
+def test_the_dense_mode_needs_its_measured_agreement(tmp_path):
+    dense_bundle(tmp_path / "m")
+    document = document_of(tmp_path / "m")
+    read = load_manifest(tmp_path / "m")
+    assert read.tiling.dense_patch_agreement.spearman == 1.0
+    unproven = changed(document, "tiling.dense_patch_agreement", KeyError)
+    with pytest.raises(ModelError, match="dense_patch_agreement"):
+        manifest_from_json(unproven, tmp_path / "m")
+    older = manifest_from_json(changed(unproven, "schema_version", 1), tmp_path / "m")
+    assert older.tiling.modes == ("patches",)
+    assert older.tiling.dense_stride is None
+    with pytest.raises(ModelError, match="spearman"):
+        manifest_from_json(changed(document, "tiling.dense_patch_agreement.spearman", 2), tmp_path / "m")
+    with pytest.raises(ModelError, match=r"tiling\.modes"):
+        manifest_from_json(changed(document, "files.dense", KeyError), tmp_path / "m")
+
+
+def test_halo_and_scales_read_back_and_have_limits(folder):
+    document = changed(changed(document_of(folder), "tiling.scales", [1, 1.5, 2]), "tiling.dense_halo", 32)
+    manifest = manifest_from_json(document, folder)
+    assert manifest.tiling.scales == (1.0, 1.5, 2.0)
+    assert manifest.tiling.dense_halo == 32
+    assert manifest_from_json(manifest_to_json(manifest), folder) == manifest
+    for wrong in ([], [0], [True], [1] * 9, "1"):
+        with pytest.raises(ModelError, match=r"tiling\.scales"):
+            manifest_from_json(changed(document, "tiling.scales", wrong), folder)
+
+
+def whole_image(document, rows=16, columns=16):
+    """Return the document of a model of whole images made from that of a patch classifier."""
+    result = changed(changed(document, "task", "image-classification"), "tiling", KeyError)
+    return changed(result, "preprocessing", [{"op": "voi"}, {"op": "resize", "rows": rows, "columns": columns}])
+
+
+def test_a_model_of_whole_images_has_no_windows_and_a_fixed_size(folder):
+    document = changed(document_of(folder), "input.pixel_size_mm", None)
+    manifest = manifest_from_json(whole_image(document), folder)
+    assert manifest.tiling is None
+    assert manifest.size == (16, 16)
+    assert manifest_from_json(manifest_to_json(manifest), folder) == manifest
+    with pytest.raises(ModelError, match="no windows"):
+        _ = manifest.windows
+    with pytest.raises(ModelError, match="resize to 16 x 16"):
+        manifest_from_json(whole_image(document, rows=17), folder)
+    with pytest.raises(ModelError, match="tiling"):
+        manifest_from_json(changed(whole_image(document), "tiling", document["tiling"]), folder)
+    with pytest.raises(ModelError, match="tiling"):
+        manifest_from_json(changed(document, "tiling", KeyError), folder)
+
+
+def test_a_detection_model_names_its_boxes_and_has_a_background(folder):
+    document = changed(document_of(folder), "input.pixel_size_mm", None)
+    document = changed(changed(document, "task", "detection"), "tiling", KeyError)
+    document = changed(document, "preprocessing", [{"op": "voi"}])
+    document = changed(document, "input.shape", [None, 1, None, None])
+    outputs = {**document["outputs"], "boxes": "boxes", "activation": "softmax"}
+    manifest = manifest_from_json(changed(document, "outputs", outputs), folder)
+    assert manifest.size is None
+    assert manifest.outputs.boxes == "boxes"
+    assert manifest_from_json(manifest_to_json(manifest), folder) == manifest
+    with pytest.raises(ModelError, match=r"outputs\.boxes"):
+        manifest_from_json(changed(document, "outputs", {**outputs, "boxes": None}), folder)
+    for wrong in ({"activation": "sigmoid"}, {"positive_class": "normal"}):
+        with pytest.raises(ModelError, match="background"):
+            manifest_from_json(changed(document, "outputs", {**outputs, **wrong}), folder)
+    with pytest.raises(ModelError, match=r"outputs\.boxes"):
+        manifest_from_json(changed(document_of(folder), "outputs.boxes", "boxes"), folder)
+
+
+def test_the_channels_of_the_preprocessing_are_those_of_the_input(folder):
+    document = document_of(folder)
+    steps = [*document["preprocessing"], {"op": "clahe_channels"}]
+    with pytest.raises(ModelError, match="3 channels where input.shape has 1"):
+        manifest_from_json(changed(document, "preprocessing", steps), folder)
+    three = changed(document, "input.shape", [None, 3, 16, 16])
+    assert manifest_from_json(changed(three, "preprocessing", steps), folder).channels == 3
+    assert manifest_from_json(three, folder).channels == 3
 
 
 @pytest.mark.parametrize(

@@ -121,11 +121,18 @@ def test_a_wrong_number_of_logits_is_an_error(tmp_path):
 
 
 def test_grey_is_repeated_over_the_channels():
-    patches = np.arange(8, dtype=np.float32).reshape(2, 2, 2)
+    patches = np.arange(8, dtype=np.float32).reshape(2, 1, 2, 2)
     batch = as_batch(patches, 3)
     assert batch.shape == (2, 3, 2, 2)
     assert batch.flags.c_contiguous
-    np.testing.assert_array_equal(batch[:, 2], patches)
+    np.testing.assert_array_equal(batch[:, 2], patches[:, 0])
+
+
+def test_channels_go_as_they_are_and_a_wrong_number_is_refused():
+    patches = np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2)
+    np.testing.assert_array_equal(as_batch(patches, 3), patches)
+    with pytest.raises(ModelError, match="3 channels where the model takes 2"):
+        as_batch(patches, 2)
 
 
 def test_loading_prints_nothing(tmp_path):

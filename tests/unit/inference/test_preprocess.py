@@ -70,12 +70,12 @@ def test_a_stated_pixel_size_stands_in_for_a_missing_one(manifest):
     attributes = make_image(pixel_spacing=None).attributes
     check_suitable(attributes, manifest, pixel_size_mm=0.07)
     prepared = prepare(breast_like(), attributes, manifest, pixel_size_mm=0.2)
-    assert prepared.values.shape == (320, 240)
+    assert prepared.shape == (320, 240)
 
 
 def test_the_pixel_size_of_the_file_is_not_overruled(manifest):
     prepared = prepare(breast_like(), make_image().attributes, manifest, pixel_size_mm=0.2)
-    assert prepared.values.shape == (160, 120)
+    assert prepared.shape == (160, 120)
 
 
 def test_without_any_pixel_size_the_pixels_are_taken_as_the_models(manifest):
@@ -86,7 +86,7 @@ def test_without_any_pixel_size_the_pixels_are_taken_as_the_models(manifest):
 def test_a_byte_picture_without_a_window_is_shown_as_it_is(manifest):
     pixels = np.random.default_rng(0).integers(0, 256, (16, 16), dtype=np.uint8)
     prepared = prepare(pixels, raster(pixels).attributes, manifest)
-    np.testing.assert_allclose(prepared.values, pixels / 255, atol=1e-6)
+    np.testing.assert_allclose(prepared.values[0], pixels / 255, atol=1e-6)
     assert prepared.mask.all()
 
 
@@ -112,7 +112,7 @@ def test_values_stay_in_the_range_of_the_model_when_enlarged(manifest):
     pixels = breast_like(100, 100)
     image = make_image(pixels=pixels, pixel_spacing=PixelSpacing(0.25, 0.15, "mm"))
     prepared = prepare(pixels, image.attributes, manifest)
-    assert prepared.values.shape == (250, 150)
+    assert prepared.shape == (250, 150)
     assert prepared.scale == pytest.approx((0.4, 100 / 150))
     assert prepared.values.min() >= 0.0
     assert prepared.values.max() <= 1.0
@@ -175,7 +175,7 @@ def test_a_picture_gives_the_same_with_8_bits_and_with_16(tmp_path, manifest, to
 def test_a_deep_picture_without_a_window_spans_its_depth(manifest, bits, largest):
     pixels = np.linspace(0, largest, 256).astype(np.uint16).reshape(16, 16)
     prepared = prepare(pixels, raster(pixels, BitsStored=bits).attributes, manifest)
-    np.testing.assert_allclose(prepared.values, pixels / largest, atol=1e-5)
+    np.testing.assert_allclose(prepared.values[0], pixels / largest, atol=1e-5)
 
 
 def test_a_picture_of_the_shape_of_the_patch_is_taken_at_the_models_pixel_size(manifest):
@@ -189,3 +189,35 @@ def test_a_picture_of_the_shape_of_the_patch_is_taken_at_the_models_pixel_size(m
     assert refusals(other, manifest) == ("its pixel size is not known",)
     assert assumptions(other, manifest) == ("pixel size 0.1 mm, that of the model",)
     assert assumptions(make_image().attributes, manifest) == ()
+
+
+def test_points_and_the_mask_stay_right_when_the_breast_is_cut_out(manifest):
+    pixels = breast_like(320, 240)
+    image = make_image("RCC", pixels=pixels)
+    steps = ({"op": "voi", "window": "default"}, {"op": "crop_breast", "margin": 4})
+    cut = prepare(pixels, image.attributes, replace(manifest, preprocessing=steps))
+    whole = prepare(pixels, image.attributes, replace(manifest, preprocessing=steps[:1]))
+    assert cut.shape != whole.shape
+    assert cut.to_stored(*cut.to_model(160.0, 200.0)) == pytest.approx((160.0, 200.0))
+    assert cut.to_model(160.0, 200.0) != whole.to_model(160.0, 200.0)
+    row, column = (round(place) for place in cut.to_model(160.0, 200.0))
+    assert cut.values[0, row, column] == whole.values[0, 160, 200]
+    assert cut.on_breast(160.0, 200.0)
+    assert not cut.on_breast(2.0, 2.0)
+    on_image = cut.on_image(cut.mask)
+    assert on_image.shape == (320, 240)
+    inside = np.zeros((320, 240), dtype=bool)
+    top, left = (round(edge + 0.5) for edge in cut.origin)
+    inside[top : top + cut.shape[0], left : left + cut.shape[1]] = True
+    np.testing.assert_array_equal(on_image, whole.mask & inside)
+
+
+def test_a_mask_of_a_padded_picture_covers_the_image_alone(manifest):
+    pixels = breast_like(320, 240)
+    steps = ({"op": "voi", "window": "default"}, {"op": "resize", "rows": 100, "columns": 160, "keep_aspect": True})
+    square = prepare(pixels, make_image(pixels=pixels).attributes, replace(manifest, preprocessing=steps))
+    assert square.origin[1] < -100
+    whole = prepare(pixels, make_image(pixels=pixels).attributes, manifest).mask
+    on_image = square.on_image(square.mask)
+    enlarged = cv2.resize(on_image.astype(np.uint8), (240, 320), interpolation=cv2.INTER_NEAREST).astype(bool)
+    assert (enlarged != whole).mean() < 0.02

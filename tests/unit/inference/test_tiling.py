@@ -8,6 +8,7 @@ from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.imaging.voi import Window
 from mammoviewer.inference import tiling
 from mammoviewer.inference.detections import find_peaks
+from mammoviewer.inference.manifest import ModelInput
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.preprocess import prepare
 from mammoviewer.inference.tiling import run_dense, run_patches
@@ -66,8 +67,8 @@ def test_every_score_is_the_models_own_for_that_window(spots):
         top, left = round(row - 7.5), round(column - 7.5)
         if top < 0 or left < 0 or top + 16 > 200 or left + 16 > 160:
             continue
-        patch = prepared.values[top : top + 16, left : left + 16]
-        assert score == pytest.approx(float(spots.scores(patch[None, None])[0, 1]), abs=1e-6)
+        patch = prepared.values[:, top : top + 16, left : left + 16]
+        assert score == pytest.approx(float(spots.scores(patch[None])[0, 1]), abs=1e-6)
         ran += 1
     assert ran > 50
 
@@ -156,3 +157,51 @@ def test_the_dense_mode_of_an_exact_model_equals_its_patches(tmp_path):
 def test_a_model_without_a_dense_form_says_so(spots):
     with pytest.raises(ModelError, match="no dense mode"):
         run_dense(prepared_for(spots, breast_like()), spots)
+
+
+def test_windows_of_a_cropped_image_lie_where_they_are(tmp_path):
+    steps = ({"op": "voi", "window": "default"}, {"op": "crop_breast"}, {"op": "scale", "divide_by": 255})
+    model = OnnxModel(brightest_bundle(tmp_path / "m", pixel_size_mm=None, preprocessing=steps))
+    pixels = dim_breast()
+    pixels[199:203, 249:253] = 4000
+    prepared = prepared_for(model, pixels)
+    assert prepared.origin != (-0.5, -0.5)
+    heatmap = run_patches(prepared, model)
+    assert heatmap.mask.shape == (400, 300)
+    (peak,) = find_peaks(heatmap, threshold=0.9)
+    assert abs(peak.row - 200.5) < 8
+    assert abs(peak.column - 250.5) < 8
+
+
+def test_a_model_of_several_channels_sees_them_all(tmp_path):
+    """The logit is a hundredth of the mean of the second channel, of two."""
+    from helpers.model_makers import make_bundle, onnx_bytes
+    from onnx import helper
+
+    nodes = [
+        helper.make_node("Conv", ["input", "kernel"], ["features"]),
+        helper.make_node("GlobalAveragePool", ["features"], ["mean"]),
+        helper.make_node("Flatten", ["mean"], ["logits"]),
+    ]
+    kernel = np.zeros((1, 2, 1, 1), dtype=np.float32)
+    kernel[0, 1] = 0.01
+    outputs = {"logits": ["n", 1], "features": ["n", 1, 16, 16]}
+    data = onnx_bytes(nodes, {"input": ["n", 2, 16, 16]}, outputs, {"kernel": kernel})
+    steps = ({"op": "voi", "window": "default"}, {"op": "clahe_channels", "tiles": "4"})
+    entry = ModelInput("input", (None, 2, 16, 16), None, (0.0, 255.0))
+    model = OnnxModel(make_bundle(tmp_path / "m", data, pixel_size_mm=None, preprocessing=steps, input=entry))
+    prepared = prepared_for(model, breast_like())
+    assert prepared.values.shape == (2, 160, 120)
+    heatmap = run_patches(prepared, model)
+    row, column, score = heatmap.windows()[40]
+    patch = prepared.values[1, round(row - 7.5) : round(row + 8.5), round(column - 7.5) : round(column + 8.5)]
+    assert patch.shape == (16, 16)
+    assert np.log(score / (1 - score)) == pytest.approx(float(patch.mean()) / 100, abs=0.001)
+
+
+def test_a_model_of_whole_images_does_not_slide(tmp_path):
+    steps = ({"op": "voi", "window": "default"}, {"op": "resize", "rows": 16, "columns": 16})
+    changes = {"task": "image-classification", "tiling": None, "preprocessing": steps, "pixel_size_mm": None}
+    model = OnnxModel(brightest_bundle(tmp_path / "m", **changes))
+    with pytest.raises(ModelError, match="no windows"):
+        run_patches(prepared_for(model, breast_like()), model)

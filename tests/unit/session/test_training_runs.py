@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from helpers.images import breast_like, make_image
+from helpers.model_makers import brightest_bundle
 
 from mammoviewer.annotations.finding import new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
@@ -9,6 +10,7 @@ from mammoviewer.base.errors import Cancelled, ModelRefused, TrainingError
 from mammoviewer.base.paths import bundled_models_dir, user_models_dir
 from mammoviewer.base.progress import no_progress
 from mammoviewer.dicom.attributes import ImageKind
+from mammoviewer.inference.manifest import ModelInput
 from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.session.training_runs import TrainingRequest, TrainingRun, TrainingRuns, what_is_missing
 
@@ -110,3 +112,13 @@ def test_cancelling_leaves_no_model(registry):
 def test_bundled_models_cannot_be_reverted(registry):
     with pytest.raises(TrainingError, match="only models trained here"):
         TrainingRuns(registry).revert(MODEL)
+
+
+def test_a_model_of_several_channels_or_whole_images_is_not_retrained(tmp_path):
+    image, findings = labelled()
+    steps = ({"op": "voi"}, {"op": "clahe_channels", "tiles": "4"})
+    entry = ModelInput("input", (None, 2, 16, 16), None, (0.0, 255.0))
+    brightest_bundle(tmp_path / "stack", pixel_size_mm=None, preprocessing=steps, input=entry)
+    registry = ModelRegistry([tmp_path])
+    with pytest.raises(TrainingError, match="cannot be retrained"):
+        TrainingRun(TrainingRequest(findings, (image,), "stack", "x"), registry).run(no_progress)
