@@ -12,40 +12,63 @@ from typing import Any
 from mammoviewer.base.errors import ArgumentError, TrainingError
 from mammoviewer.base.progress import no_progress
 from mammoviewer.jobs.process_runner import run_json_lines
+from mammoviewer.training.recipe_files import load_recipe, recipe_names
 from mammoviewer.training.spec import SPEC_NAME, TrainingEvent, TrainingSpec, parse_event, worker_command
 
 NAME = "train"
-RECIPES = ("microcalc-hypermodel",)
 
 
 def add_parser(subparsers: Any) -> None:
     """Add the subcommand's parser."""
     parser = subparsers.add_parser(NAME, help="train a model by a recipe", description=__doc__)
-    parser.add_argument("--recipe", required=True, choices=RECIPES, help="what to train")
-    parser.add_argument("--data", required=True, type=Path, metavar="DIR", help="folder of the data set")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="model folder to write or replace")
+    parser.add_argument("--recipe", choices=recipe_names(), help="what to train")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the data set")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="model folder to write or replace")
     parser.add_argument("--name", help="name of the model; by default that of the recipe")
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="change a setting of the recipe (epochs=20), or seed, threads, films=DIR (whole films to look at)",
+        help="change a setting of the recipe (epochs=20; --show lists them), or seed, threads",
     )
+    parser.add_argument("--resume", action="store_true", help="go on where an interrupted run of this output stopped")
+    parser.add_argument("--list", action="store_true", help="list the recipes and end")
+    parser.add_argument("--show", dest="settings", action="store_true", help="list the settings of the recipe and end")
     parser.add_argument("--log", type=Path, help="file for what the training libraries print")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train in a child process and print its progress; return the exit code."""
+    if arguments.list:
+        for name in recipe_names():
+            print(f"{name:24} {load_recipe(name).title}")
+        return 0
+    if arguments.recipe is None:
+        raise ArgumentError("--recipe is missing", hint="--list names the recipes")
+    if arguments.settings:
+        _show(arguments.recipe)
+        return 0
+    if arguments.data is None or arguments.out is None:
+        raise ArgumentError("--data and --out are needed")
+    return _train(_spec(arguments), arguments.log)
+
+
+def _spec(arguments: argparse.Namespace) -> TrainingSpec:
     spec = TrainingSpec(
         kind="recipe",
         data=arguments.data.resolve(),
         output=arguments.out.resolve(),
         name=arguments.name or arguments.recipe,
         recipe=arguments.recipe,
+        resume=arguments.resume,
     ).with_parameters(_settings(arguments.set))
     if not spec.data.is_dir():
         raise TrainingError("there is no such data folder", path=arguments.data)
+    return spec
+
+
+def _train(spec: TrainingSpec, log: Path | None) -> int:
     watch = _Watch()
     errors: deque[str] = deque(maxlen=5)
     with tempfile.TemporaryDirectory(prefix="mammoviewer-train-") as folder:
@@ -54,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
             on_event=watch,
             progress=no_progress,
             nice=0,
-            log=arguments.log,
+            log=log,
             stderr_tail=errors,
         )
     if watch.failure is not None:
@@ -63,6 +86,13 @@ def run(arguments: argparse.Namespace) -> int:
         raise TrainingError(f"the training process ended with code {code}", hint=errors[-1].strip() if errors else "")
     _print_result(watch.result)
     return 0
+
+
+def _show(name: str) -> None:
+    recipe = load_recipe(name)
+    print(f"{recipe.title}\n{recipe.description}\nData sets: {', '.join(recipe.data)}\n")
+    for parameter in recipe.parameters:
+        print(f"  {parameter.name}={parameter.default}  ({parameter.expected})  {parameter.help}")
 
 
 class _Watch:

@@ -2,7 +2,7 @@
 
 Every network has a ``trunk`` (pictures to the last feature map) and a ``head`` (feature map to logits), and its
 ``forward`` returns both (logits, features), so that the same code exports, explains and retrains all of them.
-Pictures are float32 (n, 1, 60, 60) in [0, 1].
+Pictures are float32 (n, channels, rows, columns); those of the networks here (n, 1, 60, 60) in [0, 1].
 """
 
 from __future__ import annotations
@@ -45,7 +45,15 @@ class LocalContrast(nn.Module):
 
 
 class Network(nn.Module):
-    """A trunk and a head; see the module's text."""
+    """A trunk and a head; see the module's text.
+
+    Attributes
+    ----------
+    channels
+        Of the feature map.
+    head_outputs
+        K, the number of logits: 1 is one sigmoid over two classes; several are a softmax, or one sigmoid each.
+    """
 
     trunk: nn.Module
     head: nn.Module
@@ -56,6 +64,21 @@ class Network(nn.Module):
         """Return logits (n, k) and the feature map (n, channels, rows, columns)."""
         features: Tensor = self.trunk(pictures)
         return self.head(features), features
+
+
+class Detector(nn.Module):
+    """A network that finds boxes.
+
+    Its ``forward`` returns logits (n, A, K) over K classes of which the first is background, boxes (n, A, 4) as first
+    row, first column, last row, last column in corner coordinates of the input's pixels, decoded, and the feature map
+    (n, channels, rows, columns) that explanations look at. A is the number of default boxes.
+    """
+
+    channels: int
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return logits, boxes and features."""
+        raise NotImplementedError
 
 
 class MicrocalcHypermodel(Network):

@@ -15,13 +15,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mammoviewer.base.errors import TrainingError
-from mammoviewer.base.paths import write_text_atomically
+from torch import nn
+
+from mammoviewer.base.errors import ModelError, TrainingError
+from mammoviewer.base.paths import bundled_models_dir, write_text_atomically
 from mammoviewer.inference.manifest import (
     CARD_NAME,
     MANIFEST_NAME,
     Acceptance,
     CamSettings,
+    ModelFile,
     ModelInput,
     ModelManifest,
     ModelOutputs,
@@ -29,18 +32,52 @@ from mammoviewer.inference.manifest import (
     describe_file,
     write_manifest,
 )
-from mammoviewer.training.architectures import Network
-from mammoviewer.training.export_onnx import FEATURES, INPUT, LOGITS, export_head_gradient, export_model
+from mammoviewer.inference.onnx_session import OnnxModel
+from mammoviewer.training.architectures import Detector, Network
+from mammoviewer.training.export_onnx import (
+    FEATURES,
+    INPUT,
+    LOGITS,
+    export_dense,
+    export_head_gradient,
+    export_model,
+)
+from mammoviewer.training.verify_onnx import verify_dense, verify_head_gradient, verify_model
 
+MOST_BUNDLED_BYTES = 20_000_000
 _STALE_S = 3600.0
-_FILES = {"model.onnx", "head_grad.onnx", MANIFEST_NAME, CARD_NAME}
+_FILES = {"model.onnx", "head_grad.onnx", "dense.onnx", "int8.onnx", MANIFEST_NAME, CARD_NAME}
+_FILES |= {"report.html", "report.json", "split.json"}
+_DENSE_EXAMPLE = 2
 # So many windows see each place, in each direction; their mean marks fewer places falsely than one window does.
 _WINDOWS_ACROSS = 3
 
 
 @dataclass(frozen=True)
 class BundleFacts:
-    """What the manifest says beside the network itself; ``card`` is the text of CARD.md."""
+    """What the manifest says beside the network itself.
+
+    Attributes
+    ----------
+    patch, channels, value_range
+        Rows, columns, channels of the input, and between which values its pixels lie.
+    pixel_size_mm
+        Of the prepared image; ``None`` where the preprocessing does not resample to one.
+    card
+        The text of CARD.md.
+    task
+        "patch-classification", "image-classification" or, with a :class:`Detector`, "detection".
+    tiling
+        How a patch classifier goes over an image; by default three windows see each place in each direction.
+    multi_label
+        Whether each of three or more classes has a sigmoid of its own.
+    cam_method
+        The default explanation.
+    head_gradient
+        Whether to write ``head_grad.onnx``, which the methods cam, gradcam, gradcam++ and hirescam need.
+    dense
+        The one-pass form of a patch classifier, pictures to a map of logits; ``tiling`` then has the mode "dense".
+    """
 
     name: str
     tag: str
@@ -49,7 +86,7 @@ class BundleFacts:
     positive_class: str
     operating_threshold: float
     patch: tuple[int, int]
-    pixel_size_mm: float
+    pixel_size_mm: float | None
     preprocessing: tuple[Mapping[str, Any], ...]
     kinds: tuple[str, ...]
     card: str
@@ -57,33 +94,52 @@ class BundleFacts:
     training_data: tuple[Mapping[str, Any], ...] = ()
     metrics: Mapping[str, Any] = field(default_factory=dict)
     parent: str | None = None
+    task: str = "patch-classification"
+    channels: int = 1
+    value_range: tuple[float, float] = (0.0, 1.0)
+    tiling: Tiling | None = None
+    views: tuple[str, ...] = ("*",)
+    multi_label: bool = False
+    cam_method: str = "hirescam"
+    head_gradient: bool = True
+    dense: nn.Module | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Return channels, rows and columns of one picture."""
+        return self.channels, *self.patch
 
 
-def write_bundle(folder: Path, network: Network, facts: BundleFacts) -> ModelManifest:
-    """Fill an existing folder with model.onnx, head_grad.onnx, CARD.md and manifest.json; return the manifest."""
-    export_model(network, folder / "model.onnx", facts.patch)
-    export_head_gradient(network, folder / "head_grad.onnx", facts.patch)
+def write_bundle(folder: Path, network: Network | Detector, facts: BundleFacts) -> ModelManifest:
+    """Fill an existing folder with the ONNX files, CARD.md and manifest.json; return the manifest.
+
+    Every file is compared with torch on inputs it was not traced with, and loaded as the viewer loads it.
+
+    Raises
+    ------
+    TrainingError
+        A file does not say what the network says, or is too large for a model that comes with the program.
+    """
+    files = _write_files(folder, network, facts)
     write_text_atomically(folder / CARD_NAME, facts.card)
+    activation = "softmax"
+    if facts.multi_label or (isinstance(network, Network) and network.head_outputs == 1):
+        activation = "sigmoid"
     manifest = ModelManifest(
         name=facts.name,
         tag=facts.tag,
         title=facts.title,
-        task="patch-classification",
+        task=facts.task,
         created=datetime.now(UTC).date().isoformat(),
-        files={role: describe_file(folder, f"{role}.onnx") for role in ("model", "head_grad")},
-        input=ModelInput(INPUT, (None, 1, *facts.patch), facts.pixel_size_mm, (0.0, 1.0)),
+        files=files,
+        input=ModelInput(INPUT, (None, *facts.shape), facts.pixel_size_mm, facts.value_range),
         preprocessing=facts.preprocessing,
-        accepts=Acceptance(facts.kinds),
-        tiling=Tiling(facts.patch, stride=facts.patch[0] // _WINDOWS_ACROSS),
+        accepts=Acceptance(facts.kinds, facts.views),
+        tiling=_tiling(facts),
         outputs=ModelOutputs(
-            LOGITS,
-            FEATURES,
-            facts.classes,
-            "sigmoid" if network.head_outputs == 1 else "softmax",
-            facts.positive_class,
-            facts.operating_threshold,
+            LOGITS, FEATURES, facts.classes, activation, facts.positive_class, facts.operating_threshold
         ),
-        cam=CamSettings(FEATURES, "head_grad", "hirescam"),
+        cam=CamSettings(FEATURES, "head_grad" if "head_grad" in files else "", facts.cam_method),
         training_data=facts.training_data,
         metrics=facts.metrics,
         intended_use=facts.intended_use,
@@ -91,7 +147,43 @@ def write_bundle(folder: Path, network: Network, facts: BundleFacts) -> ModelMan
         folder=folder,
     )
     write_manifest(folder, manifest)
+    _load_as_the_viewer_does(manifest)
     return manifest
+
+
+def _write_files(folder: Path, network: Network | Detector, facts: BundleFacts) -> dict[str, ModelFile]:
+    roles = ["model"]
+    path = folder / "model.onnx"
+    export_model(network, path, facts.shape)
+    verify_model(network, path, facts.shape, facts.value_range)
+    if facts.head_gradient and isinstance(network, Network):
+        roles.append("head_grad")
+        path = folder / "head_grad.onnx"
+        export_head_gradient(network, path, facts.shape)
+        verify_head_gradient(network, path, facts.shape)
+    if facts.dense is not None:
+        roles.append("dense")
+        path = folder / "dense.onnx"
+        shape = (facts.channels, *(_DENSE_EXAMPLE * side for side in facts.patch))
+        export_dense(facts.dense, path, (shape[0], shape[1], shape[2]))
+        verify_dense(facts.dense, path, facts.shape, facts.value_range)
+    files = {role: describe_file(folder, f"{role}.onnx") for role in roles}
+    if folder.parent == bundled_models_dir():
+        for entry in files.values():
+            if entry.bytes > MOST_BUNDLED_BYTES:
+                raise TrainingError(f"{entry.path} has {entry.bytes} bytes, a bundled file {MOST_BUNDLED_BYTES}")
+    return files
+
+
+def _tiling(facts: BundleFacts) -> Tiling:
+    return facts.tiling or Tiling(facts.patch, stride=max(1, facts.patch[0] // _WINDOWS_ACROSS))
+
+
+def _load_as_the_viewer_does(manifest: ModelManifest) -> None:
+    try:
+        OnnxModel(manifest, threads=1).load()
+    except ModelError as error:
+        raise TrainingError(f"the exported model cannot be loaded: {error.reason}") from error
 
 
 @contextlib.contextmanager

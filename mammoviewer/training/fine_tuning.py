@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -16,10 +15,7 @@ from mammoviewer.training.architectures import RegionClassifier
 from mammoviewer.training.augment import Augmentation
 from mammoviewer.training.loop import Epoch, Labelled, Schedule, fit, logits_of, probabilities_of
 from mammoviewer.training.metrics import Truth, finite_or_none, log_loss, macro_area
-from mammoviewer.training.spec import TrainingSpec
-
-Emit: TypeAlias = Callable[[Mapping[str, Any]], None]
-"""Tells one event to whoever watches the run."""
+from mammoviewer.training.spec import Emit, TrainingSpec
 
 _AUGMENTATION = Augmentation(contrast=(0.75, 1.35), brightness=0.1, gamma=0.15, noise=0.01)
 _SHARE_OF_TIME = 0.75

@@ -9,9 +9,8 @@ Near-duplicates join their cases before anything is split.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -25,47 +24,26 @@ from mammoviewer.training.architectures import Committee, Hyperparameters, Micro
 from mammoviewer.training.augment import Augmentation
 from mammoviewer.training.loop import Epoch, Labelled, Schedule, fit, logits_of, probabilities_of
 from mammoviewer.training.metrics import Truth, best_threshold, finite_or_none, macro_area
-from mammoviewer.training.spec import TrainingSpec
-
-Emit: TypeAlias = Callable[[Mapping[str, Any]], None]
+from mammoviewer.training.recipe_run import RecipeRun
 
 CANDIDATES = (Hyperparameters(15, 1, 0.1), Hyperparameters(15, 1, 0.0), Hyperparameters(15, 3, 0.05))
 AUGMENTATION = Augmentation()
-FILMS = "films"
-"""The setting that names a folder of mini-MIAS films, on which the finished model is tried out."""
 _INNER_FOLDS = 4
 
 
 @dataclass(frozen=True)
 class RecipeSettings:
-    """What ``--set`` may change: epochs of the experts, epochs of each trial of the search, experts, outer folds."""
+    """Epochs of the experts, epochs of each trial of the search, experts, outer folds."""
 
-    epochs: int = 30
-    search_epochs: int = 8
-    experts: int = 1
-    outer_folds: int = 5
+    epochs: int
+    search_epochs: int
+    experts: int
+    outer_folds: int
 
     @classmethod
-    def from_spec(cls, spec: TrainingSpec) -> RecipeSettings:
-        """Return the settings of a spec.
-
-        Raises
-        ------
-        TrainingError
-            A setting is not known or is not a positive whole number.
-        """
-        parameters = {key: value for key, value in spec.parameters.items() if key != FILMS}
-        unknown = set(parameters) - set(asdict(cls()))
-        if unknown:
-            known = ", ".join((*asdict(cls()), FILMS, "seed", "threads"))
-            raise TrainingError(f"the recipe has no setting {sorted(unknown)[0]!r}", hint=f"its settings: {known}")
-        values = {key: value for key, value in parameters.items() if isinstance(value, int) and value > 0}
-        wrong = sorted(set(parameters) - set(values))
-        if wrong:
-            raise TrainingError(f"the setting {wrong[0]} is not a positive whole number")
-        if values.get("outer_folds", 2) < 2:
-            raise TrainingError("outer_folds is at least 2")
-        return cls(**values)
+    def of(cls, run: RecipeRun) -> RecipeSettings:
+        """Return the settings of a run."""
+        return cls(*(run.integer(name) for name in ("epochs", "search_epochs", "experts", "outer_folds")))
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,10 +85,10 @@ class RecipeOutcome:
 class MicrocalcRecipe:
     """One run of the recipe over a data set; tells of every epoch."""
 
-    def __init__(self, spec: TrainingSpec, emit: Emit) -> None:
-        self._spec = spec
-        self._settings = RecipeSettings.from_spec(spec)
-        self._emit = emit
+    def __init__(self, run: RecipeRun) -> None:
+        self._spec = spec = run.spec
+        self._settings = RecipeSettings.of(run)
+        self._emit = run.emit
         self._data = load_infn(spec.data)
         pictures = torch.from_numpy(self._data.images.astype(np.float32) / 255.0)[:, None]
         self._tensors = Labelled(pictures, torch.tensor(self._data.labels))

@@ -25,8 +25,8 @@ from mammoviewer.training.metrics import (
     confusion,
     decision_figures,
 )
-from mammoviewer.training.microcalc_recipe import AUGMENTATION, FILMS, RecipeOutcome, RecipeSettings, thresholds_of
-from mammoviewer.training.spec import TrainingSpec
+from mammoviewer.training.microcalc_recipe import AUGMENTATION, RecipeOutcome, RecipeSettings, thresholds_of
+from mammoviewer.training.recipe_run import RecipeRun
 
 PREPROCESSING: tuple[Mapping[str, Any], ...] = (
     {"op": "voi", "window": "default"},
@@ -46,13 +46,14 @@ _DATA = {
 }
 
 
-def bundle_facts(spec: TrainingSpec, outcome: RecipeOutcome) -> BundleFacts:
+def bundle_facts(run: RecipeRun, outcome: RecipeOutcome) -> BundleFacts:
     """Return everything that the manifest and the card say."""
+    spec = run.spec
     metrics = figures(outcome, spec.seed)
     threshold = float(np.median([fold.threshold for fold in outcome.outcomes]))
-    if FILMS in spec.parameters:
+    if run.text("films"):
         metrics["films"] = check_films(
-            Path(str(spec.parameters[FILMS])),
+            Path(run.text("films")),
             outcome.network,
             steps=PREPROCESSING,
             pixel_size_mm=PIXEL_SIZE_MM,
@@ -69,7 +70,7 @@ def bundle_facts(spec: TrainingSpec, outcome: RecipeOutcome) -> BundleFacts:
         pixel_size_mm=PIXEL_SIZE_MM,
         preprocessing=PREPROCESSING,
         kinds=_KINDS,
-        card=_card(spec, outcome, metrics, threshold),
+        card=_card(run, outcome, metrics, threshold),
         intended_use=_INTENDED_USE,
         training_data=({**_DATA, "cases": metrics["cases"], "patches": metrics["patches"]},),
         metrics=metrics,
@@ -117,11 +118,11 @@ def _accuracy(outcome: RecipeOutcome, scores: DoubleArray) -> float:
     return float(np.mean(decided == truth))
 
 
-def _card(spec: TrainingSpec, outcome: RecipeOutcome, metrics: Mapping[str, Any], threshold: float) -> str:
-    settings = RecipeSettings.from_spec(spec)
+def _card(run: RecipeRun, outcome: RecipeOutcome, metrics: Mapping[str, Any], threshold: float) -> str:
+    spec, settings = run.spec, RecipeSettings.of(run)
     chosen = asdict(outcome.final.parameters)
     counts = metrics["confusion"]
-    shown = {**spec.parameters, **({FILMS: "DIR"} if FILMS in spec.parameters else {})}
+    shown = {**spec.parameters, **({"films": "DIR"} if run.text("films") else {})}
     sets = "".join(f" --set {key}={value}" for key, value in shown.items())
     seed = f" --set seed={spec.seed}" if spec.seed != 1 else ""
     return f"""# {spec.title or "Microcalcification clusters (patches)"}

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from mammoviewer.base.errors import TrainingError
-from mammoviewer.training.bundle import check_output, published_folder, write_bundle
-from mammoviewer.training.fine_tuning import Emit
-from mammoviewer.training.microcalc_recipe import MicrocalcRecipe
-from mammoviewer.training.microcalc_report import bundle_facts
-from mammoviewer.training.spec import TrainingSpec
+from mammoviewer.training.bundle import check_output
+from mammoviewer.training.recipe_files import load_recipe
+from mammoviewer.training.recipe_microcalc_hypermodel import run_microcalc_hypermodel
+from mammoviewer.training.recipe_run import RecipeRun
+from mammoviewer.training.spec import SPEC_NAME, Emit, TrainingSpec
+
+RECIPES: Mapping[str, Callable[[RecipeRun], Mapping[str, Any]]] = {
+    "microcalc-hypermodel": run_microcalc_hypermodel,
+}
+"""What carries out each recipe of ``resources/recipes``: publishes ``spec.output`` and returns the metrics."""
 
 
 def run_recipe(spec: TrainingSpec, emit: Emit) -> Mapping[str, Any]:
@@ -19,23 +26,33 @@ def run_recipe(spec: TrainingSpec, emit: Emit) -> Mapping[str, Any]:
     Raises
     ------
     TrainingError
-        There is no such recipe, or the output is something other than an earlier model.
+        There is no such recipe, a setting is not one of it, the output is something other than an earlier model, or
+        the run that is to be resumed was another one.
     """
-    if spec.recipe not in _RECIPES:
-        raise TrainingError(f"there is no recipe {spec.recipe!r}", hint="recipes: " + ", ".join(_RECIPES))
+    recipe = load_recipe(spec.recipe)
+    settings = recipe.settings(spec.parameters)
+    if spec.recipe not in RECIPES:
+        raise TrainingError(f"the recipe {spec.recipe} cannot be carried out")
     check_output(spec.output, replace=True)
-    return _RECIPES[spec.recipe](spec, emit)
+    checkpoints = _checkpoint_folder(spec)
+    metrics = RECIPES[spec.recipe](RecipeRun(spec, settings, emit, checkpoints))
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return metrics
 
 
-def _microcalc_hypermodel(spec: TrainingSpec, emit: Emit) -> Mapping[str, Any]:
-    outcome = MicrocalcRecipe(spec, emit).run()
-    emit({"event": "log", "text": "counting", "fraction": 0.99})
-    facts = bundle_facts(spec, outcome)
-    with published_folder(spec.output, replace=True) as folder:
-        write_bundle(folder, outcome.network, facts)
-    return facts.metrics
+def _checkpoint_folder(spec: TrainingSpec) -> Path:
+    """Return the folder of checkpoints: that of an interrupted run where it is resumed, else an empty one."""
+    folder, kept = spec.checkpoints, spec.checkpoints / SPEC_NAME
+    if spec.resume and kept.is_file():
+        before = TrainingSpec.from_json(kept.read_text(encoding="utf-8"))
+        if _what_decides(before) != _what_decides(spec):
+            hint = "resume it with the settings it was started with, or start anew without --resume"
+            raise TrainingError("the interrupted run had other settings or other data", hint=hint, path=folder)
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    spec.write(kept)
+    return folder
 
 
-_RECIPES: Mapping[str, Callable[[TrainingSpec, Emit], Mapping[str, Any]]] = {
-    "microcalc-hypermodel": _microcalc_hypermodel,
-}
+def _what_decides(spec: TrainingSpec) -> tuple[object, ...]:
+    return spec.recipe, spec.data, spec.seed, dict(spec.parameters)

@@ -9,9 +9,8 @@ from mammoviewer.base.errors import TrainingError
 from mammoviewer.datasets.patch_set import PatchSet
 from mammoviewer.inference.manifest import load_manifest
 from mammoviewer.training.bundle import BundleFacts, check_output, published_folder, write_bundle
-from mammoviewer.training.fine_tuning import Emit
 from mammoviewer.training.regions_run import train_regions
-from mammoviewer.training.spec import TrainingSpec
+from mammoviewer.training.spec import Emit, TrainingSpec
 
 _INTENDED_USE = "Research only. Made from the regions of one user; not for diagnosis."
 

@@ -17,11 +17,11 @@ from mammoviewer.datasets.splits import Fold, workable_folds
 from mammoviewer.inference.manifest import load_manifest
 from mammoviewer.training.architectures import RegionClassifier
 from mammoviewer.training.assessment import UNCHOSEN_THRESHOLD, HeldOut, assess, not_held_out
-from mammoviewer.training.fine_tuning import Emit, tune_folds, tune_on_everything
+from mammoviewer.training.fine_tuning import tune_folds, tune_on_everything
 from mammoviewer.training.incumbent import incumbent_scores
 from mammoviewer.training.independence import with_same_pictures_joined
 from mammoviewer.training.probe import Embedding, choose_strength, embed, fit_linear, out_of_fold
-from mammoviewer.training.spec import TrainingSpec
+from mammoviewer.training.spec import Emit, TrainingSpec
 from mammoviewer.training.weights import load_trunk
 
 

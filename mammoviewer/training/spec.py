@@ -10,8 +10,8 @@ import json
 import math
 import re
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -23,8 +23,12 @@ from mammoviewer.base.errors import TrainingError
 from mammoviewer.base.paths import atomic_path, write_text_atomically
 from mammoviewer.datasets.patch_set import PatchSet
 from mammoviewer.inference.manifest_schema import NAME_PATTERN
+from mammoviewer.training.recipe_files import load_recipe
 
 Scalar: TypeAlias = str | int | float | bool
+Emit: TypeAlias = Callable[[Mapping[str, Any]], None]
+"""Tells one event to whoever watches the run."""
+
 SPEC_NAME = "spec.json"
 PATCHES_NAME = "patches.npz"
 FEWEST_PATIENTS_TO_ASSESS = 10
@@ -57,6 +61,8 @@ class TrainingSpec:
         Fine tuning stops early enough to stay within this.
     threads
         torch threads; 0 means one less than there are cores.
+    resume
+        Go on from what an interrupted run of the same description left behind; a recipe only.
     group_unit, patients
         What the groups of the patches are, one of ``GROUP_UNITS``, and how many patients the regions are of; 0 when
         that is not known.
@@ -85,6 +91,7 @@ class TrainingSpec:
     threads: int = 0
     group_unit: str = "region"
     patients: int = 0
+    resume: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
@@ -102,6 +109,11 @@ class TrainingSpec:
         numbers = (self.learning_rate, self.time_limit_s)
         if not all(limits) or not all(math.isfinite(value) and value > 0 for value in numbers):
             raise TrainingError("epochs, batch, folds, learning rate, time limit or patients are out of range")
+
+    @property
+    def checkpoints(self) -> Path:
+        """Return the hidden folder beside ``output`` that an interrupted recipe goes on from."""
+        return self.output.with_name(f".{self.output.name}.training")
 
     def to_json(self) -> str:
         """Return the spec as a JSON object."""
@@ -135,17 +147,17 @@ class TrainingSpec:
     def with_parameters(self, settings: Mapping[str, str]) -> TrainingSpec:
         """Return the spec with ``name=value`` settings of the command line applied.
 
-        ``seed`` and ``threads`` are the spec's own, all others become parameters of the recipe.
+        ``seed`` and ``threads`` are the spec's own, all others are parameters of the recipe.
+
+        Raises
+        ------
+        TrainingError
+            The recipe has no such setting, or a value is of another type or out of range.
         """
-        own = ("seed", "threads")
-        changes: dict[str, Any] = {key: _number(value) for key, value in settings.items() if key in own}
-        extra = {key: _number(value) for key, value in settings.items() if key not in own}
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        values.update(changes, parameters={**self.parameters, **extra})
-        try:
-            return TrainingSpec(**values)
-        except TypeError as error:
-            raise TrainingError("a setting has the wrong type") from error
+        own: dict[str, Any] = {key: _whole(key, value) for key, value in settings.items() if key in ("seed", "threads")}
+        recipe = load_recipe(self.recipe)
+        extra = {name: recipe.parameter(name).checked(value) for name, value in settings.items() if name not in own}
+        return replace(self, **own, parameters={**self.parameters, **extra})
 
 
 def worker_command(spec_path: Path) -> list[str]:
@@ -228,10 +240,8 @@ def parse_event(values: Mapping[str, object]) -> TrainingEvent | None:
     return TrainingEvent(kind, {key: value for key, value in values.items() if key != "event"})
 
 
-def _number(text: str) -> Scalar:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+def _whole(name: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise TrainingError(f"the setting {name} is a whole number, not {text[:40]!r}") from None

@@ -94,3 +94,23 @@ def test_an_unknown_recipe_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as stop:
         _run("--recipe", "soup", "--data", tmp_path, "--out", tmp_path)
     assert stop.value.code == 2
+
+
+def test_recipes_and_their_settings_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run("--list") == 0
+    assert "microcalc-hypermodel " in capsys.readouterr().out
+    assert _run("--recipe", "microcalc-hypermodel", "--show") == 0
+    assert "  outer_folds=5  (a whole number from 2 to 20)  folds of whole cases" in capsys.readouterr().out
+
+
+def test_what_is_missing_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run() == 2
+    assert _run("--recipe", "microcalc-hypermodel", "--data", tmp_path) == 2
+    assert "--data and --out are needed" in capsys.readouterr().err
+
+
+def test_a_setting_out_of_range_is_told_before_anything_starts(
+    arguments: list[object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(*arguments, "--set", "outer_folds=1") == 1
+    assert "outer_folds is a whole number from 2 to 20, not '1'" in capsys.readouterr().err

@@ -36,7 +36,7 @@ def session(path: Path) -> onnxruntime.InferenceSession:
 def test_onnx_gives_what_torch_gives_for_any_batch(tmp_path: Path, index: int) -> None:
     network = networks()[index].eval()
     path = tmp_path / "model.onnx"
-    export_model(network, path, (60, 60))
+    export_model(network, path, (1, 60, 60))
     assert [entry.version for entry in onnx.load(path).opset_import] == [17]
     onnx.checker.check_model(str(path))
     for batch in (1, 5):
@@ -52,7 +52,7 @@ def test_onnx_gives_what_torch_gives_for_any_batch(tmp_path: Path, index: int) -
 def test_head_gradient_equals_autograd_on_inputs_it_was_not_traced_with(tmp_path: Path, index: int) -> None:
     network = networks()[index].eval()
     path = tmp_path / "head_grad.onnx"
-    export_head_gradient(network, path, (60, 60))
+    export_head_gradient(network, path, (1, 60, 60))
     assert [entry.version for entry in onnx.load(path).opset_import] == [17]
     run = session(path)
     for seed in (11, 12):

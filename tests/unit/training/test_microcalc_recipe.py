@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from mammoviewer.inference.manifest import load_manifest, verify_files  # noqa: 
 from mammoviewer.training.film_check import check_films  # noqa: E402
 from mammoviewer.training.microcalc_recipe import MicrocalcRecipe  # noqa: E402
 from mammoviewer.training.microcalc_report import PREPROCESSING, bundle_facts  # noqa: E402
-from mammoviewer.training.recipes import run_recipe  # noqa: E402
-from mammoviewer.training.spec import TrainingSpec  # noqa: E402
+from mammoviewer.training.recipe_files import load_recipe, recipe_names  # noqa: E402
+from mammoviewer.training.recipe_run import RecipeRun  # noqa: E402
+from mammoviewer.training.recipes import RECIPES, run_recipe  # noqa: E402
+from mammoviewer.training.spec import Emit, TrainingSpec  # noqa: E402
 
 FAST = {"epochs": 2, "search_epochs": 1, "experts": 1, "outer_folds": 2}
 
@@ -56,9 +59,14 @@ def make_spec(data: Path, output: Path, **parameters: Any) -> TrainingSpec:
     )
 
 
+def make_run(data: Path, output: Path, emit: Emit) -> RecipeRun:
+    spec = make_spec(data, output)
+    return RecipeRun(spec, load_recipe(spec.recipe).settings(spec.parameters), emit, spec.checkpoints)
+
+
 def test_every_patch_is_judged_by_experts_that_never_saw_its_case(data: Path, tmp_path: Path) -> None:
     events: list[Mapping[str, Any]] = []
-    outcome = MicrocalcRecipe(make_spec(data, tmp_path), events.append).run()
+    outcome = MicrocalcRecipe(make_run(data, tmp_path, events.append)).run()
     assert outcome.duplicates == 1
     assert len(set(outcome.patches.groups)) - len(set(outcome.groups)) == 1
     for fold in outcome.folds:
@@ -67,7 +75,7 @@ def test_every_patch_is_judged_by_experts_that_never_saw_its_case(data: Path, tm
     assert np.array_equal(outcome.held_out, outcome.single_expert)
     epochs = [event for event in events if event["event"] == "epoch"]
     assert epochs[-1]["fraction"] == pytest.approx(1.0, abs=0.1)
-    facts = bundle_facts(make_spec(data, tmp_path), outcome)
+    facts = bundle_facts(make_run(data, tmp_path, events.append), outcome)
     assert facts.metrics["near_duplicate_pairs"] == 1
     assert f"AUC | {facts.metrics['auc']:.3f}" in facts.card
     assert "--set experts=1" in facts.card
@@ -87,8 +95,32 @@ def test_the_recipe_writes_and_replaces_a_model(data: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("parameters", [{"speed": 3}, {"epochs": 0}, {"experts": 1.5}, {"outer_folds": 1}])
 def test_settings_that_are_none_are_refused(data: Path, tmp_path: Path, parameters: dict[str, Any]) -> None:
-    with pytest.raises(TrainingError):
-        MicrocalcRecipe(make_spec(data, tmp_path, **parameters), lambda _: None)
+    with pytest.raises(TrainingError, match=next(iter(parameters))):
+        run_recipe(make_spec(data, tmp_path / "new", **parameters), lambda _: None)
+
+
+def test_only_the_run_that_was_interrupted_is_resumed(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+
+    def stop(run: RecipeRun) -> Mapping[str, Any]:
+        seen.append(sorted(path.name for path in run.checkpoints.iterdir()))
+        (run.checkpoints / "fold1.pt").write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mammoviewer.training.recipes.RECIPES", {"microcalc-hypermodel": stop})
+    spec = make_spec(data, tmp_path / "new")
+    for resume in (False, True, False):
+        with pytest.raises(KeyboardInterrupt):
+            run_recipe(replace(spec, resume=resume), lambda _: None)
+    assert seen == [["spec.json"], ["fold1.pt", "spec.json"], ["spec.json"]]
+    with pytest.raises(TrainingError, match="other settings"):
+        run_recipe(replace(spec, resume=True, seed=9), lambda _: None)
+
+
+def test_every_recipe_file_can_be_carried_out() -> None:
+    assert set(RECIPES) == set(recipe_names())
 
 
 def test_unknown_recipes_and_foreign_outputs_are_refused(data: Path, tmp_path: Path) -> None:

@@ -65,16 +65,24 @@ def test_refuses_json_that_is_no_spec(text: str) -> None:
         TrainingSpec.from_json(text)
 
 
+def make_recipe_spec() -> TrainingSpec:
+    return TrainingSpec(
+        kind="recipe", data=Path("d"), output=Path("models/new"), name="new", recipe="microcalc-hypermodel"
+    )
+
+
 def test_settings_go_to_the_recipe_except_seed_and_threads() -> None:
-    spec = make_spec().with_parameters({"seed": "7", "epochs": "3", "rate": "0.5"})
+    spec = make_recipe_spec().with_parameters({"seed": "7", "epochs": "3", "films": "1e3"})
     assert spec.seed == 7
-    assert spec.epochs == make_spec().epochs
-    assert spec.parameters == {"epochs": 3, "rate": 0.5}
+    assert spec.epochs == make_recipe_spec().epochs
+    assert spec.parameters == {"epochs": 3, "films": "1e3"}
+    assert spec.checkpoints == Path("models/.new.training")
 
 
-def test_a_setting_of_the_wrong_type_is_refused() -> None:
+@pytest.mark.parametrize("settings", [{"threads": "many"}, {"epochs": "0"}, {"speed": "3"}])
+def test_a_setting_that_is_none_is_refused(settings: dict[str, str]) -> None:
     with pytest.raises(TrainingError):
-        make_spec().with_parameters({"threads": "many"})
+        make_recipe_spec().with_parameters(settings)
 
 
 def test_patches_round_trip_without_pickle(tmp_path: Path, make_patches: Callable[..., PatchSet]) -> None:

@@ -1,0 +1,52 @@
+"""What a recipe is given when it is carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mammoviewer.training.recipe_files import Value
+from mammoviewer.training.spec import Emit, TrainingSpec
+
+
+@dataclass(frozen=True)
+class RecipeRun:
+    """One run of a recipe.
+
+    Attributes
+    ----------
+    spec
+        What was asked for: data folder, output, name, seed.
+    settings
+        Every parameter of the recipe's file, checked, defaults filled in.
+    emit
+        Tells an event (see :mod:`mammoviewer.training.spec`).
+    checkpoints
+        Folder for what an interrupted run goes on from; it exists, and is removed when the model is published.
+    """
+
+    spec: TrainingSpec
+    settings: Mapping[str, Value]
+    emit: Emit
+    checkpoints: Path
+
+    def integer(self, name: str) -> int:
+        """Return a whole-number setting."""
+        return int(self.settings[name])
+
+    def number(self, name: str) -> float:
+        """Return a setting that is a number."""
+        return float(self.settings[name])
+
+    def text(self, name: str) -> str:
+        """Return a setting that is a text or a choice."""
+        return str(self.settings[name])
+
+    def flag(self, name: str) -> bool:
+        """Return a setting that is true or false."""
+        return bool(self.settings[name])
+
+    def tell(self, text: str, fraction: float) -> None:
+        """Tell what is being done, and how much of the run is done, in [0, 1]."""
+        self.emit({"event": "log", "text": text, "fraction": fraction})
