@@ -30,13 +30,16 @@ class Heatmap:
     patch_px
         Size (rows, columns) of a window in stored pixels.
     mode
-        "patches", "dense", or "cam:" and the method.
+        "patches", "dense", "coarse", or "cam:" and the method.
     complete
         False while windows are still missing; such values are interpolated from coarser ones.
     scores
         float32 on the same grid: the score of the window centred at the cell as the model gave it, NaN where none ran.
     mask
         bool, any resolution, covers the image: the breast.
+    share
+        Of the windows that see breast, in [0, 1], how many ran; below 1 while it is not complete and by the mode
+        "coarse".
     """
 
     values: FloatArray
@@ -52,6 +55,7 @@ class Heatmap:
     complete: bool
     scores: FloatArray
     mask: BoolArray
+    share: float = 1.0
 
     @property
     def maximum(self) -> float:

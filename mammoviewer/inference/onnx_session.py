@@ -46,7 +46,7 @@ class OnnxModel:
     manifest
         The bundle.
     threads
-        Threads of one run; :func:`default_threads` by default.
+        Threads in all; :func:`default_threads` by default.
     """
 
     def __init__(self, manifest: ModelManifest, *, threads: int | None = None) -> None:
@@ -62,20 +62,31 @@ class OnnxModel:
         session = self._sessions.get("model")
         return str(session.get_providers()[0]) if session is not None else ""
 
+    @property
+    def on_processor(self) -> bool:
+        """Return whether the model runs on the processor and not on an accelerator; loads it if need be."""
+        self.load()
+        return self.provider == _CPU
+
+    @property
+    def streams(self) -> int:
+        """Return how many runs of a patch classifier should go on side by side, each on a thread of its own."""
+        return self.threads if self.manifest.tiling is not None and self.on_processor else 1
+
     def operators(self, role: str = "model") -> tuple[str, ...]:
         """Return the operators of a file of the bundle, loading it if need be."""
         self._session(role)
         return self._operators[role]
 
-    def load(self) -> None:
-        """Read, check and load the main file now.
+    def load(self, role: str = "model") -> None:
+        """Read, check and load a file of the bundle now.
 
         Raises
         ------
         ModelError
             A file is not the one of the manifest, holds something that is not allowed, or does not load.
         """
-        self._session("model")
+        self._session(role)
 
     def run(self, batch: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return probabilities (N, classes) and the feature maps (N, C, fh, fw) of ``batch`` (N, c, rows, columns).
@@ -158,8 +169,14 @@ class OnnxModel:
             if role not in self._sessions:
                 data = read_verified(self.manifest, role)
                 self._operators[role] = self._check(role, data)
-                self._sessions[role] = _make_session(data, self.threads, self.manifest.identity)
+                self._sessions[role] = _make_session(data, self._threads_of(role), self.manifest.identity)
             return self._sessions[role]
+
+    def _threads_of(self, role: str) -> int:
+        """Return the threads within one run: one where several go on side by side, see :attr:`streams`."""
+        tiling = self.manifest.tiling
+        parted = tiling is not None and (role != "dense" or tiling.dense_halo is not None)
+        return 1 if parted else self.threads
 
     def _check(self, role: str, data: bytes) -> tuple[str, ...]:
         entry, outputs = self.manifest.input, self.manifest.outputs

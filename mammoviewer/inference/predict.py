@@ -17,12 +17,13 @@ from mammoviewer.base.paths import atomic_path, write_text_atomically
 from mammoviewer.base.progress import Progress, no_progress
 from mammoviewer.dicom.attributes import ImageAttributes
 from mammoviewer.dicom.image import Image
+from mammoviewer.inference.dense import run_dense
 from mammoviewer.inference.detections import Detection, find_peaks
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.inference.manifest import ModelManifest
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.preprocess import PreparedImage, check_suitable, prepare
-from mammoviewer.inference.tiling import PartialHandler, run_dense, run_patches
+from mammoviewer.inference.tiling import PartialHandler, run_patches
 
 PREDICTIONS_SCHEMA_VERSION = 1
 Mode = Literal["patches", "dense"]

@@ -65,7 +65,7 @@ def result_key(
         How the model runs: mode, stride, class and the like; JSON values.
     """
     digest = hashlib.blake2b(digest_size=20)
-    digest.update(np.ascontiguousarray(stored))
+    digest.update(np.ascontiguousarray(stored).data)
     vois = attributes.vois_for_frame(frame)
     spacing = attributes.pixel_spacing
     facts = {
@@ -93,7 +93,7 @@ def result_key(
 def _voi_text(voi: Voi) -> str:
     if isinstance(voi, Window):
         return repr((voi.center, voi.width, str(voi.function)))
-    return repr((voi.first_mapped, voi.bits, hashlib.sha256(np.ascontiguousarray(voi.data)).hexdigest()))
+    return repr((voi.first_mapped, voi.bits, hashlib.sha256(np.ascontiguousarray(voi.data).data).hexdigest()))
 
 
 class ResultCache:
@@ -134,10 +134,11 @@ class ResultCache:
         if self.limit_bytes <= 0:
             return
         heading = json.dumps({"form": _FORM, "key": key, "facts": dict(entry.facts)}, allow_nan=False)
-        arrays = {f"array_{name}": np.asarray(array) for name, array in entry.arrays.items()}
+        contents: dict[str, Any] = {f"array_{name}": array for name, array in entry.arrays.items()}
+        contents["heading"] = np.frombuffer(heading.encode("utf-8"), dtype=np.uint8)
         try:
             with atomic_path(self._path(key)) as temporary, temporary.open("wb") as handle:
-                np.savez_compressed(handle, heading=np.frombuffer(heading.encode("utf-8"), dtype=np.uint8), **arrays)
+                np.savez_compressed(handle, **contents)
         except OSError as error:
             _log.info("a result cannot be kept: %s", error)
             return

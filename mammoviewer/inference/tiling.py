@@ -4,81 +4,50 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mammoviewer.base.arrays import BoolArray, FloatArray
-from mammoviewer.base.errors import ModelError
+from mammoviewer.base.errors import Cancelled
 from mammoviewer.base.progress import Progress, no_progress
 from mammoviewer.inference.heatmap import Heatmap
-from mammoviewer.inference.onnx_session import OnnxModel, as_batch
+from mammoviewer.inference.heatmap_builder import HeatmapBuilder
+from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.preprocess import PreparedImage
-from mammoviewer.inference.window_grid import (
-    COARSE_FACTORS,
-    WindowGrid,
-    blend,
-    coarse_to_fine,
-    covered_cells,
-    window_grid,
-)
+from mammoviewer.inference.window_grid import COARSE_FACTORS, WindowGrid, coarse_to_fine, window_grid
+from mammoviewer.inference.window_scores import WindowPixels, WindowScorer
 
 PARTIAL_INTERVAL_S = 0.2
-BATCH = 32
-BATCH_ON_ACCELERATOR = 512
+REFINE_SHARE = 0.2
+"""Around coarse windows of at least this share of the score from which marks are shown it is worth looking closer."""
+_COARSE_OVERLAP = 0.25
 
 PartialHandler = Callable[[Heatmap], None]
 
 
-class HeatmapBuilder:
-    """Collects window scores and makes the heatmap of what is known so far."""
+@dataclass(frozen=True)
+class _Level:
+    """Windows to look at next: how far apart those before lie, their indices (n, 2), and where in all the work."""
 
-    def __init__(
-        self, prepared: PreparedImage, model: OnnxModel, grid: WindowGrid, *, class_index: int, mode: str
-    ) -> None:
-        manifest = model.manifest
-        self.prepared = prepared
-        self.model = model
-        self.grid = grid
-        self.mode = mode
-        self.class_name = manifest.outputs.classes[class_index]
-        fractions = grid.breast_fractions(prepared.mask)
-        self.wanted: BoolArray = fractions >= max(manifest.windows.min_breast_fraction, 1e-9)
-        self.reach = covered_cells(self.wanted, grid)
-        self.scores = np.full(grid.counts, np.nan, dtype=np.float32)
-
-    def heatmap(self, *, coarse_factor: int = 1, complete: bool) -> Heatmap:
-        """Return the heatmap of the scores so far; ``coarse_factor`` is how far apart the windows still lie."""
-        grid, prepared = self.grid, self.prepared
-        first = [origin + (side - 1) / 2 for origin, side in zip(grid.origin, grid.patch, strict=True)]
-        scale = prepared.scale
-        return Heatmap(
-            values=blend(self.scores, grid, self.reach, coarse_factor=coarse_factor),
-            origin=prepared.to_stored(first[0], first[1]),
-            step=(grid.stride * scale[0], grid.stride * scale[1]),
-            shape=prepared.stored_shape,
-            image_uid=prepared.image_uid,
-            frame=prepared.frame,
-            model=self.model.manifest.identity,
-            class_name=self.class_name,
-            patch_px=(grid.patch[0] * scale[0], grid.patch[1] * scale[1]),
-            mode=self.mode,
-            complete=complete,
-            scores=self.scores.copy(),
-            mask=prepared.on_image(prepared.mask),
-        )
+    reached: int
+    indices: NDArray[np.intp]
+    begins: float
+    ends: float
 
 
 def iter_patches(
-    prepared: PreparedImage, grid: WindowGrid, indices: NDArray[np.intp], *, batch: int = BATCH
+    prepared: PreparedImage, grid: WindowGrid, indices: NDArray[np.intp], *, batch: int
 ) -> Iterator[tuple[NDArray[np.intp], FloatArray]]:
     """Yield (indices (n, 2), patches float32 (n, channels, rows, columns)) of the windows ``indices`` (N, 2)."""
-    padded = grid.padded(prepared.values)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, grid.patch, axis=(1, 2))
-    views = windows[:, :: grid.stride, :: grid.stride].transpose(1, 2, 0, 3, 4)
+    pixels = WindowPixels(prepared, grid, prepared.values.shape[0])
     for start in range(0, len(indices), batch):
         part = indices[start : start + batch]
-        yield part, views[part[:, 0], part[:, 1]]
+        patches = np.empty((len(part), *pixels.shape), dtype=np.float32)
+        pixels.fill(patches, part)
+        yield part, patches
 
 
 def run_patches(
@@ -87,10 +56,13 @@ def run_patches(
     *,
     stride: int | None = None,
     class_index: int | None = None,
+    known: FloatArray | None = None,
     on_partial: PartialHandler | None = None,
     progress: Progress = no_progress,
 ) -> Heatmap:
     """Look at every window that sees enough breast, coarse to fine, and return the heatmap.
+
+    A model with several scales looks at windows of each size around the same centres; the largest score counts.
 
     Parameters
     ----------
@@ -98,64 +70,128 @@ def run_patches(
         Model pixels between windows; that of the manifest by default.
     class_index
         The class whose probability is mapped; the positive one by default.
+    known
+        The ``scores`` of an earlier run with the same settings: its windows are not run again.
     on_partial
-        Called on this thread about five times a second with what is known so far.
+        Called on this thread about five times a second with what is known so far, and once more when the run is
+        cancelled.
     progress
-        Called after each batch; may raise ``Cancelled``.
+        Called after each few windows; may raise ``Cancelled``.
     """
-    manifest = model.manifest
-    wanted_class = manifest.outputs.positive_index if class_index is None else class_index
-    windows = manifest.windows
-    grid = window_grid(prepared.shape, windows.patch, stride or windows.stride)
-    builder = HeatmapBuilder(prepared, model, grid, class_index=wanted_class, mode="patches")
+    builder = _builder(prepared, model, stride, class_index, "patches")
+    builder.take(known)
     total = max(1, int(builder.wanted.sum()))
-    model.load()
-    size = _batch_size(model)
-    done = 0
-    shown_at = time.monotonic()
-    for factor, indices in zip(COARSE_FACTORS, coarse_to_fine(builder.wanted), strict=True):
+    levels = []
+    done = total - int(builder.open.sum())
+    for number, indices in enumerate(coarse_to_fine(builder.open)):
         # While a level runs, the windows not yet seen lie as far apart as those of the level before.
-        reached = COARSE_FACTORS[max(0, COARSE_FACTORS.index(factor) - 1)]
-        for part, patches in iter_patches(prepared, grid, indices, batch=size):
-            builder.scores[part[:, 0], part[:, 1]] = model.scores(as_batch(patches, manifest.channels))[:, wanted_class]
-            done += len(part)
-            progress(done / total, f"window {done} of {total}")
-            if on_partial is not None and done < total and time.monotonic() - shown_at >= PARTIAL_INTERVAL_S:
-                on_partial(builder.heatmap(coarse_factor=reached, complete=False))
-                shown_at = time.monotonic()
+        reached = COARSE_FACTORS[max(0, number - 1)]
+        levels.append(_Level(reached, indices, done / total, (done + len(indices)) / total))
+        done += len(indices)
+    _look(builder, iter(levels), class_index, on_partial, progress)
     return builder.heatmap(complete=True)
 
 
-def run_dense(
-    prepared: PreparedImage, model: OnnxModel, *, class_index: int | None = None, progress: Progress = no_progress
+def run_coarse(
+    prepared: PreparedImage,
+    model: OnnxModel,
+    *,
+    stride: int | None = None,
+    class_index: int | None = None,
+    worth: float | None = None,
+    known: FloatArray | None = None,
+    on_partial: PartialHandler | None = None,
+    progress: Progress = no_progress,
 ) -> Heatmap:
-    """Run the fully convolutional form of a model over the whole image in one pass.
+    """Look at windows far apart, and closer only around those with a score that is worth it.
 
-    Raises
-    ------
-    ModelError
-        The model's manifest does not declare such a form.
+    Every score is that of :func:`run_patches` for the same window; between windows that were left out the map is
+    blended from the coarse ones, and ``share`` of the heatmap says how many ran. The coarsest windows still overlap by
+    a quarter of a patch, so that no place is left unseen; a patch of less than 8/3 strides has no coarse level.
+
+    Parameters
+    ----------
+    worth
+        The score from which it is worth looking closer; by default :data:`REFINE_SHARE` of that from which marks are
+        shown.
+    stride, class_index, known, on_partial, progress
+        As in :func:`run_patches`.
     """
-    manifest = model.manifest
-    windows = manifest.windows
-    dense_stride = windows.dense_stride
-    if "dense" not in windows.modes or dense_stride is None:
-        raise ModelError(f"model {manifest.identity} has no dense mode", hint="use the mode patches")
-    wanted_class = manifest.outputs.positive_index if class_index is None else class_index
-    grid = window_grid(prepared.shape, windows.patch, dense_stride)
-    builder = HeatmapBuilder(prepared, model, grid, class_index=wanted_class, mode="dense")
-    progress(0.0, "whole image")
-    image = as_batch(grid.padded(prepared.values)[np.newaxis], manifest.channels)
-    logits = model.dense_logits(image)[0]
-    if logits.shape[1:] != grid.counts:
-        raise ModelError(f"the dense file gives a map of {logits.shape[1:]} where {grid.counts} windows lie")
-    scores = model.probabilities(logits.reshape(logits.shape[0], -1).T)[:, wanted_class].reshape(grid.counts)
-    builder.scores[builder.wanted] = scores[builder.wanted]
-    progress(1.0, "whole image")
-    return builder.heatmap(complete=True)
+    builder = _builder(prepared, model, stride, class_index, "coarse")
+    builder.take(known)
+    limit = model.manifest.outputs.marks_from * REFINE_SHARE if worth is None else worth
+    factors = _coarse_factors(builder.grid)
+    _look(builder, _worthwhile(builder, factors, limit), class_index, on_partial, progress)
+    return builder.heatmap(coarse_factor=factors[0], complete=True)
 
 
-def _batch_size(model: OnnxModel) -> int:
-    if model.manifest.input.shape[0] == 1:
-        return 1
-    return BATCH if model.provider == "CPUExecutionProvider" else BATCH_ON_ACCELERATOR
+def _builder(
+    prepared: PreparedImage, model: OnnxModel, stride: int | None, class_index: int | None, mode: str
+) -> HeatmapBuilder:
+    windows = model.manifest.windows
+    grid = window_grid(prepared.shape, windows.patch, stride or windows.stride)
+    return HeatmapBuilder(prepared, model, grid, class_index=_class(model, class_index), mode=mode)
+
+
+def _class(model: OnnxModel, class_index: int | None) -> int:
+    return model.manifest.outputs.positive_index if class_index is None else class_index
+
+
+def _coarse_factors(grid: WindowGrid) -> list[int]:
+    """Return how many strides apart the windows of each level may lie without leaving anything between them unseen."""
+    farthest = min(grid.patch) * (1 - _COARSE_OVERLAP)
+    return [factor for factor in COARSE_FACTORS if factor == 1 or factor * grid.stride <= farthest]
+
+
+def _worthwhile(builder: HeatmapBuilder, factors: list[int], worth: float) -> Iterator[_Level]:
+    """Yield the windows of each level that lie beside one of the level before with at least the score ``worth``."""
+    for number, factor in enumerate(factors):
+        level = _lattice(builder, factor)
+        if number:
+            # Windows of this level may be known already from a run that was stopped: they decide nothing here.
+            before = factors[number - 1]
+            high = _lattice(builder, before) & (np.nan_to_num(builder.scores, nan=-1.0) >= worth)
+            around = np.ones((2 * before - 1, 2 * before - 1), dtype=np.uint8)
+            level &= cv2.dilate(high.astype(np.uint8), around).astype(np.bool_)
+        indices = np.argwhere(level & builder.open)
+        yield _Level(factors[max(0, number - 1)], indices, number / len(factors), (number + 1) / len(factors))
+
+
+def _lattice(builder: HeatmapBuilder, factor: int) -> BoolArray:
+    """Return the windows ``factor`` strides apart."""
+    lattice = np.zeros_like(builder.wanted)
+    lattice[::factor, ::factor] = True
+    return lattice
+
+
+def _look(
+    builder: HeatmapBuilder,
+    levels: Iterator[_Level],
+    class_index: int | None,
+    on_partial: PartialHandler | None,
+    progress: Progress,
+) -> None:
+    """Fill the scores of the builder, level by level."""
+    model, manifest = builder.model, builder.model.manifest
+    sources = [
+        WindowPixels(builder.prepared, builder.grid, manifest.channels, scale=scale)
+        for scale in manifest.windows.scales
+    ]
+    shown_at = time.monotonic()
+    reached = COARSE_FACTORS[0]
+    try:
+        with WindowScorer(model, sources, _class(model, class_index)) as scorer:
+            for level in levels:
+                reached, done = level.reached, 0
+                for part, scores in scorer.scores(level.indices):
+                    builder.scores[part[:, 0], part[:, 1]] = scores
+                    done += len(part)
+                    share = level.begins + (level.ends - level.begins) * done / len(level.indices)
+                    progress(share, f"{np.isfinite(builder.scores).sum()} windows")
+                    if on_partial is not None and time.monotonic() - shown_at >= PARTIAL_INTERVAL_S:
+                        on_partial(builder.heatmap(coarse_factor=reached, complete=False))
+                        shown_at = time.monotonic()
+    except Cancelled:
+        if on_partial is not None:
+            on_partial(builder.heatmap(coarse_factor=reached, complete=False))
+        raise

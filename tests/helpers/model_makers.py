@@ -209,6 +209,47 @@ def dense_bundle(folder: Path, *, stride: int = 8) -> ModelManifest:
     return make_bundle(folder, model, dense=whole, dense_stride=stride, stride=stride)
 
 
+def padded_dense_bundle(folder: Path, *, halo: int = 12) -> ModelManifest:
+    """Write a 16x16 classifier of padded convolutions; its dense form sees up to 12 pixels beyond a window.
+
+    Two 5x5 convolutions with a pooling after each (8 = 2 + 2 + 2 * 2 pixels of reach, rounded up to whole cells), then
+    a mean over 4x4 cells. Windows have zeros around them where the whole image goes on, so the two forms differ.
+    """
+    generator = np.random.Generator(np.random.Philox(9))
+    weights = {
+        "first": (generator.standard_normal((CHANNELS, 1, 5, 5)) / 3).astype(np.float32),
+        "second": (generator.standard_normal((CHANNELS, CHANNELS, 5, 5)) / 6).astype(np.float32),
+        "last": generator.standard_normal((1, CHANNELS, 1, 1)).astype(np.float32),
+    }
+    trunk = [
+        helper.make_node("Conv", ["input", "first"], ["conv1"], pads=[2, 2, 2, 2]),
+        helper.make_node("Relu", ["conv1"], ["relu1"]),
+        helper.make_node("MaxPool", ["relu1"], ["pool1"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Conv", ["pool1", "second"], ["conv2"], pads=[2, 2, 2, 2]),
+        helper.make_node("Relu", ["conv2"], ["relu2"]),
+        helper.make_node("MaxPool", ["relu2"], ["features"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("AveragePool", ["features"], ["mean"], kernel_shape=[CELLS, CELLS], strides=[1, 1]),
+    ]
+    head = helper.make_node("Conv", ["mean", "last"], ["map"])
+    model = onnx_bytes(
+        [*trunk, head, helper.make_node("Flatten", ["map"], ["logits"])],
+        {"input": ["n", 1, 16, 16]},
+        {"logits": ["n", 1], "features": ["n", CHANNELS, CELLS, CELLS]},
+        weights,
+    )
+    whole = onnx_bytes(
+        [*trunk, helper.make_node("Conv", ["mean", "last"], ["logits"])],
+        {"input": ["n", 1, "rows", "columns"]},
+        {"logits": ["n", 1, "r", "c"]},
+        weights,
+    )
+    manifest = make_bundle(folder, model, dense=whole, dense_stride=4, stride=4)
+    tiling = replace(manifest.windows, dense_halo=halo)
+    manifest = replace(manifest, tiling=tiling)
+    write_manifest(folder, manifest)
+    return manifest
+
+
 def external_data_model(path: Path) -> bytes:
     """Return the bytes of an ONNX model whose weights are said to lie in another file."""
     model = onnx.load_model_from_string(

@@ -1,17 +1,20 @@
+import threading
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers.images import breast_like, make_image
-from helpers.model_makers import brightest_bundle, dense_bundle, linear_bundle
+from helpers.model_makers import brightest_bundle, linear_bundle
 
-from mammoviewer.base.errors import Cancelled, ModelError
+from mammoviewer.base.errors import Cancelled
 from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.imaging.voi import Window
-from mammoviewer.inference import tiling
+from mammoviewer.inference import tiling, window_scores
 from mammoviewer.inference.detections import find_peaks
-from mammoviewer.inference.manifest import ModelInput
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.preprocess import prepare
-from mammoviewer.inference.tiling import run_dense, run_patches
+from mammoviewer.inference.tiling import iter_patches, run_coarse, run_patches
+from mammoviewer.inference.window_grid import window_grid
 
 GREY = Window(2047.5, 4095.0)
 
@@ -91,7 +94,7 @@ def test_a_smaller_stride_has_more_windows(spots):
 
 def test_the_partial_map_spans_the_breast_early_and_grows(spots, monkeypatch):
     monkeypatch.setattr(tiling, "PARTIAL_INTERVAL_S", 0.0)
-    monkeypatch.setattr(tiling, "BATCH", 8)
+    monkeypatch.setattr(window_scores, "BATCHES_IN_A_PART", 1)
     seen = []
     prepared = prepared_for(spots, dim_breast())
     final = run_patches(prepared, spots, on_partial=seen.append)
@@ -145,63 +148,142 @@ def test_another_class_can_be_mapped(tmp_path):
     np.testing.assert_allclose(total[np.isfinite(total)], 1.0, atol=1e-5)
 
 
-def test_the_dense_mode_of_an_exact_model_equals_its_patches(tmp_path):
-    model = OnnxModel(dense_bundle(tmp_path / "m"))
-    prepared = prepared_for(model, breast_like(203, 157))
-    dense, patches = run_dense(prepared, model), run_patches(prepared, model)
-    assert dense.mode == "dense"
-    np.testing.assert_allclose(dense.scores, patches.scores, atol=1e-5)
-    np.testing.assert_allclose(dense.values, patches.values, atol=1e-5)
+@pytest.fixture
+def wide_spots(tmp_path):
+    """Windows of 32 at a stride of 4: coarse levels four and two strides apart still overlap."""
+    return brightest_bundle(tmp_path / "wide", patch=(32, 32), stride=4)
 
 
-def test_a_model_without_a_dense_form_says_so(spots):
-    with pytest.raises(ModelError, match="no dense mode"):
-        run_dense(prepared_for(spots, breast_like()), spots)
+def spotted(rows=400, columns=300):
+    pixels = dim_breast(rows, columns)
+    for row, column in ((200, 250), (150, 200)):
+        pixels[row - 1 : row + 3, column - 1 : column + 3] = 4000
+    return pixels
 
 
-def test_windows_of_a_cropped_image_lie_where_they_are(tmp_path):
-    steps = ({"op": "voi", "window": "default"}, {"op": "crop_breast"}, {"op": "scale", "divide_by": 255})
-    model = OnnxModel(brightest_bundle(tmp_path / "m", pixel_size_mm=None, preprocessing=steps))
-    pixels = dim_breast()
-    pixels[199:203, 249:253] = 4000
-    prepared = prepared_for(model, pixels)
-    assert prepared.origin != (-0.5, -0.5)
+@pytest.mark.parametrize("run", [run_patches, run_coarse])
+def test_runs_side_by_side_give_the_numbers_of_one(wide_spots, run):
+    pixels = spotted()
+    alone, together = (OnnxModel(wide_spots, threads=threads) for threads in (1, 3))
+    assert (alone.streams, together.streams) == (1, 3)
+    first, second = (run(prepared_for(model, pixels), model) for model in (alone, together))
+    np.testing.assert_array_equal(first.scores, second.scores)
+    np.testing.assert_array_equal(first.values, second.values)
+
+
+def test_no_thread_outlives_a_run(wide_spots):
+    model = OnnxModel(wide_spots, threads=3)
+    prepared = prepared_for(model, dim_breast())
+
+    def cancel(fraction, message):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        run_patches(prepared, model, progress=cancel)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("windows")]
+
+
+def test_coarse_to_fine_equals_the_patches_wherever_it_looked(wide_spots):
+    model = OnnxModel(wide_spots, threads=2)
+    prepared = prepared_for(model, spotted())
+    exact, coarse = run_patches(prepared, model), run_coarse(prepared, model)
+    looked = np.isfinite(coarse.scores)
+    np.testing.assert_array_equal(coarse.scores[looked], exact.scores[looked])
+    wanted = np.isfinite(exact.scores)
+    assert coarse.share == pytest.approx(looked.sum() / wanted.sum())
+    assert 1 / 16 < coarse.share < 0.35
+    assert exact.share == 1.0
+    np.testing.assert_array_equal(np.isfinite(coarse.values), np.isfinite(exact.values))
+    assert looked[exact.scores > 0.5].all(), "every window with a high score was looked at"
+    assert find_peaks(coarse, threshold=0.9)[0].score == pytest.approx(find_peaks(exact, threshold=0.9)[0].score)
+    assert coarse.mode == "coarse"
+    assert coarse.complete
+
+
+def test_what_is_worth_looking_closer_can_be_chosen(wide_spots):
+    model = OnnxModel(wide_spots)
+    prepared = prepared_for(model, spotted())
+    everything = run_coarse(prepared, model, worth=0.0)
+    np.testing.assert_array_equal(everything.scores, run_patches(prepared, model).scores)
+    nothing = run_coarse(prepared, model, worth=1.1)
+    assert nothing.share == pytest.approx(1 / 16, rel=0.2)
+    assert np.isfinite(nothing.resampled()[prepared.mask]).all()
+
+
+def test_windows_that_would_leave_gaps_are_no_coarse_level(tmp_path):
+    model = OnnxModel(brightest_bundle(tmp_path / "m", patch=(16, 16), stride=8))
+    prepared = prepared_for(model, spotted())
+    coarse = run_coarse(prepared, model)
+    assert coarse.share == 1.0
+    np.testing.assert_array_equal(coarse.values, run_patches(prepared, model).values)
+
+
+@pytest.mark.parametrize("run", [run_patches, run_coarse])
+def test_a_run_that_was_stopped_goes_on_from_the_windows_it_had(wide_spots, run, monkeypatch):
+    model = OnnxModel(wide_spots)
+    prepared = prepared_for(model, spotted())
+    whole = run(prepared, model)
+    seen = []
+
+    def cancel(fraction, message):
+        if fraction > 0.4:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        run(prepared, model, on_partial=seen.append, progress=cancel)
+    stopped = seen[-1]
+    assert not stopped.complete
+    before = int(np.isfinite(stopped.scores).sum())
+    assert 0 < before < np.isfinite(whole.scores).sum()
+    looked_at = []
+    original = OnnxModel.scores
+    monkeypatch.setattr(OnnxModel, "scores", lambda self, batch: looked_at.append(len(batch)) or original(self, batch))
+    reports = []
+    rest = run(prepared, model, known=stopped.scores, progress=lambda fraction, _: reports.append(fraction))
+    np.testing.assert_array_equal(rest.scores, whole.scores)
+    np.testing.assert_array_equal(rest.values, whole.values)
+    assert sum(looked_at) == np.isfinite(whole.scores).sum() - before
+    assert reports == sorted(reports)
+    if run is run_patches:
+        assert reports[0] > 0.3
+
+
+def test_scores_of_another_grid_are_left_aside(spots):
+    prepared = prepared_for(spots, dim_breast())
+    whole = run_patches(prepared, spots)
+    other = run_patches(prepared, spots, known=np.ones((3, 3), dtype=np.float32))
+    np.testing.assert_array_equal(other.scores, whole.scores)
+
+
+def test_larger_windows_are_shrunk_to_the_patch_and_the_largest_score_counts(tmp_path):
+    manifest = linear_bundle(tmp_path / "m")
+    tiling = replace(manifest.windows, scales=(1.0, 2.0))
+    both = OnnxModel(replace(manifest, tiling=tiling))
+    one = OnnxModel(manifest)
+    prepared = prepared_for(one, breast_like(240, 192, seed=2))
+    single, double = run_patches(prepared, one), run_patches(prepared, both)
+    looked = np.isfinite(single.scores)
+    np.testing.assert_array_equal(looked, np.isfinite(double.scores))
+    assert (double.scores[looked] >= single.scores[looked]).all()
+    assert (double.scores[looked] > single.scores[looked]).any()
+    grid = window_grid(prepared.shape, (16, 16), 8)
+    for row, column in ((10, 12), (15, 18), (20, 15)):
+        top, left = grid.origin[0] + row * 8 - 8, grid.origin[1] + column * 8 - 8
+        window = prepared.values[0, top : top + 32, left : left + 32]
+        patch = window.reshape(16, 2, 16, 2).mean(axis=(1, 3))[None, None]
+        expected = max(float(one.scores(patch)[0, 1]), single.scores[row, column])
+        assert double.scores[row, column] == pytest.approx(expected, abs=1e-5)
+
+
+def test_windows_of_256_at_a_stride_of_32(tmp_path):
+    model = OnnxModel(brightest_bundle(tmp_path / "m", patch=(256, 256), stride=32), threads=2)
+    prepared = prepared_for(model, spotted(1000, 800))
     heatmap = run_patches(prepared, model)
-    assert heatmap.mask.shape == (400, 300)
-    (peak,) = find_peaks(heatmap, threshold=0.9)
-    assert abs(peak.row - 200.5) < 8
-    assert abs(peak.column - 250.5) < 8
-
-
-def test_a_model_of_several_channels_sees_them_all(tmp_path):
-    """The logit is a hundredth of the mean of the second channel, of two."""
-    from helpers.model_makers import make_bundle, onnx_bytes
-    from onnx import helper
-
-    nodes = [
-        helper.make_node("Conv", ["input", "kernel"], ["features"]),
-        helper.make_node("GlobalAveragePool", ["features"], ["mean"]),
-        helper.make_node("Flatten", ["mean"], ["logits"]),
-    ]
-    kernel = np.zeros((1, 2, 1, 1), dtype=np.float32)
-    kernel[0, 1] = 0.01
-    outputs = {"logits": ["n", 1], "features": ["n", 1, 16, 16]}
-    data = onnx_bytes(nodes, {"input": ["n", 2, 16, 16]}, outputs, {"kernel": kernel})
-    steps = ({"op": "voi", "window": "default"}, {"op": "clahe_channels", "tiles": "4"})
-    entry = ModelInput("input", (None, 2, 16, 16), None, (0.0, 255.0))
-    model = OnnxModel(make_bundle(tmp_path / "m", data, pixel_size_mm=None, preprocessing=steps, input=entry))
-    prepared = prepared_for(model, breast_like())
-    assert prepared.values.shape == (2, 160, 120)
-    heatmap = run_patches(prepared, model)
-    row, column, score = heatmap.windows()[40]
-    patch = prepared.values[1, round(row - 7.5) : round(row + 8.5), round(column - 7.5) : round(column + 8.5)]
-    assert patch.shape == (16, 16)
-    assert np.log(score / (1 - score)) == pytest.approx(float(patch.mean()) / 100, abs=0.001)
-
-
-def test_a_model_of_whole_images_does_not_slide(tmp_path):
-    steps = ({"op": "voi", "window": "default"}, {"op": "resize", "rows": 16, "columns": 16})
-    changes = {"task": "image-classification", "tiling": None, "preprocessing": steps, "pixel_size_mm": None}
-    model = OnnxModel(brightest_bundle(tmp_path / "m", **changes))
-    with pytest.raises(ModelError, match="no windows"):
-        run_patches(prepared_for(model, breast_like()), model)
+    grid = window_grid(prepared.shape, (256, 256), 32)
+    assert heatmap.scores.shape == grid.counts == (25, 18)
+    (_, patches), *_ = iter_patches(prepared, grid, np.array([[3, 17]]), batch=4)
+    assert heatmap.scores[3, 17] == pytest.approx(float(model.scores(patches)[0, 1]), abs=1e-6)
+    coarse = run_coarse(prepared, model)
+    looked = np.isfinite(coarse.scores)
+    np.testing.assert_array_equal(coarse.scores[looked], heatmap.scores[looked])
+    assert coarse.share < 1
