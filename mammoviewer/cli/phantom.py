@@ -8,6 +8,8 @@ from pathlib import Path
 
 NAME = "phantom"
 _SEEDS = 1_000_000_000
+_MOST_EXAMS = 10_000
+_DENSITIES = ("A", "B", "C", "D")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -20,7 +22,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the files")
     parser.add_argument("--seed", type=_seed, default=1, metavar="N", help="number of the exam (default 1)")
-    parser.add_argument("--density", choices=("A", "B", "C", "D"), default="B", help="BI-RADS density (default B)")
+    parser.add_argument("--density", choices=_DENSITIES, default="B", help="BI-RADS density (default B)")
     parser.add_argument(
         "--transfer-syntax",
         choices=("native", "jpeg-lossless", "jpeg-ls", "jpeg-2000", "htj2k", "rle"),
@@ -32,6 +34,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--years-before", type=int, default=0, metavar="N", help="the prior exam of N years before (default 0: today's)"
     )
+    parser.add_argument("--no-lesions", action="store_true", help="the same breasts without masses and clusters")
+    parser.add_argument(
+        "--exams",
+        type=_exams,
+        metavar="N",
+        help="a data set: N exams in folders exam-SEED, densities A to D in turn, every second four without lesions",
+    )
+
+
+def _exams(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= _MOST_EXAMS):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1 to {_MOST_EXAMS}")
+    return int(text)
 
 
 def _seed(text: str) -> int:
@@ -51,18 +66,20 @@ def run(args: argparse.Namespace) -> int:
     from mammoviewer.dicom.phantom_exam import write_exam
 
     watched = sys.stderr.isatty()
-    files = write_exam(
-        args.out,
-        seed=args.seed,
-        density=args.density,
-        transfer_syntax=args.transfer_syntax,
-        frames=args.frames,
-        scale=args.scale,
-        years_before=args.years_before,
-        progress=_report if watched else no_progress,
-    )
-    if watched:
-        sys.stderr.write("\n")
-    for path in (*files.views.values(), files.tomo, files.synthetic, files.truth):
-        print(path)
+    for number in range(args.exams or 1):
+        files = write_exam(
+            args.out / f"exam-{args.seed + number}" if args.exams else args.out,
+            seed=args.seed + number,
+            density=_DENSITIES[number % len(_DENSITIES)] if args.exams else args.density,
+            transfer_syntax=args.transfer_syntax,
+            frames=args.frames,
+            scale=args.scale,
+            years_before=args.years_before,
+            lesions=not (number // len(_DENSITIES) % 2 if args.exams else args.no_lesions),
+            progress=_report if watched else no_progress,
+        )
+        if watched:
+            sys.stderr.write("\n")
+        for path in (*files.views.values(), files.tomo, files.synthetic, files.truth):
+            print(path)
     return 0

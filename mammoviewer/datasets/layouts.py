@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mammoviewer.base.errors import ArgumentError, InputError
-from mammoviewer.datasets import cbis_ddsm, duke_volumes, inbreast, own_library, rsna, vindr
+from mammoviewer.datasets import cbis_ddsm, duke_volumes, inbreast, own_library, phantom_exams, rsna, vindr
 from mammoviewer.datasets.cases import Case, CaseFinding, CaseList, MissingCase, require_cases
 from mammoviewer.datasets.infn import CLASSES as INFN_CLASSES
 from mammoviewer.datasets.infn import PIXEL_SIZE_MM as INFN_PIXEL_SIZE_MM
@@ -32,7 +32,8 @@ def detect_layout(root: Path) -> str:
         if is_there(root):
             return layout
     tables = "patches.csv (INFN), Info.txt (mini-MIAS), breast-level_annotations.csv (VinDr-Mammo), train.csv (RSNA), "
-    tables += "mass_case_description_*.csv (CBIS-DDSM), INbreast.csv, BCS-DBT-file-paths-*.csv (Duke), findings as JSON"
+    tables += "mass_case_description_*.csv (CBIS-DDSM), INbreast.csv, BCS-DBT-file-paths-*.csv (Duke), "
+    tables += "truth.json (phantoms), findings as JSON"
     raise InputError("no known data set is in this folder", hint=f"it should hold {tables}", path=root)
 
 
@@ -113,6 +114,7 @@ _LOADERS: Mapping[str, Callable[[Path], CaseList]] = {
     cbis_ddsm.LAYOUT: cbis_ddsm.load_cbis_ddsm,
     inbreast.LAYOUT: inbreast.load_inbreast,
     duke_volumes.LAYOUT: duke_volumes.load_duke_volumes,
+    phantom_exams.LAYOUT: phantom_exams.load_phantom_exams,
     own_library.LAYOUT: own_library.load_library,
 }
 LAYOUTS = tuple(_LOADERS)
@@ -123,6 +125,7 @@ _SIGNS: Mapping[str, Callable[[Path], bool]] = {
     cbis_ddsm.LAYOUT: lambda root: any(root.glob(cbis_ddsm.TABLES)),
     inbreast.LAYOUT: lambda root: (root / inbreast.TABLE).is_file(),
     duke_volumes.LAYOUT: lambda root: any(root.glob(duke_volumes.PATHS)),
+    phantom_exams.LAYOUT: lambda root: bool(phantom_exams.truth_files(root)),
     rsna.LAYOUT: lambda root: (root / rsna.TABLE).is_file(),
     own_library.LAYOUT: lambda root: bool(own_library.documents(root)),
 }

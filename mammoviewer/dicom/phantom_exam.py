@@ -79,6 +79,7 @@ def write_exam(
     frames: int = 48,
     scale: float = 1.0,
     years_before: int = 0,
+    lesions: bool = True,
     progress: Progress = no_progress,
 ) -> ExamFiles:
     """Write a phantom exam into ``directory``; the same arguments give the same bytes.
@@ -87,7 +88,7 @@ def write_exam(
     ----------
     directory
         Made when it is not there; files of the same names are replaced.
-    seed, density, frames, scale, years_before
+    seed, density, frames, scale, years_before, lesions
         See :class:`mammoviewer.imaging.phantom.exam.PhantomRequest`.
     transfer_syntax
         ``native``, ``jpeg-lossless``, ``jpeg-ls``, ``jpeg-2000``, ``htj2k`` or ``rle``.
@@ -102,7 +103,7 @@ def write_exam(
         When a file cannot be written.
     """
     transfer_syntax_uid(transfer_syntax)
-    exam = PhantomExam(PhantomRequest(seed, density, frames, scale, years_before))
+    exam = PhantomExam(PhantomRequest(seed, density, frames, scale, years_before, lesions))
     views: dict[str, Path] = {}
     order = ("RCC", "RMLO", "LCC", "LMLO")  # one breast after the other: its tissue is made once
     for number, view in enumerate(order):

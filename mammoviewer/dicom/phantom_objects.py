@@ -62,6 +62,8 @@ def uid_of(request: PhantomRequest, name: str) -> str:
     text = f"mammoviewer-phantom/3/{request.seed}/{request.density}/{request.frames}/{request.scale}/{name}"
     if request.years_before:
         text += f"/{request.years_before} years before"
+    if not request.lesions:
+        text += "/without lesions"
     return f"2.25.{int.from_bytes(hashlib.blake2b(text.encode(), digest_size=15).digest(), 'big')}"
 
 

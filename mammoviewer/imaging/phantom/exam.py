@@ -70,6 +70,8 @@ class PhantomRequest:
     years_before
         0 for today; else the prior exam of so many years before, up to 10: the same breasts, positioned anew, with
         lesions that are smaller or not there yet.
+    lesions
+        False for the same breasts without masses and clusters.
 
     Raises
     ------
@@ -82,6 +84,7 @@ class PhantomRequest:
     frames: int = 48
     scale: float = 1.0
     years_before: int = 0
+    lesions: bool = True
 
     def __post_init__(self) -> None:
         if self.density not in GLAND_VOLUME:
@@ -143,6 +146,8 @@ class PhantomExam:
     @cached_property
     def lesions(self) -> tuple[tuple[Lesion, ...], tuple[Lesion, ...]]:
         """Lesions of the right and of the left breast."""
+        if not self.request.lesions:
+            return (), ()
         sides = []
         for side, letter in enumerate("RL"):
             views = (self.geometries[f"{letter}CC"], self.geometries[f"{letter}MLO"])

@@ -103,5 +103,6 @@ def exam_truth(exam: PhantomExam, files: dict[str, str], tomo: str, synthetic: s
         "frames": request.frames,
         "scale": request.scale,
         "years_before": request.years_before,
+        "files": [*files.values(), tomo, synthetic],
         "lesions": lesions,
     }
