@@ -1,4 +1,4 @@
-"""The findings of what is open, in order, with one signal for what changed.
+"""The findings of what is open, in order, and the densities of its breasts, with one signal for what changed.
 
 Only edits (:mod:`mammoviewer.annotations.edits`) change a set, and always inside a :meth:`AnnotationSet.transaction`:
 what is changed is first given to the recorders (the store), and shown and told only when they have taken it. Findings
@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from psygnal import Signal
 
+from mammoviewer.annotations.density import BreastDensity, Record
 from mammoviewer.annotations.finding import Finding
 from mammoviewer.base.errors import AnnotationError
 
@@ -21,8 +22,8 @@ from mammoviewer.base.errors import AnnotationError
 class Recorder(Protocol):
     """Where changes are kept; raises to refuse them, and then they do not happen."""
 
-    def __call__(self, saved: tuple[Finding, ...], deleted: tuple[str, ...]) -> None:
-        """Keep one edit as a whole: findings added or changed, ids of findings removed."""
+    def __call__(self, saved: tuple[Record, ...], deleted: tuple[str, ...]) -> None:
+        """Keep one edit as a whole: what was added or changed, ids of what was removed."""
 
 
 class AnnotationSet:
@@ -40,13 +41,14 @@ class AnnotationSet:
     """
 
     changed = Signal(tuple)
-    """Emitted with the ids of the findings that were added, changed or removed together."""
+    """Emitted with the ids of the findings and densities that were added, changed or removed together."""
 
     def __init__(self, findings: Iterable[Finding] = ()) -> None:
         self._findings: dict[str, Finding] = {}
+        self._densities: dict[str, BreastDensity] = {}
         self._lock = threading.RLock()
         self._recorders: list[Recorder] = []
-        self._before: dict[str, Finding] | None = None
+        self._before: tuple[dict[str, Finding], dict[str, BreastDensity]] | None = None
         for finding in findings:
             self._insert(finding)
 
@@ -55,6 +57,17 @@ class AnnotationSet:
         """All findings in order."""
         with self._lock:
             return tuple(self._findings.values())
+
+    @property
+    def densities(self) -> tuple[BreastDensity, ...]:
+        """All densities of breasts in the order in which they were first said."""
+        with self._lock:
+            return tuple(self._densities.values())
+
+    def density(self, study_uid: str, laterality: str, reader: str) -> BreastDensity | None:
+        """Return what a reader said of a breast, None for nothing."""
+        said = (d for d in self.densities if (d.study_uid, d.laterality, d.reader) == (study_uid, laterality, reader))
+        return next(said, None)
 
     def __len__(self) -> int:
         return len(self._findings)
@@ -79,13 +92,15 @@ class AnnotationSet:
         """Return the findings of an image, or of one of its 0-based frames, in order."""
         return tuple(f for f in self.findings if f.image_uid == image_uid and frame in (None, f.frame))
 
-    def load(self, findings: Iterable[Finding]) -> None:
-        """Show findings that are kept already, for example of an image just opened; known ids are left alone."""
+    def load(self, findings: Iterable[Finding], densities: Iterable[BreastDensity] = ()) -> None:
+        """Show what is kept already, for example of an image just opened; known ids are left alone."""
         with self._lock:
-            new = [finding for finding in findings if finding.id not in self._findings]
-            self._findings.update({finding.id: finding for finding in new})
-        if new:
-            self.changed.emit(tuple(finding.id for finding in new))
+            new = {finding.id: finding for finding in findings if finding.id not in self._findings}
+            said = {density.id: density for density in densities if density.id not in self._densities}
+            self._findings.update(new)
+            self._densities.update(said)
+        if new or said:
+            self.changed.emit((*new, *said))
 
     def record_with(self, recorder: Recorder) -> Callable[[], None]:
         """Give every later edit to ``recorder`` before it takes effect; return a function that ends this."""
@@ -99,28 +114,33 @@ class AnnotationSet:
             if self._before is not None:
                 yield
                 return
-            self._before = dict(self._findings)
+            self._before = dict(self._findings), dict(self._densities)
             try:
                 yield
-                touched = self._touched(self._before)
+                touched = self._touched({**self._before[0], **self._before[1]})
                 self._record(touched)
             except BaseException:
-                self._findings = self._before
+                self._findings, self._densities = self._before
                 raise
             finally:
                 self._before = None
         if touched:
             self.changed.emit(touched)
 
-    def _touched(self, before: dict[str, Finding]) -> tuple[str, ...]:
-        ids = dict.fromkeys((*before, *self._findings))
-        return tuple(i for i in ids if before.get(i) != self._findings.get(i))
+    def _touched(self, before: Mapping[str, Record]) -> tuple[str, ...]:
+        now = self._records
+        return tuple(i for i in dict.fromkeys((*before, *now)) if before.get(i) != now.get(i))
+
+    @property
+    def _records(self) -> dict[str, Record]:
+        return {**self._findings, **self._densities}
 
     def _record(self, touched: tuple[str, ...]) -> None:
         if not touched:
             return
-        saved = tuple(self._findings[i] for i in touched if i in self._findings)
-        deleted = tuple(i for i in touched if i not in self._findings)
+        now = self._records
+        saved = tuple(now[i] for i in touched if i in now)
+        deleted = tuple(i for i in touched if i not in now)
         for recorder in self._recorders:
             recorder(saved, deleted)
 
@@ -144,3 +164,12 @@ class AnnotationSet:
     def _replace(self, finding: Finding) -> None:
         self.get(finding.id)
         self._findings[finding.id] = finding
+
+    def _say(self, density: BreastDensity) -> None:
+        self._densities[density.id] = density
+
+    def _unsay(self, density_id: str) -> BreastDensity:
+        try:
+            return self._densities.pop(density_id)
+        except KeyError:
+            raise AnnotationError("the density is not there any more") from None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mammoviewer.annotations.annotation_set import AnnotationSet
+from mammoviewer.annotations.density import BreastDensity
 from mammoviewer.annotations.finding import Finding
 
 
@@ -90,6 +91,38 @@ class ReplaceFinding:
         with annotations.transaction():
             annotations._replace(self.finding)
         return inverse
+
+
+@dataclass(frozen=True)
+class SayDensity:
+    """Say how dense a breast is; what the same reader said of it before is replaced."""
+
+    density: BreastDensity
+    title: str = "Breast density"
+    merge_key: str = ""
+
+    def apply(self, annotations: AnnotationSet) -> Edit:
+        """Say it; the inverse says what was said before, or nothing."""
+        said = self.density
+        before = annotations.density(said.study_uid, said.laterality, said.reader)
+        with annotations.transaction():
+            annotations._say(said)
+        return UnsayDensity(said.id, title=self.title) if before is None else SayDensity(before, title=self.title)
+
+
+@dataclass(frozen=True)
+class UnsayDensity:
+    """Take back what was said of a breast."""
+
+    density_id: str
+    title: str = "No breast density"
+    merge_key: str = ""
+
+    def apply(self, annotations: AnnotationSet) -> Edit:
+        """Take it back; the inverse says it again."""
+        with annotations.transaction():
+            before = annotations._unsay(self.density_id)
+        return SayDensity(before, title=self.title)
 
 
 @dataclass(frozen=True)

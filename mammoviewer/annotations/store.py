@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from mammoviewer.annotations.annotation_set import AnnotationSet
-from mammoviewer.annotations.change_log import CHANGE_COLUMNS, Change, change_of, log_changes
+from mammoviewer.annotations.change_log import CHANGE_COLUMNS, DENSITY, FINDING, Change, change_of, log_changes
+from mammoviewer.annotations.density import BreastDensity, Record
 from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.annotations.store_schema import SCHEMA
@@ -27,6 +28,8 @@ _COLUMNS = (
     "descriptors, lesion, confidence"
 )
 _SAVE = f"INSERT OR REPLACE INTO finding ({_COLUMNS}) VALUES ({', '.join('?' * 16)})"
+_DENSITY_COLUMNS = "id, study_uid, laterality, value, reader, modified, terms"
+_SAY = f"INSERT OR REPLACE INTO density ({_DENSITY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _UIDS_PER_QUERY = 500
 
 
@@ -95,6 +98,22 @@ class AnnotationStore:
             rows = [row for uids in _chunks(image_uids) for row in self._rows_of(uids)]
         return tuple(sorted((from_row(row) for row in rows), key=lambda f: (f.created, f.id)))
 
+    def densities(self, study_uids: Sequence[str] | None = None) -> tuple[BreastDensity, ...]:
+        """Return the densities of the breasts of these examinations, or all, in the order of their last change.
+
+        Raises
+        ------
+        AnnotationError
+            If the file cannot be read.
+        """
+        query = f"SELECT {_DENSITY_COLUMNS} FROM density"
+        if study_uids is None:
+            rows = self._file.rows(query)
+        else:
+            parts = ((f"{query} WHERE study_uid IN ({_marks(uids)})", tuple(uids)) for uids in _chunks(study_uids))
+            rows = [row for part in parts for row in self._file.rows(*part)]
+        return tuple(sorted(map(_density_of, rows), key=lambda density: (density.modified, density.id)))
+
     def save(self, finding: Finding) -> None:
         """Keep a new or changed finding.
 
@@ -115,7 +134,7 @@ class AnnotationStore:
         """
         self.record((), (finding_id,))
 
-    def record(self, saved: tuple[Finding, ...], deleted: tuple[str, ...]) -> None:
+    def record(self, saved: tuple[Record, ...], deleted: tuple[str, ...]) -> None:
         """Keep one edit as one transaction: all of it or nothing.
 
         Raises
@@ -123,11 +142,13 @@ class AnnotationStore:
         AnnotationError
             If it cannot be written; the file is then as it was.
         """
-        rows = {finding.id: _to_row(finding) for finding in saved}
+        rows = {record.id: _to_row(record) for record in saved}
+        gone = [(record_id,) for record_id in deleted]
         with self._file.transaction() as connection:
             log_changes(connection, {**dict.fromkeys(deleted), **rows}, session=self.session, reader=self.reader)
-            connection.executemany("DELETE FROM finding WHERE id = ?", [(i,) for i in deleted])
-            connection.executemany(_SAVE, list(rows.values()))
+            for kind, save in ((FINDING, _SAVE), (DENSITY, _SAY)):
+                connection.executemany(f"DELETE FROM {kind} WHERE id = ?", gone)
+                connection.executemany(save, [row for found, row in rows.values() if found == kind])
 
     def changes(self, *, finding_id: str = "", session: str = "") -> tuple[Change, ...]:
         """Return what was changed, by whom and when, the oldest first: of a finding, of a session, or all.
@@ -141,7 +162,7 @@ class AnnotationStore:
         chosen = {name: value for name, value in wanted.items() if value}
         where = " WHERE " + " AND ".join(f"{name} = ?" for name in chosen) if chosen else ""
         rows = self._file.rows(f"SELECT {CHANGE_COLUMNS} FROM change{where} ORDER BY seq", tuple(chosen.values()))
-        return tuple(change_of(row, from_row) for row in rows)
+        return tuple(change_of(row, _record_of) for row in rows)
 
     def attach(self, annotations: AnnotationSet) -> Callable[[], None]:
         """Keep every later edit of ``annotations`` before it takes effect; return a function that ends this.
@@ -162,14 +183,17 @@ class AnnotationStore:
         return tuple(row[0] for row in self._file.rows(query))
 
     def readers(self) -> tuple[str, ...]:
-        """Return the names of readers who have findings, in order.
+        """Return the names of readers who have said something, in order.
 
         Raises
         ------
         AnnotationError
             If the file cannot be read.
         """
-        query = "SELECT DISTINCT reader FROM finding WHERE reader <> '' AND origin = 'reader' ORDER BY reader"
+        query = """
+            SELECT reader FROM finding WHERE reader <> '' AND origin = 'reader'
+            UNION SELECT reader FROM density WHERE reader <> '' ORDER BY reader
+        """
         return tuple(row[0] for row in self._file.rows(query))
 
     def tallies(self) -> dict[str, tuple[int, str]]:
@@ -184,8 +208,7 @@ class AnnotationStore:
         return {uid: (count, last) for uid, count, last in self._file.rows(query)}
 
     def _rows_of(self, image_uids: Sequence[str]) -> list[tuple[Any, ...]]:
-        marks = ", ".join("?" * len(image_uids))
-        query = f"SELECT {_COLUMNS} FROM finding WHERE image_uid IN ({marks})"
+        query = f"SELECT {_COLUMNS} FROM finding WHERE image_uid IN ({_marks(image_uids)})"
         return self._file.rows(query, tuple(image_uids))
 
 
@@ -205,13 +228,36 @@ def open_store(path: Path, *, write_patience_s: float | None = None) -> tuple[An
         return AnnotationStore(path, write_patience_s=write_patience_s), Notice.from_error(error)
 
 
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join("?" * len(values))
+
+
 def _chunks(uids: Sequence[str]) -> Iterator[Sequence[str]]:
     """Split, because SQLite bounds the number of values of one query."""
     for start in range(0, len(uids), _UIDS_PER_QUERY):
         yield uids[start : start + _UIDS_PER_QUERY]
 
 
-def _to_row(finding: Finding) -> tuple[Any, ...]:
+def _to_row(record: Record) -> tuple[str, tuple[Any, ...]]:
+    """Return kind and row of a record."""
+    if isinstance(record, BreastDensity):
+        said = (record.study_uid, record.laterality, record.value, record.reader, record.modified, record.terms)
+        return DENSITY, (record.id, *said)
+    return FINDING, _finding_row(record)
+
+
+def _record_of(kind: str, row: Sequence[Any]) -> Record:
+    return _density_of(row) if kind == DENSITY else from_row(row)
+
+
+def _density_of(row: Sequence[Any]) -> BreastDensity:
+    try:
+        return BreastDensity(*row[1:])
+    except TypeError as error:
+        raise AnnotationError(f"a stored density cannot be read: {error}") from error
+
+
+def _finding_row(finding: Finding) -> tuple[Any, ...]:
     return (
         finding.id,
         finding.image_uid,

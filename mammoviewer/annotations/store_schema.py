@@ -48,5 +48,20 @@ SCHEMA = Schema(
             "CREATE INDEX change_by_finding ON change (finding_id)",
             "CREATE INDEX change_by_session ON change (session)",
         ),
+        (
+            """
+            CREATE TABLE density (
+                id TEXT PRIMARY KEY NOT NULL,
+                study_uid TEXT NOT NULL,
+                laterality TEXT NOT NULL,
+                value TEXT NOT NULL,
+                reader TEXT NOT NULL,
+                modified TEXT NOT NULL,
+                terms TEXT NOT NULL
+            )
+            """,
+            "CREATE INDEX density_by_study ON density (study_uid)",
+            "ALTER TABLE change ADD COLUMN kind TEXT NOT NULL DEFAULT 'finding'",
+        ),
     ),
 )

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mammoviewer.annotations.density import examination_of
 from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.interchange.coco import write_coco
 from mammoviewer.annotations.interchange.json_document import write_json
@@ -21,6 +22,7 @@ from mammoviewer.annotations.interchange.transfer import Losses, Written, loss_l
 from mammoviewer.base.errors import ArgumentError, DecodeError, ExportError, InputError, MammoViewerError
 from mammoviewer.cli.opening import (
     add_reading_options,
+    densities_of,
     findings_of,
     load_model,
     named_ones_opened,
@@ -79,12 +81,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the files, name them and sum up; return 0 when all could be written, else 1."""
     formats = _formats(arguments)
     images, complete = _open(arguments)
-    findings = _findings(arguments, formats, images)
+    findings = _findings(arguments, images)
     stems = unique_stems([image.attributes.path for image in images])
+    densities = densities_of(tuple({examination_of(i.attributes) for i in images}), arguments.annotations)
+    if not (findings or densities) and (arguments.annotations or set(formats) & {*_OF_ALL_IMAGES, *_OF_FINDINGS}):
+        hint = "" if arguments.annotations else "draw some in the window, or name a file with --annotations"
+        raise ExportError("there are no findings of these images", hint=hint, path=arguments.annotations)
     summary = _Summary()
     for key in formats:
         if key in _OF_ALL_IMAGES:
-            summary.add(_write_findings(key, arguments.out, findings, images))
+            summary.add(_write_findings(key, arguments.out, Batch((), (), findings, densities=densities), images))
     single = tuple(key for key in formats if key in (*_OF_HEATMAPS, *_OF_VIEWS, TOMOSYNTHESIS))
     if single:
         job = _Job(single, arguments.out, arguments.frame, load_model(arguments.model) if arguments.model else None)
@@ -93,7 +99,9 @@ def run(arguments: argparse.Namespace) -> int:
     own = [_OF_FINDINGS[key] for key in formats if key in _OF_FINDINGS]
     if own:
         views = _views(images, seen=any(form.key in _SHOWN for form in own))
-        complete = _write_forms(own, arguments, Batch(views, stems, findings), summary) and complete
+        complete = (
+            _write_forms(own, arguments, Batch(views, stems, findings, densities=densities), summary) and complete
+        )
     summary.tell()
     for image in images:
         image.close()
@@ -210,22 +218,20 @@ def _open(arguments: argparse.Namespace) -> tuple[tuple[Image, ...], bool]:
     return opened.images, named_ones_opened(opened, [arguments.path])
 
 
-def _findings(arguments: argparse.Namespace, formats: Sequence[str], images: Sequence[Image]) -> tuple[Finding, ...]:
+def _findings(arguments: argparse.Namespace, images: Sequence[Image]) -> tuple[Finding, ...]:
     identities = [image.attributes.identity for image in images]
-    found = tuple(f for f in findings_of(identities, arguments.annotations) if f.image_uid in identities)
-    if not found and (arguments.annotations or set(formats) & {*_OF_ALL_IMAGES, *_OF_FINDINGS}):
-        hint = "" if arguments.annotations else "draw some in the window, or name a file with --annotations"
-        raise ExportError("there are no findings of these images", hint=hint, path=arguments.annotations)
-    return found
+    return tuple(f for f in findings_of(identities, arguments.annotations) if f.image_uid in identities)
 
 
-def _write_findings(key: str, folder: Path, findings: tuple[Finding, ...], images: Sequence[Image]) -> Written:
+def _write_findings(key: str, folder: Path, said: Batch, images: Sequence[Image]) -> Written:
     attributes = [image.attributes for image in images]
     if key == "json":
-        write_json(folder / "findings.json", findings, attributes)
+        write_json(folder / "findings.json", said.findings, attributes, said.densities)
         return Written((folder / "findings.json",))
     path = folder / "findings.coco.json"
-    return Written((path,), write_coco(path, findings, attributes))
+    losses = write_coco(path, said.findings, attributes)
+    losses.update({"breast densities, which COCO does not hold": len(said.densities)})
+    return Written((path,), losses)
 
 
 def _try(job: _Job, image: Image, stem: str, findings: tuple[Finding, ...], summary: _Summary) -> bool:

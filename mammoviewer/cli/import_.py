@@ -11,9 +11,10 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from mammoviewer.annotations.density import BreastDensity
 from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.interchange.importing import import_file, may_hold_findings
-from mammoviewer.annotations.interchange.json_document import read_json, write_json
+from mammoviewer.annotations.interchange.json_document import read_everything, write_json
 from mammoviewer.annotations.interchange.transfer import Imported, joined, loss_lines
 from mammoviewer.annotations.store import AnnotationStore
 from mammoviewer.base.errors import AnnotationError, InputError, MammoViewerError
@@ -43,15 +44,16 @@ def run(arguments: argparse.Namespace) -> int:
     if not opened.images:
         raise InputError(failure(opened), path=arguments.image)
     imported, complete = _read(_files(arguments.files), opened.images)
-    added, known = _keep(imported.findings, arguments.annotations)
+    added, known, breasts = _keep(imported, arguments.annotations)
     where = arguments.annotations or library_path()
-    print(f"{added} findings added to {where}" + (f", {known} were there already" if known else ""))
+    densities = f" and {breasts} breast densities" if breasts else ""
+    print(f"{added} findings{densities} added to {where}" + (f", {known} were there already" if known else ""))
     lines = loss_lines(imported.losses)
     if lines:
         print("mammoviewer: left out or changed:", file=sys.stderr)
         for line in lines:
             print(f"  {line}", file=sys.stderr)
-    return 0 if complete and imported.findings else 1
+    return 0 if complete and (imported.findings or imported.densities) else 1
 
 
 def _files(paths: Sequence[Path]) -> tuple[Path, ...]:
@@ -74,18 +76,24 @@ def _read(files: Iterable[Path], images: Sequence[Image]) -> tuple[Imported, boo
     return joined(parts), complete
 
 
-def _keep(findings: Sequence[Finding], file: Path | None) -> tuple[int, int]:
-    """Keep what is new; return how many findings are, and how many were there already."""
+def _keep(imported: Imported, file: Path | None) -> tuple[int, int, int]:
+    """Keep what is new; return how many findings are, how many were there already, how many breast densities are."""
     if file is not None:
-        before = read_json(file) if file.exists() else ()
-        new = _new(findings, before)
-        write_json(file, (*before, *new))
-        return len(new), len(findings) - len(new)
-    with AnnotationStore(library_path()) as store:
-        new = _new(findings, store.load())
-        if new:
-            store.record(new, ())
-    return len(new), len(findings) - len(new)
+        before = read_everything(file) if file.exists() else Imported(())
+        new, said = _new(imported.findings, before.findings), _new_densities(imported, before.densities)
+        write_json(file, (*before.findings, *new), densities=(*before.densities, *said))
+    else:
+        with AnnotationStore(library_path()) as store:
+            new, said = _new(imported.findings, store.load()), _new_densities(imported, store.densities())
+            if new or said:
+                store.record((*new, *said), ())
+    return len(new), len(imported.findings) - len(new), len(said)
+
+
+def _new_densities(imported: Imported, before: Sequence[BreastDensity]) -> tuple[BreastDensity, ...]:
+    """Return the densities of breasts of which their reader has said none; what was said stays."""
+    known = {density.id for density in before}
+    return tuple({density.id: density for density in imported.densities if density.id not in known}.values())
 
 
 def _new(findings: Sequence[Finding], before: Sequence[Finding]) -> tuple[Finding, ...]:

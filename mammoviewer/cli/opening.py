@@ -6,8 +6,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from mammoviewer.annotations.density import BreastDensity
 from mammoviewer.annotations.finding import Finding
-from mammoviewer.annotations.interchange.json_document import read_json
+from mammoviewer.annotations.interchange.json_document import read_everything, read_json
 from mammoviewer.annotations.store import AnnotationStore
 from mammoviewer.base.errors import InputError
 from mammoviewer.base.paths import bundled_models_dir, library_path, user_models_dir
@@ -80,6 +81,16 @@ def findings_of(identities: Sequence[str], file: Path | None) -> tuple[Finding, 
         return ()
     with AnnotationStore(library_path()) as store:
         return tuple(store.load(list(identities)))
+
+
+def densities_of(examinations: Sequence[str], file: Path | None) -> tuple[BreastDensity, ...]:
+    """Return the breast densities of examinations, from a JSON file when one is named, else from the library."""
+    if file is not None:
+        return tuple(density for density in read_everything(file).densities if density.study_uid in examinations)
+    if not library_path().is_file():
+        return ()
+    with AnnotationStore(library_path()) as store:
+        return store.densities(list(examinations))
 
 
 def named_ones_opened(result: OpenResult, paths: Sequence[Path]) -> bool:

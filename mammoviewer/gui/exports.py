@@ -18,7 +18,7 @@ from mammoviewer.gui.canvas.viewport import Viewport
 from mammoviewer.gui.dialogs.export_dialog import ExportDialog
 from mammoviewer.gui.panels.notice_line import NoticeLine
 from mammoviewer.jobs.job import Job, JobState
-from mammoviewer.session.blind import ai_hidden, seen_of_readers
+from mammoviewer.session.blind import ai_hidden, seen_densities, seen_of_readers
 from mammoviewer.session.exporting import ExportContent, export, offered_formats, why_not
 from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.rendering import Rendering
@@ -55,7 +55,8 @@ def export_content(workspace: Workspace, state: ViewerState, viewport: Viewport 
         slab=state.slab,
         region=visible_region(viewport) if viewport is not None and viewport.state is state else None,
     )
-    return ExportContent(view, maps, everything)
+    said = seen_densities(workspace, state.image, workspace.annotations.densities)
+    return ExportContent(view, maps, everything, densities=said)
 
 
 def visible_region(viewport: Viewport) -> tuple[tuple[float, float], tuple[float, float]] | None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mammoviewer.annotations.density import BreastDensity, examination_of
 from mammoviewer.annotations.finding import ALGORITHM, Finding, utc_now
 from mammoviewer.base.errors import SettingsError
 from mammoviewer.base.notices import Notice, Severity
@@ -84,7 +85,7 @@ def _signatures(document: Any) -> dict[str, dict[str, str]]:
 def ai_hidden(workspace: Workspace, image: Image) -> bool:
     """Return whether what algorithms say of an image is hidden for now."""
     reader = workspace.settings.reader
-    return workspace.desk.blind and not workspace.reads.is_signed(_study_of(image), reader)
+    return workspace.desk.blind and not workspace.reads.is_signed(examination_of(image.attributes), reader)
 
 
 def seen_of_readers(workspace: Workspace, image: Image, findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -93,6 +94,13 @@ def seen_of_readers(workspace: Workspace, image: Image, findings: Sequence[Findi
         return tuple(findings)
     own = workspace.settings.reader
     return tuple(finding for finding in findings if finding.origin != ALGORITHM and finding.reader == own)
+
+
+def seen_densities(workspace: Workspace, image: Image, densities: Sequence[BreastDensity]) -> tuple[BreastDensity, ...]:
+    """Return the densities of the image's examination that may be seen: while one reads blind, one's own alone."""
+    examination, hidden = examination_of(image.attributes), ai_hidden(workspace, image)
+    own = workspace.settings.reader
+    return tuple(d for d in densities if d.study_uid == examination and not (hidden and d.reader != own))
 
 
 def visible_scores(workspace: Workspace, image: Image) -> tuple[float | None, ...]:
@@ -119,14 +127,10 @@ def sign_first_read(workspace: Workspace) -> None:
         return
     try:
         # Pictures bring no study: each of them is signed for itself.
-        for uid in dict.fromkeys(map(_study_of, study.images)):
+        for uid in dict.fromkeys(examination_of(image.attributes) for image in study.images):
             workspace.reads.sign(uid, workspace.settings.reader)
     except SettingsError as error:
         workspace.notice.emit(Notice.from_error(error))
         return
     workspace.facts_changed.emit()
     workspace.notice.emit(Notice(Severity.INFO, "First read signed: AI shows in this study"))
-
-
-def _study_of(image: Image) -> str:
-    return image.attributes.StudyInstanceUID or image.attributes.identity

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mammoviewer.annotations.density import BreastDensity, is_of
 from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.interchange.coco import write_coco
 from mammoviewer.annotations.interchange.json_document import write_json
@@ -42,6 +43,8 @@ class ExportContent:
         Finished heatmaps of the image, by frame.
     findings
         All findings of the image, on every frame.
+    densities
+        The breast densities of its examination.
     stem
         What names inside an export begin with; the image's file without its ending where empty.
     """
@@ -50,6 +53,12 @@ class ExportContent:
     heatmaps: Mapping[int, Heatmap]
     findings: tuple[Finding, ...]
     stem: str = ""
+    densities: tuple[BreastDensity, ...] = ()
+
+    @property
+    def own_densities(self) -> tuple[BreastDensity, ...]:
+        """Return the densities of the breast that the image shows."""
+        return tuple(density for density in self.densities if is_of(density, self.view.image.attributes))
 
 
 class Needs(enum.Enum):
@@ -65,7 +74,8 @@ class Needs(enum.Enum):
 class ExportFormat:
     """One kind of export: its key on the command line, its title in the dialog, the file's ending.
 
-    An empty ending means a folder of files. ``unfit`` returns why an image cannot have the format.
+    An empty ending means a folder of files. ``unfit`` returns why an image cannot have the format; ``densities`` tells
+    that a breast density alone is worth a file.
     """
 
     key: str
@@ -74,6 +84,7 @@ class ExportFormat:
     write: Callable[[ExportContent, Path], Written | Losses | None]
     needs: Needs = Needs.VIEW
     unfit: Callable[[ImageAttributes], str] = lambda _image: ""
+    densities: bool = False
 
 
 def _write_picture8(content: ExportContent, path: Path) -> None:
@@ -115,7 +126,7 @@ class _Resampled(Mapping[int, FloatArray]):
 
 
 def _write_json(content: ExportContent, path: Path) -> None:
-    write_json(path, content.findings, [content.view.image.attributes])
+    write_json(path, content.findings, [content.view.image.attributes], content.own_densities)
 
 
 def _write_coco(content: ExportContent, path: Path) -> Losses:
@@ -124,7 +135,8 @@ def _write_coco(content: ExportContent, path: Path) -> Losses:
 
 def _write_findings(form: FindingFormat, content: ExportContent, path: Path) -> Written:
     stem = content.stem or content.view.image.attributes.path.stem
-    return form.write(Batch((content.view,), (stem,), content.findings), path)
+    said = content.own_densities if form.densities else ()
+    return form.write(Batch((content.view,), (stem,), content.findings, densities=said), path)
 
 
 def _write_tomosynthesis(content: ExportContent, path: Path) -> None:
@@ -143,7 +155,7 @@ FORMATS: tuple[ExportFormat, ...] = (
     ExportFormat("png16", "Present view with overlays, PNG 16 bit", ".png", _write_picture16),
     ExportFormat("tiff", "Heatmap of this slice, float TIFF", ".tif", _write_tiff, Needs.HEATMAP),
     ExportFormat("seg", "Heatmap, DICOM SEG (fractional)", ".dcm", _write_seg, Needs.HEATMAP, why_no_segmentation),
-    ExportFormat("json", "Regions, JSON", ".json", _write_json, Needs.MARKS),
+    ExportFormat("json", "Regions, JSON", ".json", _write_json, Needs.MARKS, densities=True),
     ExportFormat("coco", "Regions, COCO", ".coco.json", _write_coco, Needs.REGIONS),
     *(
         ExportFormat(
@@ -153,6 +165,7 @@ FORMATS: tuple[ExportFormat, ...] = (
             functools.partial(_write_findings, form),
             Needs.MARKS if form.measures else Needs.REGIONS,
             form.unfit,
+            form.densities,
         )
         for form in FINDING_FORMATS
     ),
@@ -176,7 +189,8 @@ def why_not(form: ExportFormat, content: ExportContent) -> str:
         Needs.REGIONS: any(not finding.is_measure for finding in content.findings),
         Needs.MARKS: bool(content.findings),
     }
-    return form.unfit(content.view.image.attributes) or ("" if there[form.needs] else form.needs.value)
+    enough = there[form.needs] or (form.densities and bool(content.own_densities))
+    return form.unfit(content.view.image.attributes) or ("" if enough else form.needs.value)
 
 
 def _taken(path: Path) -> bool:

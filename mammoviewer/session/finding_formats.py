@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mammoviewer.annotations.density import BreastDensity, is_of
 from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.interchange.cad_sr import write_cad_sr
 from mammoviewer.annotations.interchange.coco import write_coco
@@ -53,7 +54,7 @@ class Scope(enum.StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Images with how each is shown, the names their files begin with, and all findings.
+    """Images with how each is shown, the names their files begin with, all findings and breast densities.
 
     ``by_class`` and ``patch_px`` are what may be chosen of DICOM SEG and of HDF5 patches.
     """
@@ -63,6 +64,7 @@ class Batch:
     findings: tuple[Finding, ...]
     by_class: bool = False
     patch_px: int = 256
+    densities: tuple[BreastDensity, ...] = ()
 
     @property
     def images(self) -> tuple[Image, ...]:
@@ -83,14 +85,18 @@ class Batch:
         views = tuple(self.views[index] for index in indices)
         identities = {view.image.attributes.identity for view in views}
         kept = tuple(finding for finding in self.findings if finding.image_uid in identities)
-        return replace(self, views=views, stems=tuple(self.stems[index] for index in indices), findings=kept)
+        facts = [view.image.attributes for view in views]
+        said = tuple(density for density in self.densities if any(is_of(density, image) for image in facts))
+        stems = tuple(self.stems[index] for index in indices)
+        return replace(self, views=views, stems=stems, findings=kept, densities=said)
 
 
 @dataclass(frozen=True)
 class FindingFormat:
     """One form: key, title, ending of its file (empty for a folder), what a file is of, and how it is written.
 
-    ``unfit`` returns why an image cannot have it; ``measures`` tells whether measures alone are worth a file.
+    ``unfit`` returns why an image cannot have it; ``measures`` tells whether measures alone are worth a file,
+    ``densities`` whether it holds the densities of breasts.
     """
 
     key: str
@@ -100,6 +106,7 @@ class FindingFormat:
     write: Callable[[Batch, Path], Written]
     unfit: Callable[[ImageAttributes], str]
     measures: bool = False
+    densities: bool = False
 
 
 def _fits(_image: ImageAttributes) -> str:
@@ -124,11 +131,11 @@ def _seg(batch: Batch, path: Path) -> Written:
 
 
 def _sr(batch: Batch, path: Path) -> Written:
-    return Written((path,), write_measurement_sr(path, batch.findings, batch.images))
+    return Written((path,), write_measurement_sr(path, batch.findings, batch.images, batch.densities))
 
 
 def _cad(batch: Batch, path: Path) -> Written:
-    return Written((path,), write_cad_sr(path, batch.findings, batch.facts))
+    return Written((path,), write_cad_sr(path, batch.findings, batch.facts, batch.densities))
 
 
 def _gsps(batch: Batch, path: Path) -> Written:
@@ -184,11 +191,11 @@ def _dbtex(batch: Batch, path: Path) -> Written:
 
 
 def _vindr(batch: Batch, path: Path) -> Written:
-    return Written((path,), write_vindr(path, batch.findings, batch.facts))
+    return Written((path,), write_vindr(path, batch.findings, batch.facts, batch.densities))
 
 
 def _csv(batch: Batch, path: Path) -> Written:
-    return Written((path,), write_measurement_csv(path, batch.findings, batch.images))
+    return Written((path,), write_measurement_csv(path, batch.findings, batch.images, batch.densities))
 
 
 def _masks(batch: Batch, path: Path) -> Written:
@@ -298,9 +305,16 @@ def _patient_names(images: Sequence[ImageAttributes]) -> Mapping[str, str]:
 FINDING_FORMATS: tuple[FindingFormat, ...] = (
     FindingFormat(BINARY_SEG, "Findings, DICOM SEG (binary)", ".dcm", Scope.IMAGE, _seg, why_no_segmentation),
     FindingFormat(
-        "sr", "Findings and measures, DICOM SR (TID 1500)", ".dcm", Scope.STUDY, _sr, why_no_object, measures=True
+        "sr",
+        "Findings and measures, DICOM SR (TID 1500)",
+        ".dcm",
+        Scope.STUDY,
+        _sr,
+        why_no_object,
+        measures=True,
+        densities=True,
     ),
-    FindingFormat("cadsr", "Findings, Mammography CAD SR", ".dcm", Scope.STUDY, _cad, why_no_object),
+    FindingFormat("cadsr", "Findings, Mammography CAD SR", ".dcm", Scope.STUDY, _cad, why_no_object, densities=True),
     FindingFormat(
         "gsps", "All marks, DICOM presentation state", ".dcm", Scope.IMAGE, _gsps, why_no_object, measures=True
     ),
@@ -309,12 +323,16 @@ FINDING_FORMATS: tuple[FindingFormat, ...] = (
     ),
     FindingFormat("coco-rle", "Masks, COCO run lengths", ".coco-rle.json", Scope.EVERYTHING, _coco_masks, _fits),
     FindingFormat("dbtex", "Boxes, DBTex tables", "", Scope.EVERYTHING, _dbtex, _volumes_only),
-    FindingFormat("vindr", "Boxes, VinDr-Mammo table", ".vindr.csv", Scope.EVERYTHING, _vindr, _flat_only),
+    FindingFormat(
+        "vindr", "Boxes, VinDr-Mammo table", ".vindr.csv", Scope.EVERYTHING, _vindr, _flat_only, densities=True
+    ),
     FindingFormat("yolo", "Boxes and pictures, YOLO", "", Scope.EVERYTHING, _yolo, _fits),
     FindingFormat("labelme", "Regions and pictures, labelme", "", Scope.EVERYTHING, _labelme, _fits),
     FindingFormat("masks", "Masks, PNG or TIFF", "", Scope.EVERYTHING, _masks, _fits),
     FindingFormat("hdf5", "Patches with labels, HDF5", ".h5", Scope.EVERYTHING, _hdf5, _with_library),
-    FindingFormat("csv", "Findings and measures, CSV", ".csv", Scope.EVERYTHING, _csv, _fits, measures=True),
+    FindingFormat(
+        "csv", "Findings and measures, CSV", ".csv", Scope.EVERYTHING, _csv, _fits, measures=True, densities=True
+    ),
 )
 """Every form of findings but JSON and COCO outlines, in the order in which a dialog offers them."""
 
@@ -328,12 +346,17 @@ def parts_of(form: FindingFormat, batch: Batch) -> tuple[list[tuple[str, Batch]]
     fitting = []
     for index, facts in enumerate(batch.facts):
         reason, count = form.unfit(facts), len(batch.of(facts.identity))
+        dense = form.densities and any(is_of(density, facts) for density in batch.densities)
         if reason and count:
             losses[f"findings of images that are left out: {reason}"] += count
-        elif count and (form.measures or any(not f.is_measure for f in batch.of(facts.identity))):
+        elif not reason and (dense or form.measures * count or any(not f.is_measure for f in batch.of(facts.identity))):
             fitting.append(index)
         elif count:
             losses[f"measures and marks, which {form.key} does not hold"] += count
+    held = batch.part(fitting).densities if form.densities else ()
+    why = "of images that are left out" if form.densities else f"which {form.key} does not hold"
+    losses[f"breast densities, {why}"] += len(batch.densities) - len(held)
+    losses = +losses
     if form.scope is Scope.IMAGE:
         return [(batch.stems[index], batch.part([index])) for index in fitting], losses
     if form.scope is Scope.EVERYTHING:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mammoviewer.annotations.change_log import inverse_edits
+from mammoviewer.annotations.density import BreastDensity, Record, examination_of
 from mammoviewer.base.errors import AnnotationError, ArgumentError, SettingsError
 from mammoviewer.base.paths import user_dir, write_text_atomically
 from mammoviewer.dicom.attributes import ImageAttributes
@@ -122,7 +123,14 @@ def restore_undo(workspace: Workspace, edits: str) -> None:
         _LOGGER.warning("the changes of the last session cannot be read")
         return
     open_images = {image.attributes.identity for image in workspace.images}
-    known = [c for c in changes if all(f is None or f.image_uid in open_images for f in (c.before, c.after))]
+    examinations = {examination_of(image.attributes) for image in workspace.images}
+
+    def is_open(record: Record | None) -> bool:
+        if isinstance(record, BreastDensity):
+            return record.study_uid in examinations
+        return record is None or record.image_uid in open_images
+
+    known = [change for change in changes if is_open(change.before) and is_open(change.after)]
     workspace.edits.restore(inverse_edits(known))
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from psygnal import Signal
 
-from mammoviewer.annotations.finding import Finding
+from mammoviewer.annotations.density import Record
 from mammoviewer.annotations.store import AnnotationStore
 from mammoviewer.base.errors import AnnotationError
 from mammoviewer.base.notices import Notice, Severity
@@ -39,7 +39,7 @@ class PatientRecorder:
         self._store = store
         self._retry_s = retry_s
         self._lock = threading.Lock()
-        self._waiting: dict[str, Finding | None] = {}
+        self._waiting: dict[str, Record | None] = {}
         self._timer: threading.Timer | None = None
 
     @property
@@ -47,10 +47,10 @@ class PatientRecorder:
         """How many findings are not stored as they are now."""
         return len(self._waiting)
 
-    def record(self, saved: tuple[Finding, ...], deleted: tuple[str, ...]) -> None:
+    def record(self, saved: tuple[Record, ...], deleted: tuple[str, ...]) -> None:
         """Store an edit before this returns; where that fails, keep it, say so, and try again in the background."""
         with self._lock:
-            self._waiting.update({**dict.fromkeys(deleted), **{finding.id: finding for finding in saved}})
+            self._waiting.update({**dict.fromkeys(deleted), **{record.id: record for record in saved}})
             if self._timer is not None:
                 return
             error = self._write()
@@ -77,8 +77,8 @@ class PatientRecorder:
         """Store all that waits in one transaction, with the lock held."""
         if not self._waiting:
             return None
-        saved = tuple(finding for finding in self._waiting.values() if finding is not None)
-        deleted = tuple(name for name, finding in self._waiting.items() if finding is None)
+        saved = tuple(record for record in self._waiting.values() if record is not None)
+        deleted = tuple(name for name, record in self._waiting.items() if record is None)
         try:
             self._store.record(saved, deleted)
         except AnnotationError as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 from psygnal import Signal
 
 from mammoviewer.annotations.annotation_set import AnnotationSet
+from mammoviewer.annotations.density import examination_of
 from mammoviewer.annotations.edits import Edit
 from mammoviewer.annotations.store import open_store
 from mammoviewer.base.notices import Notice
@@ -204,13 +205,19 @@ class Workspace:
             if not result.images:
                 return
             self.pictures.forget_failures([image.attributes.identity for image in self.images])
-            self.annotations.load(self.store.load([image.attributes.identity for image in fresh]))
+            self._load(fresh)
             before = self.images
             self.studies = group_studies((*before, *fresh))
             self._hang_new(fresh[0].attributes.identity if fresh else wanted[0], set(before))
             for image in (*fresh, *(newer for _, newer in came.renewed)):
                 if can_be_checked(image) and not side_is_stated(self, image):
                     check_side(self, image)
+
+    def _load(self, images: Sequence[Image]) -> None:
+        """Show what is kept of images that came."""
+        facts = [image.attributes for image in images]
+        examinations = list(dict.fromkeys(map(examination_of, facts)))
+        self.annotations.load(self.store.load([image.identity for image in facts]), self.store.densities(examinations))
 
     def _hang_new(self, identity: str, before: set[Image]) -> None:
         """Hang the study of an image that came, or the newer one it is a prior of; an open study where the image is."""

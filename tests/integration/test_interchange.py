@@ -18,6 +18,7 @@ from helpers import dicom_makers, exchange
 from helpers.exchange import MEASURES, REGIONS, WORDS, errors_of_dciodvfy, mammogram_file, opened, spread, volume_file
 from helpers.orthanc import Archive, archive
 
+from mammoviewer.annotations.density import examination_of, new_density
 from mammoviewer.annotations.finding import Finding, new_finding
 from mammoviewer.annotations.interchange.gsps import Shown, write_gsps
 from mammoviewer.annotations.interchange.importing import import_file
@@ -44,7 +45,10 @@ class Made:
 def _export(images: tuple[Image, ...], findings: tuple[Finding, ...], folder: Path) -> Made:
     states = [first_view(image) for image in images]
     views = tuple(Rendering(s.image, s.frame, s.voi, orientation=s.orientation) for s in states)
-    batch = Batch(views, tuple(image.attributes.path.stem for image in images), findings)
+    facts = [image.attributes for image in images]
+    breasts = {(examination_of(f), f.view.laterality) for f in facts if f.view.laterality}
+    said = tuple(new_density(*breast, "c", reader="Bell Ann") for breast in sorted(breasts))
+    batch = Batch(views, tuple(image.path.stem for image in facts), findings, densities=said)
     files: dict[str, list[Path]] = {key: [] for key in KEYS}
     for form in FINDING_FORMATS:
         if form.key in KEYS:
@@ -99,7 +103,8 @@ def test_dcmtk_reads_the_reports(made: Made, key: str) -> None:
         lines = len([f for f in made.findings if f.roi.kind in {r.kind for r in MEASURES}])
         # A CAD finding has its centre too, which of a point is all.
         points = len([f for f in made.findings if f.roi.kind is RoiKind.POINT])
-        wanted = regions + lines if key == "sr" else 2 * regions - points
+        breasts = len({i.attributes.view.laterality for i in made.images})
+        wanted = regions + lines if key == "sr" else 2 * regions - points + breasts
         assert done.stdout.count("SCOORD:") == wanted
 
 
@@ -152,6 +157,8 @@ def test_an_archive_stores_each_object_and_gives_it_back_equal(made: Made, key: 
             assert [(f.id, f.frame, f.roi, f.label) for f in found.findings] == [
                 (f.id, f.frame, f.roi, f.label) for f in wanted.findings
             ]
+            assert {d.id: d.value for d in found.densities} == {d.id: d.value for d in wanted.densities}
+            assert bool(found.densities) == (key in ("sr", "cadsr"))
 
 
 @pytest.mark.parametrize("orientation", [Orientation(t, r, c) for t in (0, 1) for r in (0, 1) for c in (0, 1)], ids=str)

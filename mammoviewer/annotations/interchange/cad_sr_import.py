@@ -10,22 +10,25 @@ from pathlib import Path
 from mammoviewer.annotations.finding import ALGORITHM, READER, Finding, new_finding
 from mammoviewer.annotations.interchange.cad_sr import MANUAL
 from mammoviewer.annotations.interchange.coded_terms import CodedTerm, code_label
+from mammoviewer.annotations.interchange.density_items import found_densities
 from mammoviewer.annotations.interchange.dicom_parts import id_of
 from mammoviewer.annotations.interchange.graphics import regions_of
 from mammoviewer.annotations.interchange.measurement_sr_import import certainty
 from mammoviewer.annotations.interchange.transfer import Imported, Losses
 from mammoviewer.annotations.roi import Roi
 from mammoviewer.dicom.attributes import ImageAttributes
+from mammoviewer.dicom.companions.cad_report import COMPOSITION, NOT_SHOWN, single_findings
 from mammoviewer.dicom.companions.content import Node, image_targets, read_tree
 from mammoviewer.dicom.header import quiet_parsing, read_header
 
-_FINDING, _INTENT, _NOT_SHOWN = "111059", "111056", "111152"
 _OUTLINE, _CENTRE, _TRACKING_ID, _TRACKING_UID = "111041", "111010", "112039", "112040"
 _SCORES = ("111012", "111011", "111047")
 
 
 def read_cad_sr(path: Path, images: Sequence[ImageAttributes]) -> Imported:
     """Return the findings of a report on ``images``: their outline, or their centre as a point where they have none.
+
+    Breast compositions come back as densities.
 
     Raises
     ------
@@ -38,8 +41,10 @@ def read_cad_sr(path: Path, images: Sequence[ImageAttributes]) -> Imported:
     by_uid = {image.SOPInstanceUID: image for image in images if image.SOPInstanceUID}
     losses: Losses = Counter()
     findings: list[Finding] = []
-    for number, (node, intent) in enumerate(_nodes(root)):
-        if intent == _NOT_SHOWN:
+    for number, (node, intent) in enumerate(single_findings(root)):
+        if node.code.value == COMPOSITION:
+            continue
+        if intent == NOT_SHOWN:
             losses["CAD findings that are not meant to be shown"] += 1
             continue
         uid = node.child_text(_TRACKING_UID) or f"{dataset.get('SOPInstanceUID')}.{number}"
@@ -49,23 +54,7 @@ def read_cad_sr(path: Path, images: Sequence[ImageAttributes]) -> Imported:
         for index, (image, frame, roi) in enumerate(places):
             made = _described(new_finding(image.identity, frame, roi, ""), node)
             findings.append(replace(made, id=id_of(f"{uid}.{index}" if index else uid)))
-    return Imported(tuple(findings), losses)
-
-
-def _nodes(root: Node) -> Iterator[tuple[Node, str]]:
-    """Return each single image finding once, with the intent of its own or of what it is in."""
-    seen: set[int] = set()
-    waiting = [(root, "")]
-    while waiting:
-        node, inherited = waiting.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        own = node.named(_INTENT)
-        intent = own[0].code.value if own else inherited
-        if node.concept.value == _FINDING:
-            yield node, intent
-        waiting.extend((child, intent) for child in reversed(node.children))
+    return Imported(tuple(findings), losses, tuple(found_densities(root, images)))
 
 
 def _places(node: Node, by_uid: dict[str, ImageAttributes]) -> Iterator[tuple[ImageAttributes, int, Roi]]:

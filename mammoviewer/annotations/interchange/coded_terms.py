@@ -21,6 +21,7 @@ PRIVATE = "99MAMMOVIEWER"
 UNLABELLED = "unlabelled"
 _OLD_SCHEMES = {"SRT": "SCT", "SNM3": "SCT", "99SDM": "SCT"}
 _OLD_CODES = {"F-01775": "129769006", "F-01710": "129793001", "F-01796": "129788004", "M-78060": "129792006"}
+_OLD_DENSITIES = {"F-01711": "129716005", "F-01712": "129717001", "F-01713": "129718006", "F-01714": "129719003"}
 _LONGEST_MEANING = 64
 _ASSESSMENT = re.compile(r"(?:BI-RADS\s*)?([0-6][ABC]?)(?![0-9A-Za-z])", re.IGNORECASE)
 
@@ -77,6 +78,17 @@ def code_label(term: CodedTerm, name: str = "") -> str:
                 return str(label)
     meaning = "" if term.meaning == UNLABELLED else term.meaning
     return birads().label_for(meaning) if meaning else ""
+
+
+def density_code(value: str) -> CodedTerm:
+    """Return the code of a breast density (CID 6000)."""
+    return CodedTerm(*_table()["densities"][value])
+
+
+def density_value(term: CodedTerm) -> str:
+    """Return the density that a code means, empty where it is none."""
+    wanted = CodedTerm(_OLD_DENSITIES.get(term.value, term.value), _OLD_SCHEMES.get(term.scheme, term.scheme), "")
+    return next((str(value) for value, code in _table()["densities"].items() if CodedTerm(*code) == wanted), "")
 
 
 def assessment_code(value: str) -> CodedTerm | None:

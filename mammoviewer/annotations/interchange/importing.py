@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from mammoviewer.annotations.density import examination_of
 from mammoviewer.annotations.interchange import measurement_csv
 from mammoviewer.annotations.interchange.cad_sr_import import read_cad_sr
 from mammoviewer.annotations.interchange.coco_import import read_coco
 from mammoviewer.annotations.interchange.dbtex import read_dbtex
 from mammoviewer.annotations.interchange.gsps_import import read_gsps
-from mammoviewer.annotations.interchange.json_document import read_json
+from mammoviewer.annotations.interchange.json_document import read_everything
 from mammoviewer.annotations.interchange.label_masks import list_beside, read_masks
 from mammoviewer.annotations.interchange.labelme import read_labelme
 from mammoviewer.annotations.interchange.measurement_sr_import import read_measurement_sr
@@ -105,12 +106,16 @@ def _json(path: Path, images: Sequence[ImageAttributes]) -> Imported:
     losses: Losses = Losses()
     known = {image.identity: image.frames for image in images}
     findings = []
-    for finding in read_json(path):
+    everything = read_everything(path)
+    for finding in everything.findings:
         if finding.frame < known.get(finding.image_uid, 0):
             findings.append(finding)
         else:
             losses["findings of images that are not open"] += 1
-    return Imported(tuple(findings), losses)
+    examinations = {examination_of(image) for image in images}
+    densities = tuple(density for density in everything.densities if density.study_uid in examinations)
+    losses["breast densities of examinations that are not open"] += len(everything.densities) - len(densities)
+    return Imported(tuple(findings), +losses, densities)
 
 
 def _table(path: Path, images: Sequence[Image]) -> Imported:

@@ -1,51 +1,71 @@
 """Findings as a JSON document of this program: lossless, versioned, and strict when read.
 
-``{"schema_version": 2, "convention": ..., "images": [...], "findings": [...]}``. Points are (row, column) of stored
-pixels, an integer is a pixel's centre; frames count from 0 in the order of their places, and an image whose file has
-another order tells the place of each frame in it as ``frame_order``. The document names no patient.
+``{"schema_version": 3, "convention": ..., "images": [...], "findings": [...], "densities": [...]}``. Points are
+(row, column) of stored pixels, an integer is a pixel's centre; frames count from 0 in the order of their places. An
+image whose file has another order tells the place of each frame in it as ``frame_order``. No patient is named.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from mammoviewer.annotations.density import BreastDensity
 from mammoviewer.annotations.finding import Finding
+from mammoviewer.annotations.interchange.transfer import Imported
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.base.errors import AnnotationError, ExportError
 from mammoviewer.base.paths import write_text_atomically
 from mammoviewer.dicom.attributes import ImageAttributes
 
-SCHEMA_VERSION = 2
-_READ_VERSIONS = (1, SCHEMA_VERSION)
+SCHEMA_VERSION = 3
+_READ_VERSIONS = (1, 2, SCHEMA_VERSION)
 _CONVENTION = "points are [row, column] of stored pixels, an integer is a pixel's centre; frames count from 0"
 _LARGEST_FILE = 200 << 20
 _FIELDS = tuple(field.name for field in fields(Finding))
+_DENSITY_FIELDS = tuple(field.name for field in fields(BreastDensity))
 _REQUIRED = ("id", "image_uid", "frame", "roi", "label")
 
 
-def write_json(path: Path, findings: Iterable[Finding], images: Sequence[ImageAttributes] = ()) -> None:
-    """Write findings and the images that they belong to.
+def write_json(
+    path: Path,
+    findings: Iterable[Finding],
+    images: Sequence[ImageAttributes] = (),
+    densities: Iterable[BreastDensity] = (),
+) -> None:
+    """Write findings and breast densities, and the images that they belong to.
 
     Raises
     ------
     ExportError
         If the file cannot be written.
     """
-    document = {
+    write_document(path, json_document(findings, [_image_record(image) for image in images], densities))
+
+
+def json_document(
+    findings: Iterable[Finding], images: Sequence[dict[str, Any]], densities: Iterable[BreastDensity]
+) -> dict[str, Any]:
+    """Return the document of findings and densities; ``images`` are the records of their images."""
+    return {
         "schema_version": SCHEMA_VERSION,
         "convention": _CONVENTION,
-        "images": [_image_record(image) for image in images],
+        "images": list(images),
         "findings": [_finding_record(finding) for finding in findings],
+        "densities": [asdict(density) for density in densities],
     }
-    write_document(path, document)
 
 
 def read_json(path: Path) -> tuple[Finding, ...]:
-    """Return the findings of a document, in its order.
+    """Return the findings of a document, in its order; errors as :func:`read_everything`."""
+    return read_everything(path).findings
+
+
+def read_everything(path: Path) -> Imported:
+    """Return the findings and breast densities of a document, in its order.
 
     Raises
     ------
@@ -64,7 +84,11 @@ def read_json(path: Path) -> tuple[Finding, ...]:
     findings = tuple(_finding(record, f"findings[{index}]", path) for index, record in enumerate(records))
     if len({finding.id for finding in findings}) != len(findings):
         raise AnnotationError("findings: two have the same id", path=path)
-    return findings
+    said = document.get("densities", [])
+    if not isinstance(said, list):
+        raise AnnotationError("densities must be a list", path=path)
+    densities = tuple(_density(record, f"densities[{index}]", path) for index, record in enumerate(said))
+    return Imported(findings, densities=densities)
 
 
 def write_document(path: Path, document: dict[str, Any]) -> None:
@@ -139,6 +163,15 @@ def _finding(record: object, place: str, path: Path) -> Finding:
     roi = _roi(record["roi"], f"{place}.roi", path)
     try:
         return Finding(**{**record, "roi": roi})
+    except AnnotationError as error:
+        raise AnnotationError(f"{place}: {error.reason}", path=path) from error
+
+
+def _density(record: object, place: str, path: Path) -> BreastDensity:
+    if not isinstance(record, dict) or not {"study_uid", "laterality", "value"} <= set(record) <= set(_DENSITY_FIELDS):
+        raise AnnotationError(f"{place} must be an object with study_uid, laterality and value", path=path)
+    try:
+        return BreastDensity(**record)
     except AnnotationError as error:
         raise AnnotationError(f"{place}: {error.reason}", path=path) from error
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import mammoviewer
+from mammoviewer.annotations.density import BreastDensity
 from mammoviewer.annotations.finding import ALGORITHM, Finding
 from mammoviewer.annotations.interchange.coded_terms import (
     PRIVATE,
@@ -19,6 +20,7 @@ from mammoviewer.annotations.interchange.coded_terms import (
     label_code,
     private_code,
 )
+from mammoviewer.annotations.interchange.density_items import density_group
 from mammoviewer.annotations.interchange.dicom_parts import (
     MAKER,
     header_errors,
@@ -63,8 +65,10 @@ _UNITS = {
 _WITHOUT_NUMBERS = frozenset({RoiKind.ARROW, RoiKind.TEXT})
 
 
-def write_measurement_sr(path: Path, findings: Iterable[Finding], images: Sequence[Image]) -> Losses:
-    """Write one report of the findings and measures on images of one study; return what it does not hold.
+def write_measurement_sr(
+    path: Path, findings: Iterable[Finding], images: Sequence[Image], densities: Sequence[BreastDensity] = ()
+) -> Losses:
+    """Write one report of the findings, measures and breast densities of one study; return what it does not hold.
 
     Raises
     ------
@@ -85,9 +89,12 @@ def write_measurement_sr(path: Path, findings: Iterable[Finding], images: Sequen
             groups.append(_group(finding, by_identity[finding.image_uid], losses))
         used[finding.image_uid] = attributes
         readers.add("" if finding.origin == ALGORITHM else finding.reader)
+    with header_errors(images[0].attributes, "measurement report"):
+        groups += map(density_group, densities)
     if not groups:
         raise ExportError("there is nothing that a measurement report can hold", path=images[0].attributes.path)
-    sources = [read_source_header(attributes) for attributes in used.values()]
+    named = used.values() or [image.attributes for image in images]
+    sources = [read_source_header(attributes) for attributes in named]
     with header_errors(images[0].attributes, "measurement report"):
         report = _report(groups, sources, readers.pop() if len(readers) == 1 else "")
     save(path, report)

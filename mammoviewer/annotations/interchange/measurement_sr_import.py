@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mammoviewer.annotations.finding import ALGORITHM, READER, Finding, new_finding
 from mammoviewer.annotations.interchange.coded_terms import PRIVATE, CodedTerm, assessment_value, code_label
+from mammoviewer.annotations.interchange.density_items import evaluated_densities
 from mammoviewer.annotations.interchange.dicom_parts import id_of, reader_name
 from mammoviewer.annotations.interchange.graphics import line_of, regions_of
 from mammoviewer.annotations.interchange.measurement_sr import CONFIDENCE, DESCRIPTOR, LESION, PROFILE, STATISTICS
@@ -27,7 +28,7 @@ _ALGORITHM_NAME, _ALGORITHM_VERSION = "111001", "111003"
 def read_measurement_sr(path: Path, images: Sequence[ImageAttributes]) -> Imported:
     """Return the groups of a report that lie on ``images``.
 
-    Regions become findings, lines of two points distances, and of three angles.
+    Regions become findings, lines of two points distances, and of three angles, breast compositions densities.
 
     Raises
     ------
@@ -35,7 +36,8 @@ def read_measurement_sr(path: Path, images: Sequence[ImageAttributes]) -> Import
         The file is no report or has no content.
     """
     with quiet_parsing():
-        root = read_tree(read_header(path).dataset)
+        dataset = read_header(path).dataset
+        root = read_tree(dataset)
     losses: Losses = Counter()
     by_uid = {image.SOPInstanceUID: image for image in images if image.SOPInstanceUID}
     observer = next((node.text for node in root.named(_OBSERVER)), "")
@@ -50,7 +52,8 @@ def read_measurement_sr(path: Path, images: Sequence[ImageAttributes]) -> Import
     in_space = sum(node.kind == "SCOORD3D" for node in root.walk())
     if in_space:
         losses["regions in patient coordinates"] += in_space
-    return Imported(tuple(findings), losses)
+    study_uid = elements.text(dataset, "StudyInstanceUID")
+    return Imported(tuple(findings), losses, tuple(evaluated_densities(root, study_uid, images)))
 
 
 def _regions(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from mammoviewer.annotations.density import BreastDensity
 from mammoviewer.annotations.finding import Finding
 from mammoviewer.dicom.attributes import ImageAttributes
 
@@ -28,10 +29,11 @@ class Written:
 
 @dataclass(frozen=True)
 class Imported:
-    """The findings of a file, and what of it was left out."""
+    """The findings and breast densities of a file, and what of it was left out."""
 
     findings: tuple[Finding, ...]
     losses: Losses = field(default_factory=Counter)
+    densities: tuple[BreastDensity, ...] = ()
 
 
 def loss_lines(losses: Losses) -> tuple[str, ...]:
@@ -45,7 +47,11 @@ def joined(parts: Iterable[Imported]) -> Imported:
     losses: Losses = Counter()
     for part in parts:
         losses.update(part.losses)
-    return Imported(tuple(finding for part in parts for finding in part.findings), losses)
+    return Imported(
+        tuple(finding for part in parts for finding in part.findings),
+        losses,
+        tuple(density for part in parts for density in part.densities),
+    )
 
 
 def placed(

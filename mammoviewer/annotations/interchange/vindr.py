@@ -1,4 +1,4 @@
-"""The finding table of VinDr-Mammo, both ways: boxes on 2-D images with classes and BI-RADS assessments."""
+"""The finding table of VinDr-Mammo, both ways: boxes on 2-D images with classes, assessments and breast densities."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mammoviewer.annotations.birads import birads
+from mammoviewer.annotations.density import SIDES, BreastDensity, examination_of, is_of, new_density
 from mammoviewer.annotations.finding import Finding, new_finding
 from mammoviewer.annotations.interchange.boxes import Box, boxes_inside
 from mammoviewer.annotations.interchange.named_images import find_image
@@ -42,10 +43,18 @@ _CATEGORIES = {
 }
 _NONE = "No Finding"
 _BIRADS = "BI-RADS "
+_DENSITY = "DENSITY "
 
 
-def write_vindr(path: Path, findings: Iterable[Finding], images: Sequence[ImageAttributes]) -> Losses:
+def write_vindr(
+    path: Path,
+    findings: Iterable[Finding],
+    images: Sequence[ImageAttributes],
+    densities: Sequence[BreastDensity] = (),
+) -> Losses:
     """Write the findings as boxes; those of one box on one image are one row with several categories.
+
+    Images of a breast of known density that have no findings get a row without any, as the data set has it.
 
     Raises
     ------
@@ -71,15 +80,31 @@ def write_vindr(path: Path, findings: Iterable[Finding], images: Sequence[ImageA
         rows.setdefault((finding.image_uid, box, finding.assessment), []).append(
             by_label[birads().label_for(finding.label)]
         )
-    write_table(path, COLUMNS, [_row(by_identity, key, names) for key, names in rows.items()])
+    told = _told(images, densities, losses)
+    written = [_row(by_identity[key[0]], key[1:], names, told) for key, names in rows.items()]
+    empty = [image for image in images if image.identity in told and image.identity not in {key[0] for key in rows}]
+    write_table(
+        path, COLUMNS, [*written, *({**_facts(image, told), "finding_categories": str([_NONE])} for image in empty)]
+    )
     return losses
 
 
-def _row(
-    by_identity: Mapping[str, ImageAttributes], key: tuple[str, Box, str], categories: Sequence[str]
-) -> dict[str, object]:
-    identity, box, assessment = key
-    image = by_identity[identity]
+def _told(
+    images: Sequence[ImageAttributes], densities: Sequence[BreastDensity], losses: Losses
+) -> dict[str, BreastDensity]:
+    """Return by image the density that was said last of its breast; the table has room for one."""
+    told: dict[str, BreastDensity] = {}
+    for density in sorted(densities, key=lambda density: density.modified):
+        told.update({image.identity: density for image in images if image.frames == 1 and is_of(density, image)})
+    losses["breast densities of further readers, which VinDr-Mammo does not hold"] += len(
+        {d.id for d in densities} - {d.id for d in told.values()}
+    )
+    losses["names of the readers of a breast density"] += sum(bool(d.reader) for d in set(told.values()))
+    return told
+
+
+def _facts(image: ImageAttributes, told: Mapping[str, BreastDensity]) -> dict[str, object]:
+    density = told.get(image.identity)
     return {
         "study_id": image.StudyInstanceUID,
         "series_id": image.SeriesInstanceUID,
@@ -88,6 +113,16 @@ def _row(
         "view_position": image.view.position,
         "height": image.rows,
         "width": image.columns,
+        "breast_density": f"{_DENSITY}{density.value.upper()}" if density is not None else "",
+    }
+
+
+def _row(
+    image: ImageAttributes, place: tuple[Box, str], categories: Sequence[str], told: Mapping[str, BreastDensity]
+) -> dict[str, object]:
+    box, assessment = place
+    return {
+        **_facts(image, told),
         "finding_categories": str(list(dict.fromkeys(categories))),
         "finding_birads": f"{_BIRADS}{assessment}" if assessment else "",
         "xmin": repr(float(box.left)),
@@ -98,7 +133,7 @@ def _row(
 
 
 def read_vindr(path: Path, images: Sequence[ImageAttributes]) -> Imported:
-    """Return the findings of a table, one for each category of a row.
+    """Return the findings of a table, one for each category of a row, and the densities of the breasts.
 
     Raises
     ------
@@ -108,12 +143,15 @@ def read_vindr(path: Path, images: Sequence[ImageAttributes]) -> Imported:
     losses: Losses = Counter()
     _, rows = read_table(path)
     findings: list[Finding] = []
+    densities: dict[str, BreastDensity] = {}
     for line, row in enumerate(rows, start=2):
         categories = _categories(row.get("finding_categories", ""), line, path)
-        if categories in ([], [_NONE]):
-            continue
         name = row.get("image_id", "")
         image = find_image(images, identity=name, name=f"{name}.dicom", only_one=False)
+        if image is not None and (density := _density(row, image, line, path)) is not None:
+            densities[density.id] = density
+        if categories in ([], [_NONE]):
+            continue
         if image is None:
             losses["rows of images that are not open"] += 1
             continue
@@ -126,7 +164,17 @@ def read_vindr(path: Path, images: Sequence[ImageAttributes]) -> Imported:
             new_finding(image.identity, 0, roi, _CATEGORIES.get(category, category), assessment=assessment)
             for category in categories
         ]
-    return Imported(tuple(findings), losses)
+    return Imported(tuple(findings), losses, tuple(densities.values()))
+
+
+def _density(row: Mapping[str, str], image: ImageAttributes, line: int, path: Path) -> BreastDensity | None:
+    said, side = row.get("breast_density", "").strip(), row.get("laterality") or image.view.laterality
+    if not said or side not in SIDES:
+        return None
+    try:
+        return new_density(examination_of(image), side, said.removeprefix(_DENSITY).lower())
+    except AnnotationError as error:
+        raise AnnotationError(f"line {line}: breast_density {said[:40]!r} is none", path=path) from error
 
 
 def _categories(text: str, line: int, path: Path) -> list[str]:

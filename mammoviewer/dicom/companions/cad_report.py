@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from mammoviewer.dicom.companions.content import Node, coordinates, image_targets
 from mammoviewer.dicom.companions.records import AlgorithmRun, Facts, Mark, MarkShape, RunStatus, Target
 
+COMPOSITION = "129715009"
+"""The finding that says how dense a breast is: nothing to be marked."""
+NOT_SHOWN = "111152"
 _OPTIONAL = "111151"
-_NOT_SHOWN = "111152"
 _FINDING, _INTENT, _CENTER, _OUTLINE = "111059", "111056", "111010", "111041"
 # Certainty of finding, certainty of feature, probability of cancer.
 _SCORES = ("111012", "111011", "111047")
@@ -35,16 +37,18 @@ def read_marks(root: Node) -> tuple[tuple[Mark, ...], int]:
     """Return the marks that may be shown, and the number of findings that are not meant to be."""
     marks: list[Mark] = []
     hidden = 0
-    for node, intent in _findings(root):
+    for node, intent in single_findings(root):
+        if node.code.value == COMPOSITION:
+            continue
         found = _finding_marks(node, optional=intent == _OPTIONAL)
-        if intent == _NOT_SHOWN:
+        if intent == NOT_SHOWN:
             hidden += bool(found)
         else:
             marks += found
     return tuple(marks), hidden
 
 
-def _findings(root: Node) -> Iterator[tuple[Node, str]]:
+def single_findings(root: Node) -> Iterator[tuple[Node, str]]:
     """Return each single image finding once, with the intent of its own or of what it is in."""
     seen: set[int] = set()
     waiting = [(root, "")]

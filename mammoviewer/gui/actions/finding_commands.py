@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
+from mammoviewer.annotations.birads import birads
 from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.actions.desk import Desk
 from mammoviewer.gui.finding_actions import (
@@ -13,9 +14,11 @@ from mammoviewer.gui.finding_actions import (
     fill_slices,
     link_chosen,
     nudge_chosen,
+    tell,
     unlink_chosen,
 )
 from mammoviewer.gui.navigation import delete_chosen, findings_of_study, neighbour, redo, show_finding, undo
+from mammoviewer.session.breast_density import own_density, say_density_of_active
 from mammoviewer.session.viewer_state import Tool
 from mammoviewer.session.workspace import Workspace
 
@@ -80,6 +83,16 @@ def _nudge(rows: float, columns: float, desk: Desk) -> None:
     nudge_chosen(desk.workspace, rows, columns)
 
 
+def _density(value: str, desk: Desk) -> None:
+    side = say_density_of_active(desk.workspace, value)
+    if not side:
+        tell(desk.workspace, "The image does not tell which breast it shows", "state its view first")
+        return
+    said = own_density(desk.workspace, side)
+    name = {"R": "right", "L": "left"}[side]
+    tell(desk.workspace, f"Density of the {name} breast: {said or 'not said'}", "the same key again takes it back")
+
+
 _FINDINGS = (
     Command("finding.next", "Next finding", ("J",), functools.partial(_walk, 1)),
     Command("finding.back", "Previous finding", ("K",), functools.partial(_walk, -1)),
@@ -116,6 +129,15 @@ _FINDINGS = (
             ("carry", "Carry the chosen finding to this slice", ("Ctrl+Shift+D",), carry_to_slice),
             ("fill", "Fill the slices between", ("Ctrl+I",), fill_slices),
         )
+    ),
+    *(
+        Command(
+            f"finding.density_{term.value}",
+            f"Breast density {term.value}: {term.title.lower()}",
+            (f"Alt+{term.value.upper()}",),
+            functools.partial(_density, term.value),
+        )
+        for term in birads().densities
     ),
     Command("finding.show", "Show or hide findings", ("V",), _show_findings),
     Command("edit.undo", "Undo", ("Ctrl+Z",), lambda desk: undo(desk.workspace)),

@@ -11,6 +11,7 @@ from mammoviewer.gui.bridge import bind
 from mammoviewer.gui.canvas.roi_layer import label_colour
 from mammoviewer.gui.navigation import delete_chosen, findings_of_study, redo, show_finding, undo
 from mammoviewer.gui.panels.class_combo import ClassCombo
+from mammoviewer.gui.panels.density_fields import DensityFields
 from mammoviewer.gui.panels.finding_editor import FindingEditor
 from mammoviewer.gui.panels.parts import column, divider, icon_button, label, row, scrolling, section
 from mammoviewer.gui.theme import color
@@ -63,6 +64,7 @@ class FindingsPanel(QWidget):
                 [
                     section("New region", self._label, shapes),
                     divider(),
+                    DensityFields(workspace),
                     section("Findings of this study", column([tools, self._empty, self._list])),
                     self._editor,
                     None,

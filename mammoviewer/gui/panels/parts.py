@@ -203,7 +203,7 @@ class Segments(QWidget):
 
     chosen = Signal(object)
 
-    def __init__(self, choices: Sequence[tuple[str, object]]) -> None:
+    def __init__(self, choices: Sequence[tuple[str, object]], tips: Sequence[str] = ()) -> None:
         super().__init__()
         self._group = QButtonGroup(self)
         self._values = [value for _, value in choices]
@@ -212,6 +212,7 @@ class Segments(QWidget):
             button = QToolButton()
             button.setObjectName("segment")
             button.setText(text)
+            button.setToolTip(tips[number] if tips else "")
             button.setCheckable(True)
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             end = {0: "left", len(choices) - 1: "right"}.get(number)

@@ -91,7 +91,7 @@ def _put(document, place, value):
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        (("schema_version",), 3, "schema_version is 3"),
+        (("schema_version",), 4, "schema_version is 4"),
         (("schema_version",), True, "schema_version is True"),
         (("schema_version",), KeyError, "schema_version is missing"),
         (("findings",), {}, "findings must be a list"),
