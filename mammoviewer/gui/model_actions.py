@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from mammoviewer.annotations.birads import birads
-from mammoviewer.annotations.edits import AddFinding
-from mammoviewer.annotations.finding import READER, Finding, new_finding
-from mammoviewer.annotations.roi import Roi, RoiKind
-from mammoviewer.base.errors import ModelError, ModelRefused
+from mammoviewer.base.errors import ModelRefused
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.gui.canvas.model_output import HIDDEN
 from mammoviewer.gui.navigation import show_place
 from mammoviewer.inference.detections import Detection
 from mammoviewer.jobs.job import Job
+from mammoviewer.session.accepting import accept_edit, accepted
 from mammoviewer.session.blind import ai_hidden
 from mammoviewer.session.heatmap_runs import RunRequest
+from mammoviewer.session.marks import marks_of, partner
 from mammoviewer.session.viewer_state import Overlay, ViewerState
 from mammoviewer.session.workspace import Workspace
 
@@ -110,61 +108,45 @@ def _ready(workspace: Workspace) -> ViewerState | None:
 def marks(workspace: Workspace) -> tuple[Detection, ...]:
     """Return the marks of the chosen model on all slices of the active image, the strongest first."""
     state = workspace.active
-    if state is None or ai_hidden(workspace, state.image):
-        return ()
-    identity, model = state.image.attributes.identity, workspace.desk.model
-    found = [mark for frame in range(state.frames) for mark in workspace.heatmaps.detections(identity, frame, model)]
-    return tuple(sorted(found, key=lambda mark: -mark.score))
+    return marks_of(workspace, state.image) if state is not None else ()
 
 
 def show_mark(workspace: Workspace, mark: Detection) -> None:
-    """Go to a mark of the active image and show the heatmap it comes from."""
+    """Go to a mark of the active image and show the heatmap it comes from.
+
+    The other projection, where the mark is matched there, shows its heatmap in the slice of the other mark.
+    """
     state = workspace.active
-    if state is not None:
-        workspace.desk.mark = mark
-        show_place(workspace, state.image.attributes.identity, mark.frame, (mark.row, mark.column))
-        if state.overlay is Overlay.NONE:
-            state.overlay = Overlay.HEATMAP
+    if state is None:
+        return
+    identity = state.image.attributes.identity
+    workspace.desk.mark = mark
+    show_place(workspace, identity, mark.frame, (mark.row, mark.column))
+    if state.overlay is Overlay.NONE:
+        state.overlay = Overlay.HEATMAP
+    pair = partner(workspace, state.image, mark)
+    other = pair.other(identity, mark) if pair is not None else None
+    if other is not None:
+        beside = workspace.state(other[0])
+        beside.frame = other[1].frame
+        if beside.overlay is Overlay.NONE:
+            beside.overlay = Overlay.HEATMAP
 
 
 def accept_mark(workspace: Workspace, mark: Detection) -> None:
-    """Make a mark of the active image a selected finding of the reader, in the class that the model looks for.
+    """Make a mark of the active image a selected finding of the reader; see :func:`accept_edit`.
 
     One that was accepted before is selected again.
     """
     state = workspace.active
     if state is None:
         return
-    uid = state.image.attributes.identity
-    finding = _accepted(workspace, uid, mark)
+    finding = accepted(workspace, state.image, mark)
     if finding is None:
-        top, left, bottom, right = mark.box
-        roi = Roi(RoiKind.RECTANGLE, ((top, left), (bottom, right)))
-        label = _class_of_marks(workspace)
-        finding = new_finding(uid, mark.frame, roi, label, score=mark.score, reader=workspace.settings.reader)
-        workspace.edit(AddFinding(finding, title="Accept AI mark"))
+        edit, finding = accept_edit(workspace, state.image, mark)
+        workspace.edit(edit)
     workspace.desk.show_findings = True
     workspace.desk.selected_finding = finding.id
-
-
-def _accepted(workspace: Workspace, uid: str, mark: Detection) -> Finding | None:
-    """Return the finding that a mark has become; the reader may have reshaped it since."""
-    top, left, bottom, right = mark.box
-    for finding in workspace.annotations.for_image(uid, mark.frame):
-        row, column = finding.roi.centre
-        same = finding.origin == READER and finding.score == mark.score
-        if same and top <= row <= bottom and left <= column <= right:
-            return finding
-    return None
-
-
-def _class_of_marks(workspace: Workspace) -> str:
-    """Return the class of findings that the chosen model marks; the class in force when the model is gone."""
-    try:
-        outputs = workspace.registry.get(workspace.desk.model).outputs
-    except ModelError:
-        return workspace.desk.label
-    return birads().label_for(outputs.positive_class)
 
 
 class MarkWalk:

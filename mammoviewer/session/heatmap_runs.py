@@ -15,7 +15,7 @@ from mammoviewer.base.notices import Notice
 from mammoviewer.base.progress import Progress, subprogress
 from mammoviewer.dicom.image import Image
 from mammoviewer.inference.cam import Cam, cam_for_image, cam_for_patch
-from mammoviewer.inference.detections import Detection
+from mammoviewer.inference.detections import Detection, grouped_over_frames
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.predict import predict_image, prepare_frame
@@ -96,6 +96,7 @@ class HeatmapRuns:
         self._heatmaps: dict[_Key, Heatmap] = {}
         self._detections: dict[_Key, tuple[Detection, ...]] = {}
         self._cams: dict[_Key, Cam | Heatmap] = {}
+        self._grouped: dict[tuple[str, str], tuple[list[tuple[Detection, ...]], tuple[Detection, ...]]] = {}
         self._started: dict[str, _Run] = {}
         self._forgotten: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -123,6 +124,22 @@ class HeatmapRuns:
     def detections(self, identity: str, frame: int, model: str) -> tuple[Detection, ...]:
         """Return the peaks of a finished heatmap."""
         return self._detections.get((identity, frame, model), ())
+
+    def marks(self, image: Image, model: str) -> tuple[Detection, ...]:
+        """Return the places of an image that its finished heatmaps point at, the highest first.
+
+        In a volume a place is told once, in the slice where its score is highest and with the slices it is seen in.
+        """
+        identity, frames = image.attributes.identity, image.attributes.frames
+        if frames == 1:
+            return self.detections(identity, 0, model)
+        found = [self.detections(identity, frame, model) for frame in range(frames)]
+        known = self._grouped.get((identity, model))
+        # What has not changed since is the very same object.
+        if known is None or not all(one is other for one, other in zip(known[0], found, strict=True)):
+            known = found, grouped_over_frames([mark for marks in found for mark in marks])
+            self._grouped[identity, model] = known
+        return known[1]
 
     def cam(self, identity: str, frame: int, model: str) -> Cam | Heatmap | None:
         """Return the explanation asked for last on this frame."""
@@ -255,6 +272,8 @@ class HeatmapRuns:
             for found in (self._heatmaps, self._detections, self._cams):
                 for key in [key for key in found if unwanted(key)]:
                     del found[key]
+            for identity, model in [k for k in self._grouped if unwanted((k[0], 0, k[1]))]:
+                del self._grouped[identity, model]
 
     def _tell(self, job: Job) -> None:
         notice = notice_of(job)

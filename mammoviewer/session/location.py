@@ -14,8 +14,8 @@ from typing import Final
 
 from mammoviewer.session.places import Anatomy
 
-_SIDEWAYS: Final = frozenset({"CC", "XCC", "XCCL", "XCCM", "FB"})
-_UPRIGHT: Final = frozenset({"MLO", "ML", "LM", "LMO"})
+SIDEWAYS: Final = frozenset({"CC", "XCC", "XCCL", "XCCM", "FB"})
+UPRIGHT: Final = frozenset({"MLO", "ML", "LM", "LMO"})
 _CENTRAL_MM: Final = 5.0
 """Nearer to the axis of the nipple than this, a side is not told."""
 _SIDES: Final = {"R": "right", "L": "left"}
@@ -79,7 +79,7 @@ def locate(anatomy: Anatomy, point: tuple[float, float]) -> ViewLocation | None:
     The image is measured as it hangs: lateral (CC) or cranial (MLO) is up.
     """
     view = anatomy.attributes.view
-    sideways, upright = view.position in _SIDEWAYS, view.position in _UPRIGHT
+    sideways, upright = view.position in SIDEWAYS, view.position in UPRIGHT
     if view.laterality not in _SIDES or not (sideways or upright) or anatomy.attributes.pixel_spacing is None:
         return None
     if anatomy.nipple is None:

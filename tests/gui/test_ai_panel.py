@@ -35,11 +35,11 @@ def mark(frame: int, score: float) -> Detection:
 
 @pytest.fixture
 def marked(volume: Workspace) -> Workspace:
-    """A volume with marks on slices 2, 5 and 7, the strongest on 5."""
+    """A volume with marks on slices 2, 5 and 9, the strongest on 5."""
     choose_first_model(volume)
     volume.desk.model = volume.desk.model or "none.1"
     identity = volume.images[0].attributes.identity
-    for frame, score in ((2, 0.5), (5, 0.9), (7, 0.31)):
+    for frame, score in ((2, 0.5), (5, 0.9), (9, 0.31)):
         volume.heatmaps._detections[identity, frame, volume.desk.model] = (mark(frame, score),)
     return volume
 
@@ -50,15 +50,15 @@ def test_frames_come_from_the_present_one_outwards() -> None:
 
 
 def test_marks_are_ordered_by_score_over_all_slices(marked: Workspace) -> None:
-    assert [found.frame for found in marks(marked)] == [5, 2, 7]
+    assert [found.frame for found in marks(marked)] == [5, 2, 9]
 
 
 def test_walking_goes_round_both_ways(marked: Workspace) -> None:
     walk = MarkWalk(marked)
-    assert [walk.go(1).frame for _ in range(4)] == [5, 2, 7, 5]  # type: ignore[union-attr]
-    assert walk.go(-1).frame == 7  # type: ignore[union-attr]
+    assert [walk.go(1).frame for _ in range(4)] == [5, 2, 9, 5]  # type: ignore[union-attr]
+    assert walk.go(-1).frame == 9  # type: ignore[union-attr]
     assert marked.active is not None
-    assert marked.active.frame == 7
+    assert marked.active.frame == 9
     assert marked.active.overlay is Overlay.HEATMAP
 
 
@@ -116,7 +116,7 @@ def test_an_accepted_mark_has_the_class_of_its_model(
 def test_the_list_shows_every_mark_whatever_the_overlay_begins_with(marked: Workspace, qtbot: QtBot) -> None:
     widget = AiMarks(marked, ActiveView(marked))
     qtbot.addWidget(widget)
-    assert [found.frame for found in widget.shown] == [5, 2, 7]
+    assert [found.frame for found in widget.shown] == [5, 2, 9]
     marked.style.threshold = 0.95
     assert widget._list.count() == 3
     widget._list.setCurrentRow(1)

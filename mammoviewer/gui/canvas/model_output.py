@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.inference.cam import Cam
@@ -10,6 +11,7 @@ from mammoviewer.inference.detections import Detection
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.session.blind import ai_hidden
+from mammoviewer.session.marks import MarkLink, mark_links, marks_of
 from mammoviewer.session.viewer_state import Overlay, ViewerState
 from mammoviewer.session.workspace import Workspace
 
@@ -18,12 +20,13 @@ HIDDEN = Notice(Severity.INFO, "AI is hidden: you are reading blind", "sign the 
 
 @dataclass(frozen=True)
 class ModelOutput:
-    """The map over the picture, its peaks, and the patch that it explains if it is that of one patch."""
+    """The map over the picture, its marks and where they are matched, and the patch that it explains, if of one."""
 
     scores: Heatmap | None = None
     detections: tuple[Detection, ...] = ()
     cam: Cam | None = None
     coming: bool = False
+    links: Mapping[Detection, MarkLink] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -44,8 +47,11 @@ def shown_output(workspace: Workspace, state: ViewerState, frame: int) -> ModelO
     identity, model = state.image.attributes.identity, workspace.desk.model
     runs = workspace.heatmaps
     if state.overlay is Overlay.HEATMAP:
-        found, marks = runs.heatmap(identity, frame, model), runs.detections(identity, frame, model)
-        return ModelOutput(found, marks, coming=runs.is_coming(identity, frame, model))
+        found = runs.heatmap(identity, frame, model)
+        marks = marks_of(workspace, state.image)
+        here = tuple(mark for mark in marks if mark.first_frame <= frame <= mark.last_frame)
+        links = mark_links(workspace, state.image) if here else {}
+        return ModelOutput(found, here, coming=runs.is_coming(identity, frame, model), links=links)
     if state.overlay is Overlay.CAM:
         cam = runs.cam(identity, frame, model)
         return ModelOutput(cam.overlay, cam=cam) if isinstance(cam, Cam) else ModelOutput(cam)

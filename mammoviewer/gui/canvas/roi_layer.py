@@ -205,14 +205,37 @@ def paint_finding(
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
 
-def paint_detection(painter: QPainter, detection: Detection, view: ViewTransform, *, chosen: bool = False) -> None:
-    """Paint an AI mark as a dashed box with its score; the one gone to stands out."""
+def paint_detection(
+    painter: QPainter, detection: Detection, view: ViewTransform, *, chosen: bool = False, matched: str = ""
+) -> None:
+    """Paint an AI mark as a dashed box with its score; the one gone to stands out.
+
+    One that is ``matched`` in the other projection has corners in the colour of the interface, and says so.
+    """
     box = box_on_screen(detection.box, view)
     path = QPainterPath()
     path.addRect(box)
     colour = color("accent" if chosen else "bright")
     stroke(painter, path, colour, dashed=True, width=2.6 if chosen else 1.3)
-    _paint_tag(painter, box, f"{detection.score:.2f}", colour, view)
+    if matched:
+        _paint_corners(painter, box)
+    _paint_tag(painter, box, f"{detection.score:.2f}" + (f"\n{matched}" if matched else ""), colour, view)
+
+
+def _paint_corners(painter: QPainter, box: QRectF) -> None:
+    """Paint the four corners of a box, a quarter of its sides long."""
+    path = QPainterPath()
+    across, down = box.width() / 4.0, box.height() / 4.0
+    for corner, dx, dy in (
+        (box.topLeft(), across, down),
+        (box.topRight(), -across, down),
+        (box.bottomLeft(), across, -down),
+        (box.bottomRight(), -across, -down),
+    ):
+        path.moveTo(corner.x() + dx, corner.y())
+        path.lineTo(corner)
+        path.lineTo(corner.x(), corner.y() + dy)
+    stroke(painter, path, color("accent"), dashed=False, width=2.6)
 
 
 def _paint_tag(painter: QPainter, box: QRectF, text: str, colour: QColor, view: ViewTransform) -> None:

@@ -254,7 +254,9 @@ class ViewWidget(QWidget):
             viewport.update()
 
     def _scores_changed(self, identity: str, frame: int) -> None:
-        if identity == self.identity:
+        # A mark of the other projection, once it is there, may be matched with one here.
+        model = self.workspace.desk.model
+        if identity == self.identity or self.workspace.heatmaps.detections(identity, frame, model):
             self.update()
 
     def _frame_arrived(self, identity: str, frame: int) -> None:

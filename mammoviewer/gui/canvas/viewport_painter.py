@@ -155,8 +155,11 @@ class ViewportPainter:
         painter.setFont(_font(viewport.font(), 11))
         view = viewport.view
         paint_companions(painter, drawing, view)
-        for detection in viewport.output.detections:
-            paint_detection(painter, detection, view, chosen=detection == viewport.workspace.desk.mark)
+        output, gone_to = viewport.output, viewport.workspace.desk.mark
+        for detection in output.detections:
+            link = output.links.get(detection)
+            chosen = detection == gone_to or (link is not None and link.mark == gone_to)
+            paint_detection(painter, detection, view, chosen=chosen, matched=link.text if link is not None else "")
         self._findings.paint(painter, viewport, visible_findings(viewport))
         gesture = viewport.hands.gesture
         paint_linked_cursor(painter, viewport)

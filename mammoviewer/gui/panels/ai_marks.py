@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
@@ -11,6 +13,7 @@ from mammoviewer.gui.model_actions import accept_mark, marks, show_mark
 from mammoviewer.gui.panels.parts import button, column, label, row, section
 from mammoviewer.inference.detections import Detection
 from mammoviewer.session.blind import ai_hidden
+from mammoviewer.session.marks import mark_links, slices_text
 from mammoviewer.session.workspace import Workspace
 
 _LIMIT = 50
@@ -38,7 +41,14 @@ class AiMarks(QWidget):
         layout.addWidget(section("Marks", column([self._empty, self._list, row([self._accept, None])])))
         self._list.currentItemChanged.connect(lambda *_: self._accept.setEnabled(self._chosen() is not None))
         desk, runs = workspace.desk.events, workspace.heatmaps
-        for signal in (runs.changed, desk.model, desk.blind, workspace.facts_changed, workspace.computing.job_added):
+        for signal in (
+            runs.changed,
+            workspace.nipples.changed,
+            desk.model,
+            desk.blind,
+            workspace.facts_changed,
+            workspace.computing.job_added,
+        ):
             bind(self, signal, self.refresh)
         bind(self, workspace.desk.events.mark, self._choose_current)
         active.switched.connect(self.refresh)
@@ -51,15 +61,14 @@ class AiMarks(QWidget):
 
     def refresh(self) -> None:
         """Read the marks again; the chosen one stays chosen."""
-        state = self._workspace.active
         chosen = self._chosen()
         shown = self.shown
-        known = [self._list.item(i).data(Qt.ItemDataRole.UserRole) for i in range(self._list.count())]
-        if list(shown) != known:
+        texts = self._describe(shown)
+        rows = [self._list.item(i) for i in range(self._list.count())]
+        known = [(row.data(Qt.ItemDataRole.UserRole), row.text()) for row in rows]
+        if list(zip(shown, texts, strict=True)) != known:
             self._list.clear()
-            for mark in shown:
-                slice_text = f"slice {mark.frame + 1}  ·  " if state is not None and state.frames > 1 else ""
-                text = f"{mark.score:.2f}  ·  {slice_text}row {mark.row:.0f}, column {mark.column:.0f}"
+            for mark, text in zip(shown, texts, strict=True):
                 entry = QListWidgetItem(text)
                 entry.setData(Qt.ItemDataRole.UserRole, mark)
                 self._list.addItem(entry)
@@ -70,6 +79,21 @@ class AiMarks(QWidget):
         self._accept.setEnabled(self._chosen() is not None)
         self._empty.setVisible(not shown)
         self._empty.setText(self._why_empty())
+
+    def _describe(self, shown: Sequence[Detection]) -> list[str]:
+        """Return per mark its score, class, slices and place, and where it is matched in the other projection."""
+        state = self._workspace.active
+        if state is None:
+            return []
+        links = mark_links(self._workspace, state.image)
+        texts = []
+        for mark in shown:
+            parts = [f"{mark.score:.2f}", mark.class_name, slices_text(mark) if state.frames > 1 else ""]
+            parts.append(f"row {mark.row:.0f}, column {mark.column:.0f}")
+            if mark in links:
+                parts.append(links[mark].text)
+            texts.append("  ·  ".join(part for part in parts if part))
+        return texts
 
     def _choose_current(self) -> None:
         """Choose the mark that the reader has gone to."""
