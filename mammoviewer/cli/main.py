@@ -24,7 +24,19 @@ from mammoviewer.cli.opening import add_reading_options
 from mammoviewer.dicom.character_sets import require_charset
 from mammoviewer.session.window_request import WindowRequest
 
-COMMANDS = ("info", "render", "predict", "models", "train", "export", "import", "anonymize", "phantom", "demo")
+COMMANDS = (
+    "info",
+    "render",
+    "predict",
+    "evaluate",
+    "models",
+    "train",
+    "export",
+    "import",
+    "anonymize",
+    "phantom",
+    "demo",
+)
 _MODULES = {"import": "import_"}
 """Modules of the commands that are called like a word of the language."""
 

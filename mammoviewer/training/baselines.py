@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import kurtosis, skew
 
 from mammoviewer.base.arrays import DoubleArray, StoredArray
-from mammoviewer.datasets.splits import Fold
+from mammoviewer.datasets.splits import Fold, workable_folds
 from mammoviewer.training.metrics import Truth
 
 STATISTICS = ("mean", "standard deviation", "minimum", "5 %", "median", "95 %", "maximum", "skewness", "kurtosis")
@@ -47,4 +47,25 @@ def majority_out_of_fold(truth: Truth, folds: Sequence[Fold]) -> DoubleArray:
     result = np.full(len(truth), np.nan)
     for fold in folds:
         result[fold.test] = truth[fold.train].mean()
+    return result
+
+
+def statistics_baseline(
+    features: DoubleArray, labels: Truth, groups: Sequence[str], classes: int, *, folds: int = 5, seed: int = 20
+) -> DoubleArray | None:
+    """Return the probabilities (n, classes) by a regression on ``features`` (n, m), each fitted without its group.
+
+    ``None`` where the groups do not allow folds. Classes that do not occur have the probability 0.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    chosen = workable_folds(labels.tolist(), groups, folds, seed) if len(np.unique(labels)) > 1 else ()
+    if not chosen:
+        return None
+    result = np.zeros((len(labels), classes))
+    for fold in chosen:
+        mean, deviation = features[fold.train].mean(axis=0), features[fold.train].std(axis=0) + 1e-9
+        model = LogisticRegression(max_iter=2000)
+        model.fit((features[fold.train] - mean) / deviation, labels[fold.train])
+        result[np.ix_(fold.test, model.classes_)] = model.predict_proba((features[fold.test] - mean) / deviation)
     return result

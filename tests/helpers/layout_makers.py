@@ -166,7 +166,8 @@ def duke(root: Path, patients: int = 2) -> Path:
     for patient in range(patients):
         key = f"DBT-P0000{patient},DBT-S0000{patient},lcc"
         spot = (40, 25) if patient == 0 else None
-        frames = np.stack([breast(seed=frame, bump=spot if frame in (3, 4) else None) for frame in range(8)])
+        # The volume's window is 100 to 900.
+        frames = np.stack([breast(seed=frame, bump=spot if frame in (3, 4) else None) // 5 for frame in range(8)])
         classic = f"Breast-Cancer-Screening-DBT/DBT-P0000{patient}/1.2.{patient}/1.3.{patient}/000000.dcm"
         descriptive = f"Breast-Cancer-Screening-DBT/DBT-P0000{patient}/01-01-2000-MAMMO/1.0-LCC/1-1.dcm"
         save(root / (classic if patient else descriptive), tomo(frames), frames)
