@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,8 @@ def check_model(manifest: ModelManifest) -> Iterator[CheckResult]:
     ]
     if manifest.cam.head_grad:
         checks.append(("head_grad", _head_gradient))
+    if "int8" in manifest.files:
+        checks.append(("int8", _int8))
     for name, check in checks:
         try:
             yield CheckResult(name, True, check(model))
@@ -156,6 +158,20 @@ def _head_gradient(model: OnnxModel) -> str:
     if error > _GRADIENT_TOLERANCE:
         raise ModelError(f"the gradient differs from finite differences of the head by {error:.1%}")
     return f"agrees with finite differences of the head within {error:.1g}"
+
+
+def _int8(model: OnnxModel) -> str:
+    """Run the int8 form; its agreement on real patches was measured when it was made, and stands in the manifest."""
+    stated = model.manifest.metrics.get("int8")
+    if not isinstance(stated, Mapping) or not isinstance(stated.get("mean_abs_dp"), int | float):
+        raise ModelError("the manifest does not tell how far the int8 file agrees with the model (metrics.int8)")
+    small = OnnxModel(model.manifest, threads=model.threads, int8=True)
+    generator = np.random.Generator(np.random.Philox(_SEED))
+    low, high = model.manifest.input.value_range
+    noise = generator.uniform(low, high, size=_blank(model, 1).shape).astype(np.float32)
+    change = float(np.abs(small.scores(noise) - model.scores(noise)).max())
+    patches, mean = stated.get("measured_on"), float(stated["mean_abs_dp"])
+    return f"runs; mean |dp| {mean:.4f} on {patches} patches when it was made, {change:.4f} on noise here"
 
 
 def _blank(model: OnnxModel, count: int) -> FloatArray:

@@ -47,10 +47,13 @@ class OnnxModel:
         The bundle.
     threads
         Threads in all; :func:`default_threads` by default.
+    int8
+        Run the int8 form of the model where the bundle has one.
     """
 
-    def __init__(self, manifest: ModelManifest, *, threads: int | None = None) -> None:
+    def __init__(self, manifest: ModelManifest, *, threads: int | None = None, int8: bool = False) -> None:
         self.manifest = manifest
+        self.role = "int8" if int8 and "int8" in manifest.files else "model"
         self.threads = max(1, threads if threads is not None else default_threads())
         self._lock = threading.Lock()
         self._sessions: dict[str, Any] = {}
@@ -59,7 +62,7 @@ class OnnxModel:
     @property
     def provider(self) -> str:
         """Return the execution provider that really runs; empty before the first use."""
-        session = self._sessions.get("model")
+        session = self._sessions.get(self.role)
         return str(session.get_providers()[0]) if session is not None else ""
 
     @property
@@ -78,15 +81,15 @@ class OnnxModel:
         self._session(role)
         return self._operators[role]
 
-    def load(self, role: str = "model") -> None:
-        """Read, check and load a file of the bundle now.
+    def load(self, role: str = "") -> None:
+        """Read, check and load a file of the bundle now, the one that runs by default.
 
         Raises
         ------
         ModelError
             A file is not the one of the manifest, holds something that is not allowed, or does not load.
         """
-        self._session(role)
+        self._session(role or self.role)
 
     def run(self, batch: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return probabilities (N, classes) and the feature maps (N, C, fh, fw) of ``batch`` (N, c, rows, columns).
@@ -94,7 +97,7 @@ class OnnxModel:
         A model with a single sigmoid logit gives two columns, p for its positive class and 1 - p for the other.
         """
         outputs = self.manifest.outputs
-        logits, features = self._run("model", [outputs.logits, outputs.features], {self.manifest.input.name: batch})
+        logits, features = self._run(self.role, [outputs.logits, outputs.features], {self.manifest.input.name: batch})
         if features.ndim != 4 or features.shape[0] != batch.shape[0]:
             raise ModelError(f"the output {outputs.features!r} of the model is not a feature map")
         return self.probabilities(self._checked_logits(logits, len(batch))), features
@@ -105,7 +108,7 @@ class OnnxModel:
 
     def logits(self, batch: FloatArray) -> FloatArray:
         """Return the logits (N, K) of ``batch`` (N, c, rows, columns)."""
-        (logits,) = self._run("model", [self.manifest.outputs.logits], {self.manifest.input.name: batch})
+        (logits,) = self._run(self.role, [self.manifest.outputs.logits], {self.manifest.input.name: batch})
         return self._checked_logits(logits, len(batch))
 
     def dense_logits(self, image: FloatArray) -> FloatArray:
