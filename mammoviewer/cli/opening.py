@@ -11,11 +11,13 @@ from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.interchange.json_document import read_everything, read_json
 from mammoviewer.annotations.store import AnnotationStore
 from mammoviewer.base.errors import InputError
-from mammoviewer.base.paths import bundled_models_dir, library_path, user_models_dir
+from mammoviewer.base.paths import bundled_models_dir, library_path, settings_path, user_models_dir
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.reader import OpenResult, Rejected, open_paths
+from mammoviewer.imaging.preparation_plugins import allow_plugins
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.registry import ModelRegistry
+from mammoviewer.session.settings import load_settings
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
@@ -62,15 +64,18 @@ def open_one(path: Path, arguments: argparse.Namespace) -> Image:
     raise InputError("there is no image here", path=path)
 
 
-def load_model(name: str) -> OnnxModel:
-    """Return a model, bundled or of the user's, ready to run.
+def load_model(name: str, *, int8: bool = False) -> OnnxModel:
+    """Return a model, bundled or of the user's, ready to run as the settings say; ``int8`` asks for that form of it.
 
     Raises
     ------
     ModelError
         If there is no such model or it cannot be loaded.
     """
-    return OnnxModel(ModelRegistry([bundled_models_dir(), user_models_dir()]).get(name))
+    settings, _ = load_settings(settings_path())
+    allow_plugins(settings.models.plugins)
+    manifest = ModelRegistry([bundled_models_dir(), user_models_dir()]).get(name)
+    return OnnxModel(manifest, threads=settings.performance.threads or None, int8=int8 or settings.models.int8)
 
 
 def findings_of(identities: Sequence[str], file: Path | None) -> tuple[Finding, ...]:

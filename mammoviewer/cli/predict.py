@@ -22,7 +22,14 @@ import numpy as np
 from mammoviewer.base.arrays import FloatArray
 from mammoviewer.base.errors import ArgumentError, ExportError, InputError, MammoViewerError
 from mammoviewer.base.progress import Progress, no_progress, subprogress
-from mammoviewer.cli.opening import add_reading_options, failure, named_ones_opened, open_all, rejected_text
+from mammoviewer.cli.opening import (
+    add_reading_options,
+    failure,
+    load_model,
+    named_ones_opened,
+    open_all,
+    rejected_text,
+)
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.reader import OpenResult
 from mammoviewer.inference.cam import METHODS, cam_for_image
@@ -38,7 +45,6 @@ from mammoviewer.inference.predict import (
     write_predictions,
 )
 from mammoviewer.inference.preprocess import assumptions
-from mammoviewer.inference.registry import ModelRegistry
 
 NAME = "predict"
 _PROGRESS_WIDTH = 79
@@ -59,6 +65,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--cam", action="store_true", help="also write the Grad-CAM over the image")
     parser.add_argument("--cam-method", choices=METHODS, help="default: the model's")
     add_reading_options(parser)
+    parser.add_argument("--int8", action="store_true", help="run the int8 form of the model if it has one")
     parser.add_argument("--force", action="store_true", help="run although the model was not made for the image")
     parser.add_argument("--json", action="store_true", help="write predictions.json on stdout too")
 
@@ -80,7 +87,7 @@ class _Run:
 def run(args: argparse.Namespace) -> int:
     """Run the subcommand; return 0 when every image was predicted, 1 when one could not be."""
     _check_options(args)
-    model = OnnxModel(ModelRegistry().get(args.model))
+    model = load_model(args.model, int8=args.int8)
     mode = _mode(model, args)
     opened = open_all(args.paths, args)
     complete = _report_rejected(opened, args.paths)

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, QTimer
 from mammoviewer.base.errors import SettingsError
 from mammoviewer.base.notices import Notice
 from mammoviewer.gui.bridge import bind
+from mammoviewer.imaging.preparation_plugins import allow_plugins
 from mammoviewer.session.settings import Settings, SettingsFile
 from mammoviewer.session.workspace import Workspace
 
@@ -38,6 +39,8 @@ class KeptSettings(QObject):
         """Put new settings into force where they are asked for each time, as those of the mouse are."""
         self._workspace.settings = settings
         self._workspace.store.reader = settings.reader
+        self._workspace.heatmaps.use_int8(settings.models.int8)
+        allow_plugins(settings.models.plugins)
         self._workspace.facts_changed.emit()
 
     def keep(self) -> None:

@@ -235,6 +235,12 @@ def _repeat_channels(work: Work, step: _Step) -> None:
     work.values = np.repeat(work.single(step["op"])[np.newaxis], int(step["count"]), axis=0)
 
 
+def _plugin(work: Work, step: _Step) -> None:
+    from mammoviewer.imaging.preparation_plugins import run_plugin
+
+    work.values = run_plugin(str(step["name"]), work.values, work.mask)
+
+
 FUNCTIONS: Mapping[str, Callable[[Work, _Step], None]] = {
     "voi": _voi,
     "resample_pixel_size": _resample,
@@ -251,4 +257,5 @@ FUNCTIONS: Mapping[str, Callable[[Work, _Step], None]] = {
     "clahe": _clahe,
     "clahe_channels": _clahe_channels,
     "repeat_channels": _repeat_channels,
+    "plugin": _plugin,
 }

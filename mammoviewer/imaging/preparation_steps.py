@@ -105,6 +105,10 @@ STEPS: Mapping[str, StepDescription] = {
         {"tiles": StepParameter("8,16", pattern=_TILES), "clip": StepParameter(0.02, 0.0, 1.0)},
     ),
     "repeat_channels": StepDescription("the image so many times, as channels", {"count": StepParameter(3, 1, 16)}),
+    "plugin": StepDescription(
+        "Python code of an installed package (entry point mammoviewer.preprocessors), where the user allows plugins",
+        {"name": StepParameter("", pattern=r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")},
+    ),
 }
 
 
@@ -163,6 +167,8 @@ def _checked(step: PreparationStep) -> dict[str, StepValue]:
             known = ", ".join(STEPS[op].parameters) or "none"
             raise ArgumentError(f"step {op} has no parameter {name!r}", hint=f"its parameters: {known}")
         complete[name] = _value(op, name, value, STEPS[op].parameters[name])
+    if op == "plugin" and not complete["name"]:
+        raise ArgumentError("step plugin needs the name of a preprocessor")
     if op == "percentile_range" and not float(complete["low"]) < float(complete["high"]):
         raise ArgumentError("step percentile_range needs low < high")
     return complete

@@ -86,11 +86,18 @@ class HeatmapRuns:
     notice = Signal(Notice)
 
     def __init__(
-        self, runner: ThreadRunner, explaining: ThreadRunner, registry: ModelRegistry, *, threads: int = 0
+        self,
+        runner: ThreadRunner,
+        explaining: ThreadRunner,
+        registry: ModelRegistry,
+        *,
+        threads: int = 0,
+        int8: bool = False,
     ) -> None:
         self._runner = runner
         self._explaining = explaining
         self._threads = threads or None
+        self._int8 = int8
         self._registry = registry
         self._models: dict[str, OnnxModel] = {}
         self._heatmaps: dict[_Key, Heatmap] = {}
@@ -114,8 +121,15 @@ class HeatmapRuns:
         with self._lock:
             loaded = self._models.get(manifest.identity)
             if loaded is None:
-                loaded = self._models[manifest.identity] = OnnxModel(manifest, threads=self._threads)
+                loaded = self._models[manifest.identity] = OnnxModel(manifest, threads=self._threads, int8=self._int8)
             return loaded
+
+    def use_int8(self, wanted: bool) -> None:
+        """Let later runs use the int8 form of models that have one, or not."""
+        with self._lock:
+            if wanted != self._int8:
+                self._int8 = wanted
+                self._models.clear()
 
     def heatmap(self, identity: str, frame: int, model: str) -> Heatmap | None:
         """Return the heatmap there is now; it may be partial."""

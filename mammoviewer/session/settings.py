@@ -89,6 +89,14 @@ class PerformanceSettings:
 
 
 @dataclass(frozen=True)
+class ModelSettings:
+    """How classifiers run."""
+
+    int8: bool = option(False, "Run the int8 form of models that have one: smaller, faster on recent processors")
+    plugins: bool = option(False, "Let models run Python preprocessors that installed packages bring")
+
+
+@dataclass(frozen=True)
 class LibrarySettings:
     """The list of studies, which stays on this machine."""
 
@@ -105,6 +113,7 @@ class Settings:
     performance: PerformanceSettings = field(default_factory=PerformanceSettings)
     library: LibrarySettings = field(default_factory=LibrarySettings)
     hands: HandsSettings = field(default_factory=HandsSettings)
+    models: ModelSettings = field(default_factory=ModelSettings)
     reader: str = option("", "Name that is kept with the findings you draw")
     last_folder: str = option("", "Folder in which the open dialog starts", internal=True)
     recent: tuple[str, ...] = option((), "Files and folders opened lately, the newest first", internal=True)
@@ -170,8 +179,9 @@ def load_settings(path: Path) -> tuple[Settings, Notice | None]:
     if hands.problem:
         problems.append("hands")
         hands = HandsSettings()
+    models = _section(ModelSettings(), document.pop("models", {}), "models.", problems)
     rest = _section(Settings(), document, "", problems)
-    settings = replace(rest, window=window, performance=performance, library=library, hands=hands)
+    settings = replace(rest, window=window, performance=performance, library=library, hands=hands, models=models)
     if not problems:
         return settings, None
     text = f"some settings were not valid and have their default: {', '.join(problems)}"
@@ -188,7 +198,7 @@ def save_settings(path: Path, settings: Settings) -> None:
     """
     if settings.hands.problem:
         raise SettingsError(settings.hands.problem)
-    sections = ("window", "performance", "library", "hands")
+    sections = ("window", "performance", "library", "hands", "models")
     for prefix, section in (("", settings), *((f"{name}.", getattr(settings, name)) for name in sections)):
         for entry in fields(section):
             if "description" in entry.metadata:

@@ -24,6 +24,7 @@ from mammoviewer.dicom.frames import FrameCache
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.reader import OpenResult
 from mammoviewer.dicom.study import Study, group_studies
+from mammoviewer.imaging.preparation_plugins import allow_plugins
 from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.jobs.job import Job
 from mammoviewer.jobs.thread_runner import ThreadRunner
@@ -86,9 +87,9 @@ class Workspace:
         self.air = AirMasks(self.decoding)
         self.measures = Measures(self, self.decoding)
         self.shelf = CompanionShelf(self.decoding)
-        self.heatmaps = HeatmapRuns(
-            self.computing, self.explaining, self.registry, threads=settings.performance.threads
-        )
+        allow_plugins(settings.models.plugins)
+        threads, int8 = settings.performance.threads, settings.models.int8
+        self.heatmaps = HeatmapRuns(self.computing, self.explaining, self.registry, threads=threads, int8=int8)
         self.annotations = AnnotationSet()
         self.edits = EditStack(self.annotations)
         self.store, self.library_notice = open_store(library or library_path(), write_patience_s=WRITE_PATIENCE_S)

@@ -11,6 +11,7 @@ from mammoviewer.session.settings import (
     RECENT_LIMIT,
     SCHEMA_VERSION,
     LibrarySettings,
+    ModelSettings,
     PerformanceSettings,
     Settings,
     SettingsFile,
@@ -23,12 +24,15 @@ CHANGED = Settings(
     window=WindowSettings(overlay_opacity=0.75, colormap="viridis", wheel_inverts=True, cine_rate=30),
     performance=PerformanceSettings(cache_budget_mib=2048, threads=3),
     library=LibrarySettings(enabled=False, watched=("/in",), watch_interval_s=60),
+    models=ModelSettings(int8=True, plugins=True),
     hands=HandsSettings(left_drag="pan", right_drag="tool", shift_wheel="contrast"),
     reader="R. Eader ü",
     last_folder="/data",
     recent=("/data/a", "/data/b"),
     key_bindings={"undo": "Ctrl+U"},
 )
+
+SECTIONS = ("window", "performance", "library", "hands", "models")
 
 
 @pytest.fixture
@@ -55,9 +59,11 @@ def test_most_of_the_memory_set_is_held_and_never_too_little_for_a_slice(mib, he
 
 
 def test_every_setting_has_a_description():
-    for section in (WindowSettings, PerformanceSettings, LibrarySettings, HandsSettings, Settings):
+    for section in (WindowSettings, PerformanceSettings, LibrarySettings, HandsSettings, ModelSettings, Settings):
         for entry in fields(section):
-            assert entry.name in ("window", "performance", "library", "hands") or entry.metadata["description"]
+            assert (
+                entry.name in ("window", "performance", "library", "hands", "models") or entry.metadata["description"]
+            )
 
 
 def test_what_was_saved_is_loaded(path):
