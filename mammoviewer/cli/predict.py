@@ -32,7 +32,8 @@ from mammoviewer.cli.opening import (
 )
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.reader import OpenResult
-from mammoviewer.inference.cam import METHODS, cam_for_image
+from mammoviewer.inference.cam import cam_for_image
+from mammoviewer.inference.cam_methods import METHODS
 from mammoviewer.inference.detections import Detection, grouped_over_frames
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.predict import (

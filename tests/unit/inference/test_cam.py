@@ -1,11 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
+import onnx
 import pytest
 from helpers.images import breast_like, make_image
-from helpers.model_makers import brightest_bundle, linear_bundle, linear_head_weights
+from helpers.model_makers import brightest_bundle, linear_bundle, linear_head_weights, make_bundle, onnx_bytes
+from onnx import helper
 
 from mammoviewer.base.errors import ArgumentError, Cancelled, ModelError
 from mammoviewer.imaging.voi import Window
-from mammoviewer.inference.cam import cam_for_image, cam_for_patch, class_map, eigen_map, patch_cam
+from mammoviewer.inference.cam import cam_for_image, cam_for_patch
+from mammoviewer.inference.cam_maps import Explainer, is_linear
+from mammoviewer.inference.cam_methods import METHODS, class_map
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.preprocess import prepare
 from mammoviewer.inference.tiling import run_patches
@@ -24,6 +30,11 @@ def parts(model, patch, class_index=1):
 def prepared_for(model, pixels):
     image = make_image(pixels=pixels, vois=(Window(2047.5, 4095.0),))
     return prepare(pixels, image.attributes, model.manifest)
+
+
+def patch_cam(model, patch, class_index, method):
+    maps, scores = Explainer(model, method, class_index).maps(patch[None])
+    return maps[0], float(scores[0])
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -57,19 +68,11 @@ def test_hirescam_of_a_linear_head_adds_up_to_the_logit(tmp_path):
 def test_maps_are_cut_at_zero_and_come_with_the_probability(tmp_path):
     model = OnnxModel(linear_bundle(tmp_path / "m", head="flatten"))
     patch = random_patch(2)
-    for method in ("gradcam", "hirescam", "eigencam", "occlusion"):
+    for method in [method for method in METHODS if method != "cam"]:
         values, score = patch_cam(model, patch, 1, method)
         assert values.shape == (4, 4)
         assert values.min() >= 0
         assert score == pytest.approx(float(model.scores(patch[None])[0, 1]))
-
-
-def test_the_eigen_map_follows_the_activation():
-    pattern = np.array([[0.0, 0.0], [0.0, 5.0]], dtype=np.float32)
-    features = np.stack([pattern, 2 * pattern, 0.5 * pattern])
-    values = eigen_map(features)
-    assert values[1, 1] > 0
-    np.testing.assert_allclose(values / values[1, 1], pattern / 5.0, atol=1e-6)
 
 
 def test_occlusion_falls_where_the_evidence_lies(tmp_path):
@@ -84,7 +87,7 @@ def test_occlusion_falls_where_the_evidence_lies(tmp_path):
 
 def test_a_model_without_a_gradient_says_what_can_be_used(tmp_path):
     model = OnnxModel(brightest_bundle(tmp_path / "m"))
-    with pytest.raises(ModelError, match="eigencam or occlusion"):
+    with pytest.raises(ModelError, match="eigencam, ablationcam or occlusion"):
         patch_cam(model, random_patch(), 1, "gradcam")
     with pytest.raises(ArgumentError, match="no method"):
         patch_cam(model, random_patch(), 1, "other")
@@ -166,3 +169,121 @@ def test_the_heatmap_of_another_image_is_refused(tmp_path):
     heatmap = run_patches(prepared_for(model, breast_like(200, 160)), model)
     with pytest.raises(ArgumentError, match="not made from this image"):
         cam_for_image(prepared_for(model, breast_like(300, 160)), model, heatmap)
+
+
+def test_ablation_is_the_fall_of_the_logit_without_a_channel(tmp_path):
+    for head, classes, index in (("gap", 1, 1), ("gap", 1, 0), ("flatten", 3, 2)):
+        model = OnnxModel(linear_bundle(tmp_path / f"{head}{classes}{index}", head=head, classes=classes))
+        features, gradient, logit = parts(model, random_patch(), index)
+        # Of a linear head the fall is the sum of gradient times feature over the channel.
+        falls = (gradient * features).sum(axis=(1, 2)) / abs(logit)
+        expected = np.maximum(np.tensordot(falls, features, axes=1), 0)
+        values, _ = patch_cam(model, random_patch(), index, "ablationcam")
+        np.testing.assert_allclose(values, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_patches_in_a_batch_are_explained_as_one_by_one(tmp_path):
+    model = OnnxModel(linear_bundle(tmp_path / "m", head="flatten"))
+    batch = np.stack([random_patch(seed) for seed in range(5)])
+    for method in [method for method in METHODS if method != "cam"]:
+        together, scores = Explainer(model, method).maps(batch)
+        alone = [patch_cam(model, patch, 1, method) for patch in batch]
+        np.testing.assert_allclose(together, [values for values, _ in alone], atol=1e-5)
+        np.testing.assert_allclose(scores, [score for _, score in alone], atol=1e-6)
+
+
+def test_a_head_with_a_rectifier_is_not_taken_for_linear(tmp_path):
+    assert is_linear(OnnxModel(linear_bundle(tmp_path / "gap")))
+    assert is_linear(OnnxModel(linear_bundle(tmp_path / "flat", head="flatten", classes=3)))
+    assert not is_linear(OnnxModel(brightest_bundle(tmp_path / "peak")))
+
+
+def test_the_quiet_overlay_keeps_what_rises_above_mean_plus_one_sd(tmp_path):
+    model = OnnxModel(linear_bundle(tmp_path / "m"))
+    prepared = prepared_for(model, breast_like(400, 300, seed=5))
+    whole, quiet = cam_for_image(prepared, model), cam_for_image(prepared, model, quiet=True)
+    inside = whole.values[np.isfinite(whole.values)]
+    kept = np.nan_to_num(quiet.values) > 0
+    assert 0 < kept.sum() < 0.4 * inside.size
+    np.testing.assert_array_equal(quiet.values[kept], whole.values[kept])
+    assert whole.values[kept].min() > inside.mean()
+    assert np.isnan(quiet.resampled()[~prepared.mask]).all()
+    patch = cam_for_patch(prepared, model, 200.0, 250.0, quiet=True)
+    full = cam_for_patch(prepared, model, 200.0, 250.0)
+    limit = full.values.mean() + full.values.std()
+    np.testing.assert_array_equal(np.nan_to_num(patch.overlay.values) > 0, full.values >= limit)
+
+
+def dense_gap_bundle(folder):
+    """Return the linear model with average pooling, with its exact dense form of stride 4."""
+    plain = linear_bundle(folder / "plain")
+    weights, bias = linear_head_weights("gap")
+    model = onnx.load_model_from_string(plain.file_path("model").read_bytes())
+    kernel = onnx.numpy_helper.to_array(next(t for t in model.graph.initializer if t.name == "kernel"))
+    nodes = [
+        helper.make_node("Conv", ["input", "kernel"], ["conv"], strides=[4, 4]),
+        helper.make_node("Relu", ["conv"], ["cells"]),
+        helper.make_node("AveragePool", ["cells"], ["pooled"], kernel_shape=[4, 4], strides=[1, 1]),
+        helper.make_node("Conv", ["pooled", "weights", "bias"], ["logits"]),
+    ]
+    dense = onnx_bytes(
+        nodes,
+        {"input": ["n", 1, "rows", "columns"]},
+        {"logits": ["n", 1, "r", "c"]},
+        {"kernel": kernel, "weights": weights.T[:, :, None, None].copy(), "bias": bias},
+    )
+    return make_bundle(
+        folder / "m",
+        plain.file_path("model").read_bytes(),
+        head_grad=plain.file_path("head_grad").read_bytes(),
+        dense=dense,
+        dense_stride=4,
+        stride=4,
+    )
+
+
+@pytest.mark.parametrize("method", ["cam", "gradcam", "gradcam++", "hirescam", "eigencam", "ablationcam"])
+def test_features_of_one_pass_explain_as_the_windows_do(tmp_path, monkeypatch, method):
+    model = OnnxModel(dense_gap_bundle(tmp_path))
+    prepared = prepared_for(model, breast_like(120, 100, seed=5))
+    one_pass = cam_for_image(prepared, model, method=method)
+    heatmap = run_patches(prepared, model, stride=4)
+    calls = []
+    monkeypatch.setattr("mammoviewer.inference.cam._Cut.of", lambda *_: calls.append(1))
+    windows = cam_for_image(prepared, model, heatmap, method=method)
+    assert calls
+    assert one_pass.maximum == pytest.approx(1.0)
+    np.testing.assert_allclose(one_pass.resampled(), windows.resampled(), atol=2e-4)
+
+
+def test_a_model_of_whole_images_is_explained_on_all_it_sees(tmp_path):
+    plain = linear_bundle(tmp_path / "plain", head="flatten")
+    steps = ({"op": "voi", "window": "default"}, {"op": "resize", "rows": 16, "columns": 16, "keep_aspect": False})
+    files = {role: plain.file_path(role).read_bytes() for role in ("model", "head_grad")}
+    manifest = make_bundle(
+        tmp_path / "m",
+        files["model"],
+        head_grad=files["head_grad"],
+        pixel_size_mm=None,
+        task="image-classification",
+        tiling=None,
+        preprocessing=(*steps, {"op": "scale", "divide_by": 255}),
+    )
+    model = OnnxModel(manifest)
+    prepared = prepared_for(model, breast_like(200, 160))
+    expected, score = patch_cam(model, prepared.values, 1, "hirescam")
+    overlay = cam_for_image(prepared, model)
+    np.testing.assert_allclose(overlay.values, expected / expected.max(), rtol=1e-5)
+    assert overlay.step == (50.0, 40.0)
+    assert overlay.origin == (24.5, 19.5)
+    cam = cam_for_patch(prepared, model, 10.0, 10.0)
+    np.testing.assert_array_equal(cam.values, expected)
+    assert cam.score == pytest.approx(score)
+    assert cam.box == (-0.5, -0.5, 199.5, 159.5)
+
+
+def test_a_model_that_gives_boxes_is_not_explained(tmp_path):
+    model = OnnxModel(linear_bundle(tmp_path / "m"))
+    model.manifest = replace(model.manifest, task="detection")
+    with pytest.raises(ModelError, match="classifiers"):
+        Explainer(model)
