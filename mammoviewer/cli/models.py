@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 from mammoviewer.base.errors import ArgumentError, ModelError
-from mammoviewer.inference.check import card_text, check_model
+from mammoviewer.inference.check import CheckResult, card_text, check_model, outcome
 from mammoviewer.inference.manifest import ModelManifest, manifest_to_json
+from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.registry import ModelRegistry
 
 NAME = "models"
@@ -19,6 +23,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(NAME, help="list, check and describe the classifiers", description=__doc__)
     parser.add_argument("action", nargs="?", choices=("list", "check", "card"), default="list")
     parser.add_argument("name", nargs="?", metavar="NAME", help="a model; all of them are checked without a name")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="check: also on images with marked places")
+    parser.add_argument("--sample", type=int, default=20, metavar="N", help="check: of --data; default %(default)s")
+    parser.add_argument("--force", action="store_true", help="check: also on images that the model was not made for")
     parser.add_argument("--json", action="store_true", help="write JSON on stdout")
 
 
@@ -26,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the subcommand; return the exit code."""
     registry = ModelRegistry()
     if args.action == "check":
-        return _check(registry, args.name, as_json=args.json)
+        return _check(registry, args)
     if args.action == "card":
         return _card(registry, args.name, as_json=args.json)
     if args.name is not None:
@@ -54,18 +61,21 @@ def _summary(model: ModelManifest) -> dict[str, object]:
     return {"identity": model.identity, "folder": str(model.folder), **manifest_to_json(model)}
 
 
-def _check(registry: ModelRegistry, name: str | None, *, as_json: bool) -> int:
+def _check(registry: ModelRegistry, args: argparse.Namespace) -> int:
+    name: str | None = args.name
+    as_json: bool = args.json
     models = registry.models if name is None else (registry.get(name),)
     if not models and not registry.refused:
         raise ModelError("there are no models to check")
     sound = True
     document: list[dict[str, object]] = []
     for model in models:
-        for result in check_model(model):
+        for result in _checks(model, args):
             sound = sound and result.passed
             document.append({"model": model.identity, **vars(result)})
             if not as_json:
-                print(f"{model.identity}  {'ok    ' if result.passed else 'FAILED'}  {result.name}: {result.detail}")
+                word = "skip  " if result.skipped else "ok    " if result.passed else "FAILED"
+                print(f"{model.identity}  {word}  {result.name}: {result.detail}")
     for folder, reason in registry.refused if name is None else ():
         sound = False
         document.append({"model": folder.name, "name": "manifest", "passed": False, "detail": reason})
@@ -78,6 +88,29 @@ def _check(registry: ModelRegistry, name: str | None, *, as_json: bool) -> int:
     failed = sorted({str(entry["model"]) for entry in document if not entry["passed"]})
     print(f"mammoviewer: not sound: {', '.join(failed)}", file=sys.stderr)
     return 1
+
+
+def _checks(manifest: ModelManifest, args: argparse.Namespace) -> Iterator[CheckResult]:
+    """Yield all checks; those that need torch, where it is, or a data set, where one is named, follow the others."""
+    for result in check_model(manifest):
+        yield result
+        if not result.passed:
+            return
+    model = OnnxModel(manifest)
+    if importlib.util.find_spec("torch") is None:
+        yield CheckResult("torch", True, "torch is not installed", skipped=True)
+    else:
+        from mammoviewer.training.torch_head import torch_agreement
+
+        yield outcome("torch", lambda: torch_agreement(model))
+    if args.data is not None:
+        from mammoviewer.datasets.layouts import load_cases
+        from mammoviewer.training.localisation import data_localisation
+
+        cases = load_cases(args.data)
+        yield outcome(
+            "pointing game on data", lambda: data_localisation(model, cases, sample=args.sample, force=args.force)
+        )
 
 
 def _card(registry: ModelRegistry, name: str | None, *, as_json: bool) -> int:

@@ -17,12 +17,12 @@ from mammoviewer.base.errors import ArgumentError, ModelError
 from mammoviewer.base.progress import Progress, no_progress, subprogress
 from mammoviewer.inference.cam_canvas import CamCanvas, cam_overlay
 from mammoviewer.inference.cam_maps import Explainer
+from mammoviewer.inference.dense import run_dense
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.inference.manifest_schema import WHOLE_IMAGE
 from mammoviewer.inference.onnx_parts import trunk_features
 from mammoviewer.inference.onnx_session import OnnxModel, as_batch
 from mammoviewer.inference.preprocess import PreparedImage
-from mammoviewer.inference.dense import run_dense
 from mammoviewer.inference.tiling import iter_patches, run_patches
 from mammoviewer.inference.window_grid import WindowGrid, window_grid
 

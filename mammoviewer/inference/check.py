@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from mammoviewer.base.arrays import DoubleArray, FloatArray
 from mammoviewer.base.errors import ModelError
+from mammoviewer.inference.cam_checks import Skipped, completeness, randomised_head
+from mammoviewer.inference.cam_localisation import phantom_localisation
 from mammoviewer.inference.manifest import CARD_NAME, ModelManifest, read_verified
+from mammoviewer.inference.onnx_parts import head_logits
 from mammoviewer.inference.onnx_session import OnnxModel
 
 _SEED = 20
@@ -22,11 +25,12 @@ _STEP_LENGTHS = (1e-2, 3e-3, 1e-3, 3e-4)
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The outcome of one check, with what was found."""
+    """The outcome of one check, with what was found; ``skipped`` where it does not apply to the model."""
 
     name: str
     passed: bool
     detail: str
+    skipped: bool = False
 
 
 def check_model(manifest: ModelManifest) -> Iterator[CheckResult]:
@@ -43,12 +47,23 @@ def check_model(manifest: ModelManifest) -> Iterator[CheckResult]:
         checks.append(("head_grad", _head_gradient))
     if "int8" in manifest.files:
         checks.append(("int8", _int8))
+    checks += [("completeness", completeness), ("randomised head", randomised_head)]
+    checks.append(("pointing game", phantom_localisation))
     for name, check in checks:
-        try:
-            yield CheckResult(name, True, check(model))
-        except ModelError as error:
-            yield CheckResult(name, False, str(error))
+        result = outcome(name, functools.partial(check, model))
+        yield result
+        if not result.passed:
             return
+
+
+def outcome(name: str, check: Callable[[], str]) -> CheckResult:
+    """Return the result of one check, which returns what it found, or raises ModelError or Skipped."""
+    try:
+        return CheckResult(name, True, check())
+    except Skipped as reason:
+        return CheckResult(name, True, str(reason), skipped=True)
+    except ModelError as error:
+        return CheckResult(name, False, str(error))
 
 
 def card_text(manifest: ModelManifest) -> str:
@@ -89,13 +104,12 @@ def gradient_error(model: OnnxModel) -> float:
     """
     outputs = model.manifest.outputs
     features = _random_features(model)
-    head = _head_session(read_verified(model.manifest, "model"), outputs.features, outputs.logits)
     gradient = model.head_gradient(features, outputs.positive_index).astype(np.float64)
     generator = np.random.Generator(np.random.Philox(_SEED))
     column = 0 if outputs.logit_count == 1 else outputs.positive_index
 
     def logit(place: DoubleArray) -> float:
-        (logits,) = head.run([outputs.logits], {outputs.features: place.astype(np.float32)})
+        logits = head_logits(model, place.astype(np.float32))
         return float(logits[0, column])
 
     errors = []
@@ -183,34 +197,3 @@ def _random_features(model: OnnxModel) -> FloatArray:
     low, high = model.manifest.input.value_range
     _, features = model.run(generator.uniform(low, high, size=_blank(model, 1).shape).astype(np.float32))
     return features
-
-
-def _head_session(data: bytes, features: str, logits: str) -> Any:
-    """Return a session of the part of a model from ``features`` to ``logits``."""
-    import onnx
-    import onnxruntime
-
-    model = onnx.load_model_from_string(data)
-    graph = model.graph
-    by_output = {output: node for node in graph.node for output in node.output}
-    source = features
-    while source in by_output and by_output[source].op_type == "Identity":
-        source = by_output[source].input[0]
-    kept: list[Any] = []
-    needed = {logits}
-    for node in reversed(graph.node):
-        if needed & set(node.output) and not {source, features} & set(node.output):
-            kept.insert(0, node)
-            needed |= set(node.input)
-    if source not in needed and features not in needed:
-        raise ModelError("the logits do not follow from the features, so the gradient cannot be checked")
-    weights = [tensor for tensor in graph.initializer if tensor.name in needed]
-    alias = [onnx.helper.make_node("Identity", [features], [source])] if source != features else []
-    entry = onnx.helper.make_tensor_value_info(features, onnx.TensorProto.FLOAT, [None] * 4)
-    result = next(value for value in graph.output if value.name == logits)
-    head = onnx.helper.make_graph([*alias, *kept], "head", [entry], [result], initializer=weights)
-    cut = onnx.helper.make_model(head, opset_imports=model.opset_import, ir_version=model.ir_version)
-    try:
-        return onnxruntime.InferenceSession(cut.SerializeToString(), providers=["CPUExecutionProvider"])
-    except Exception as error:  # noqa: BLE001 - onnxruntime raises classes of its own that share no base
-        raise ModelError("the part of the model behind the features needs more than the features") from error

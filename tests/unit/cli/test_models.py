@@ -45,8 +45,10 @@ def test_a_sound_model_passes_with_a_line_per_check(folder, capsys):
     linear_bundle(folder / "linear")
     assert call("check", "linear") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 6
-    assert all("  ok  " in line for line in lines)
+    assert len(lines) == 10
+    assert all("  ok  " in line or "  skip  " in line for line in lines)
+    assert "mean(CAM) + b = logit" in lines[6]
+    assert "torch" in lines[9]
     assert call("check", "--json") == 0
     assert json.loads(capsys.readouterr().out)["sound"] is True
 

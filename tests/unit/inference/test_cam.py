@@ -208,8 +208,9 @@ def test_the_quiet_overlay_keeps_what_rises_above_mean_plus_one_sd(tmp_path):
     np.testing.assert_array_equal(quiet.values[kept], whole.values[kept])
     assert whole.values[kept].min() > inside.mean()
     assert np.isnan(quiet.resampled()[~prepared.mask]).all()
-    patch = cam_for_patch(prepared, model, 200.0, 250.0, quiet=True)
-    full = cam_for_patch(prepared, model, 200.0, 250.0)
+    patch = cam_for_patch(prepared, model, 200.0, 250.0, class_index=0, quiet=True)
+    full = cam_for_patch(prepared, model, 200.0, 250.0, class_index=0)
+    assert full.values.max() > 0
     limit = full.values.mean() + full.values.std()
     np.testing.assert_array_equal(np.nan_to_num(patch.overlay.values) > 0, full.values >= limit)
 
