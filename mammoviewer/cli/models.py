@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from mammoviewer.inference.check import CheckResult, card_text, check_model, out
 from mammoviewer.inference.manifest import ModelManifest, manifest_to_json
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.registry import ModelRegistry
+from mammoviewer.training.torch_presence import torch_agreement
 
 NAME = "models"
 
@@ -97,12 +97,7 @@ def _checks(manifest: ModelManifest, args: argparse.Namespace) -> Iterator[Check
         if not result.passed:
             return
     model = OnnxModel(manifest)
-    if importlib.util.find_spec("torch") is None:
-        yield CheckResult("torch", True, "torch is not installed", skipped=True)
-    else:
-        from mammoviewer.training.torch_head import torch_agreement
-
-        yield outcome("torch", lambda: torch_agreement(model))
+    yield outcome("torch", lambda: torch_agreement(model))
     if args.data is not None:
         from mammoviewer.datasets.layouts import load_cases
         from mammoviewer.training.localisation import data_localisation

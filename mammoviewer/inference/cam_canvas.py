@@ -111,4 +111,5 @@ def _in_mask(overlay: Heatmap, axis: int) -> NDArray[np.intp]:
     stored = overlay.origin[axis] + np.arange(overlay.values.shape[axis]) * overlay.step[axis]
     size = overlay.mask.shape[axis]
     places = ((stored + 0.5) * size / overlay.shape[axis]).astype(np.intp)
-    return np.clip(places, 0, size - 1)
+    clipped: NDArray[np.intp] = np.clip(places, 0, size - 1)
+    return clipped

@@ -97,7 +97,7 @@ class Explainer:
         """Return d logit / d features; of a linear head it is the same everywhere and asked for once."""
         if self._constant is not None:
             return self._constant
-        gradient = self.model.head_gradient(features[np.newaxis], self.class_index)[0]
+        gradient: FloatArray = self.model.head_gradient(features[np.newaxis], self.class_index)[0]
         if self._linear is None:
             self._linear = is_linear(self.model)
         if self._linear:
