@@ -15,13 +15,14 @@ from typing import Any, Self
 
 from mammoviewer.annotations.annotation_set import AnnotationSet
 from mammoviewer.annotations.change_log import CHANGE_COLUMNS, DENSITY, FINDING, Change, change_of, log_changes
-from mammoviewer.annotations.density import BreastDensity, Record
+from mammoviewer.annotations.density import BreastDensity, Record, examination_of
 from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.annotations.store_schema import SCHEMA
 from mammoviewer.base.errors import AnnotationError
 from mammoviewer.base.notices import Notice
 from mammoviewer.base.sqlite_file import SqliteFile
+from mammoviewer.dicom.attributes import ImageAttributes
 
 _COLUMNS = (
     "id, image_uid, frame, kind, points, label, note, assessment, origin, score, reader, created, modified, "
@@ -113,6 +114,17 @@ class AnnotationStore:
             parts = ((f"{query} WHERE study_uid IN ({_marks(uids)})", tuple(uids)) for uids in _chunks(study_uids))
             rows = [row for part in parts for row in self._file.rows(*part)]
         return tuple(sorted(map(_density_of, rows), key=lambda density: (density.modified, density.id)))
+
+    def show_in(self, annotations: AnnotationSet, images: Sequence[ImageAttributes]) -> None:
+        """Load what is kept of images, and of the breasts of their examinations, into a set.
+
+        Raises
+        ------
+        AnnotationError
+            If the file cannot be read.
+        """
+        examinations = list(dict.fromkeys(map(examination_of, images)))
+        annotations.load(self.load([image.identity for image in images]), self.densities(examinations))
 
     def save(self, finding: Finding) -> None:
         """Keep a new or changed finding.

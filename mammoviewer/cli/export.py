@@ -14,12 +14,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mammoviewer.annotations.density import examination_of
+from mammoviewer.annotations.density import BreastDensity, examination_of
 from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.interchange.coco import write_coco
 from mammoviewer.annotations.interchange.json_document import write_json
 from mammoviewer.annotations.interchange.transfer import Losses, Written, loss_lines
+from mammoviewer.annotations.sidecar import write_sidecar
+from mammoviewer.annotations.store import AnnotationStore
 from mammoviewer.base.errors import ArgumentError, DecodeError, ExportError, InputError, MammoViewerError
+from mammoviewer.base.paths import library_path
 from mammoviewer.cli.opening import (
     add_reading_options,
     densities_of,
@@ -60,7 +63,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--format",
         action="append",
-        required=True,
+        default=[],
         choices=(*_OF_HEATMAPS, *_OF_FINDINGS, *_OF_ALL_IMAGES, *_OF_VIEWS, TOMOSYNTHESIS),
         dest="formats",
         metavar="FORMAT",
@@ -68,7 +71,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "dbtex, vindr, yolo, labelme, masks, hdf5, csv. Heatmaps: seg, tiff (with --model). Pictures: png8, png16. "
         "bto: a Hologic SCO as a tomosynthesis object",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the files")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the files")
+    parser.add_argument(
+        "--sidecar", action="store_true", help="findings beside each image, as NAME.mammoviewer.json; needs no --out"
+    )
     parser.add_argument("--annotations", type=Path, metavar="FILE.json", help="findings of this file, not the library")
     parser.add_argument("--model", metavar="NAME", help="model of the heatmap; pictures then show it too")
     parser.add_argument("--frame", type=int, metavar="N", help="0-based frame (default: the middle; seg: all)")
@@ -84,10 +90,14 @@ def run(arguments: argparse.Namespace) -> int:
     findings = _findings(arguments, images)
     stems = unique_stems([image.attributes.path for image in images])
     densities = densities_of(tuple({examination_of(i.attributes) for i in images}), arguments.annotations)
-    if not (findings or densities) and (arguments.annotations or set(formats) & {*_OF_ALL_IMAGES, *_OF_FINDINGS}):
+    if not (findings or densities) and (
+        arguments.annotations or arguments.sidecar or set(formats) & {*_OF_ALL_IMAGES, *_OF_FINDINGS}
+    ):
         hint = "" if arguments.annotations else "draw some in the window, or name a file with --annotations"
         raise ExportError("there are no findings of these images", hint=hint, path=arguments.annotations)
     summary = _Summary()
+    if arguments.sidecar:
+        complete = _write_beside(images, findings, densities, summary) and complete
     for key in formats:
         if key in _OF_ALL_IMAGES:
             summary.add(_write_findings(key, arguments.out, Batch((), (), findings, densities=densities), images))
@@ -109,6 +119,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _formats(arguments: argparse.Namespace) -> tuple[str, ...]:
+    if not arguments.formats and not arguments.sidecar:
+        raise ArgumentError("what is to be written?", hint="name a form with --format, or give --sidecar")
+    if arguments.formats and arguments.out is None:
+        raise ArgumentError("where are the files to go?", hint="name a folder with --out")
     formats = [BINARY_SEG if key == "seg" and not arguments.model else key for key in arguments.formats]
     if set(formats) & set(_OF_HEATMAPS) and not arguments.model:
         raise ArgumentError("a heatmap needs a model", hint="name one with --model; `mammoviewer models list` has them")
@@ -140,6 +154,24 @@ class _Summary:
             print(f"mammoviewer: wrote {self._files} files; left out or changed:", file=sys.stderr)
             for line in lines:
                 print(f"  {line}", file=sys.stderr)
+
+
+def _write_beside(
+    images: Sequence[Image], findings: Sequence[Finding], densities: Sequence[BreastDensity], summary: _Summary
+) -> bool:
+    """Write what is said of each image beside it; return whether that could be done everywhere."""
+    complete = True
+    with AnnotationStore(library_path()) as store:
+        for image in images:
+            try:
+                path = write_sidecar(
+                    image.attributes, findings, densities, lambda record_id: store.changes(finding_id=record_id)
+                )
+                summary.add(Written((path,) if path is not None else ()))
+            except MammoViewerError as error:
+                print(f"mammoviewer: {error}", file=sys.stderr)
+                complete = False
+    return complete
 
 
 def _write_forms(

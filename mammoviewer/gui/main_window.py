@@ -45,6 +45,7 @@ from mammoviewer.gui.panels.thumbnail_rail import ThumbnailRail
 from mammoviewer.gui.panels.train_panel import TrainPanel
 from mammoviewer.gui.readers import Readers
 from mammoviewer.gui.second_screen import SecondScreen
+from mammoviewer.gui.sidecars import SidecarOffers
 from mammoviewer.gui.studies import Studies
 from mammoviewer.gui.thumbnails import Thumbnails
 from mammoviewer.gui.window_layout import WindowLayout
@@ -79,6 +80,7 @@ class MainWindow(QMainWindow):
         self.opening = Opening(workspace, settings, self.thumbnails, self.notices, self)
         self.kept_settings = KeptSettings(workspace, settings, self)
         self.readers = Readers(workspace, settings)
+        self.sidecars = SidecarOffers(workspace, settings, self.notices, self)
         self.deidentification = Deidentification(workspace, self.notices, self)
         self.grid = ViewportGrid(workspace)
         self.studies = Studies(

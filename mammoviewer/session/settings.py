@@ -102,6 +102,7 @@ class LibrarySettings:
 
     enabled: bool = option(True, "Keep a list of the studies that are opened or come into watched folders")
     watched: tuple[str, ...] = option((), "Folders that are watched for new studies")
+    sidecars: bool = option(False, "Save annotations beside images, as NAME.mammoviewer.json, too")
     watch_interval_s: float = option(5.0, "Seconds between two looks at a watched folder", minimum=1.0, maximum=3600.0)
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from psygnal import Signal
 
 from mammoviewer.annotations.annotation_set import AnnotationSet
-from mammoviewer.annotations.density import examination_of
 from mammoviewer.annotations.edits import Edit
 from mammoviewer.annotations.store import open_store
 from mammoviewer.base.notices import Notice
@@ -48,6 +47,7 @@ from mammoviewer.session.priors import current_of
 from mammoviewer.session.screens import Screens
 from mammoviewer.session.settings import Settings
 from mammoviewer.session.side_check import can_be_checked, check_side
+from mammoviewer.session.sidecars import Sidecars
 from mammoviewer.session.training_runs import TrainingRuns
 from mammoviewer.session.view_history import ViewHistory
 from mammoviewer.session.view_links import ViewLinks
@@ -96,6 +96,7 @@ class Workspace:
         self.store.reader = settings.reader
         self.recorder = PatientRecorder(self.store)
         self.annotations.record_with(self.recorder.record)
+        self.sidecars = Sidecars(self)
         self.reads = FirstReads()
         self.training = TrainingRuns(self.registry)
         self.studies: tuple[Study, ...] = ()
@@ -206,19 +207,13 @@ class Workspace:
             if not result.images:
                 return
             self.pictures.forget_failures([image.attributes.identity for image in self.images])
-            self._load(fresh)
+            self.store.show_in(self.annotations, [image.attributes for image in fresh])
             before = self.images
             self.studies = group_studies((*before, *fresh))
             self._hang_new(fresh[0].attributes.identity if fresh else wanted[0], set(before))
             for image in (*fresh, *(newer for _, newer in came.renewed)):
                 if can_be_checked(image) and not side_is_stated(self, image):
                     check_side(self, image)
-
-    def _load(self, images: Sequence[Image]) -> None:
-        """Show what is kept of images that came."""
-        facts = [image.attributes for image in images]
-        examinations = list(dict.fromkeys(map(examination_of, facts)))
-        self.annotations.load(self.store.load([image.identity for image in facts]), self.store.densities(examinations))
 
     def _hang_new(self, identity: str, before: set[Image]) -> None:
         """Hang the study of an image that came, or the newer one it is a prior of; an open study where the image is."""
@@ -289,6 +284,7 @@ class Workspace:
         self.explaining.shutdown()
         self.decoding.shutdown()
         self.recorder.close()
+        self.sidecars.close()
         self.store.close()
         for image in self.images:
             image.close()

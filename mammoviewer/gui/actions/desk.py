@@ -16,6 +16,7 @@ from mammoviewer.session.workspace import Workspace
 
 if TYPE_CHECKING:
     from mammoviewer.gui.actions.key_bindings import KeyBindings
+    from mammoviewer.gui.sidecars import SidecarOffers
     from mammoviewer.gui.studies import Studies
 
 
@@ -25,6 +26,10 @@ class WindowActs(Protocol):
     @property
     def keys(self) -> KeyBindings:
         """The keys in force."""
+
+    @property
+    def sidecars(self) -> SidecarOffers:
+        """Annotations beside images."""
 
     @property
     def studies(self) -> Studies:

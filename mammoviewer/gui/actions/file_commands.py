@@ -19,6 +19,9 @@ _FILE = (
     ),
     Command("file.export", "Export…", ("Ctrl+E",), lambda desk: desk.window.show_export()),
     Command(
+        "file.sidecars", "Save annotations beside images, or no longer", (), lambda desk: desk.window.sidecars.switch()
+    ),
+    Command(
         "file.deidentify", "Export de-identified copy of this study…", (), lambda desk: desk.window.show_deidentify()
     ),
     Command("file.quit", "Quit", ("Ctrl+Q",), lambda desk: desk.window.close()),

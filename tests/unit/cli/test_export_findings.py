@@ -154,3 +154,21 @@ def test_a_picture_with_the_marks_is_as_the_image_is_hung(folder: Path, findings
     made = pydicom.dcmread(tmp_path / "out" / names[0])
     assert made.pixel_array.shape == (*facts.orientation.display_shape(facts.shape), 3)
     assert made.BurnedInAnnotation == "YES"
+
+
+def test_findings_are_written_beside_their_images_without_a_folder(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("MAMMOVIEWER_HOME", str(tmp_path / "home"))
+    path = mammogram_file(tmp_path / "in" / "a.dcm")
+    finding = new_finding(opened(path)[0].attributes.identity, 0, WHOLE, "Mass")
+    write_json(tmp_path / "mine.json", [finding])
+    assert _run("export", path, "--sidecar", "--annotations", tmp_path / "mine.json") == 0
+    beside = path.with_name("a.dcm.mammoviewer.json")
+    assert capsys.readouterr().out.split() == [str(beside)]
+    assert read_json(beside) == (finding,)
+    assert _run("import", beside, "--image", path) == 0
+    assert "1 findings added" in capsys.readouterr().out
+    assert _run("export", path) == 2
+    assert _run("export", path, "--format", "json") == 2
+    beside.write_text("[]", encoding="utf-8")
+    assert _run("export", path, "--sidecar") == 1
+    assert beside.read_text(encoding="utf-8") == "[]"
