@@ -34,7 +34,9 @@ from mammoviewer.inference.manifest import (
 )
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.training.architectures import Detector, Network
+from mammoviewer.training.distributed import present_group
 from mammoviewer.training.export_onnx import (
+    BOXES,
     FEATURES,
     INPUT,
     LOGITS,
@@ -61,6 +63,8 @@ class BundleFacts:
     ----------
     patch, channels, value_range
         Rows, columns, channels of the input, and between which values its pixels lie.
+    any_size
+        Whether a detector takes images of any rows and columns; ``patch`` is then only the example it is traced with.
     pixel_size_mm
         Of the prepared image; ``None`` where the preprocessing does not resample to one.
     card
@@ -102,6 +106,7 @@ class BundleFacts:
     multi_label: bool = False
     cam_method: str = "hirescam"
     head_gradient: bool = True
+    any_size: bool = False
     dense: nn.Module | None = None
 
     @property
@@ -122,6 +127,7 @@ def write_bundle(folder: Path, network: Network | Detector, facts: BundleFacts) 
     """
     files = _write_files(folder, network, facts)
     write_text_atomically(folder / CARD_NAME, facts.card)
+    size = (None, None) if facts.any_size else facts.patch
     activation = "softmax"
     if facts.multi_label or (isinstance(network, Network) and network.head_outputs == 1):
         activation = "sigmoid"
@@ -132,12 +138,18 @@ def write_bundle(folder: Path, network: Network | Detector, facts: BundleFacts) 
         task=facts.task,
         created=datetime.now(UTC).date().isoformat(),
         files=files,
-        input=ModelInput(INPUT, (None, *facts.shape), facts.pixel_size_mm, facts.value_range),
+        input=ModelInput(INPUT, (None, facts.channels, *size), facts.pixel_size_mm, facts.value_range),
         preprocessing=facts.preprocessing,
         accepts=Acceptance(facts.kinds, facts.views),
         tiling=_tiling(facts),
         outputs=ModelOutputs(
-            LOGITS, FEATURES, facts.classes, activation, facts.positive_class, facts.operating_threshold
+            LOGITS,
+            FEATURES,
+            facts.classes,
+            activation,
+            facts.positive_class,
+            facts.operating_threshold,
+            boxes=BOXES if isinstance(network, Detector) else "",
         ),
         cam=CamSettings(FEATURES, "head_grad" if "head_grad" in files else "", facts.cam_method),
         training_data=facts.training_data,
@@ -154,7 +166,7 @@ def write_bundle(folder: Path, network: Network | Detector, facts: BundleFacts) 
 def _write_files(folder: Path, network: Network | Detector, facts: BundleFacts) -> dict[str, ModelFile]:
     roles = ["model"]
     path = folder / "model.onnx"
-    export_model(network, path, facts.shape)
+    export_model(network, path, facts.shape, any_size=facts.any_size)
     verify_model(network, path, facts.shape, facts.value_range)
     if facts.head_gradient and isinstance(network, Network):
         roles.append("head_grad")
@@ -175,7 +187,9 @@ def _write_files(folder: Path, network: Network | Detector, facts: BundleFacts) 
     return files
 
 
-def _tiling(facts: BundleFacts) -> Tiling:
+def _tiling(facts: BundleFacts) -> Tiling | None:
+    if facts.task != "patch-classification":
+        return None
     return facts.tiling or Tiling(facts.patch, stride=max(1, facts.patch[0] // _WINDOWS_ACROSS))
 
 
@@ -190,11 +204,17 @@ def _load_as_the_viewer_does(manifest: ModelManifest) -> None:
 def published_folder(output: Path, *, replace: bool) -> Iterator[Path]:
     """Yield a hidden folder beside ``output`` that takes its name when the block succeeds, and vanishes when not.
 
+    Of several processes that train together the first alone publishes; the others get a folder that vanishes.
+
     Raises
     ------
     TrainingError
         ``output`` exists and ``replace`` is false, or the folder cannot be made or renamed.
     """
+    if not present_group().is_first:
+        with tempfile.TemporaryDirectory(prefix="mammoviewer-train-") as folder:
+            yield Path(folder)
+        return
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         _remove_stale(output)

@@ -20,16 +20,25 @@ INPUT, LOGITS, FEATURES, BOXES = "input", "logits", "features", "boxes"
 CLASS_WEIGHTS, GRADIENT = "class_weights", "gradient"
 
 
-def export_model(network: Network | Detector, path: Path, shape: tuple[int, int, int]) -> None:
+def export_model(
+    network: Network | Detector, path: Path, shape: tuple[int, int, int], *, any_size: bool = False
+) -> None:
     """Write ``input`` (n, channels, rows, columns) to ``logits`` and ``features``; a detector's ``boxes`` too.
 
     Parameters
     ----------
     shape
         Channels, rows and columns of one picture.
+    any_size
+        Whether rows and columns may be others than those of ``shape``.
     """
     outputs = [LOGITS, BOXES, FEATURES] if isinstance(network, Detector) else [LOGITS, FEATURES]
     axes = {name: {0: "batch"} for name in (INPUT, *outputs)}
+    if any_size:
+        axes[INPUT].update({2: "rows", 3: "columns"})
+        axes[FEATURES].update({2: "feature_rows", 3: "feature_columns"})
+        for name in outputs[:-1]:
+            axes[name][1] = "boxes_found"
     _export(network.eval(), (torch.zeros(2, *shape),), path, inputs=[INPUT], outputs=outputs, axes=axes)
 
 

@@ -13,8 +13,9 @@ from mammoviewer.datasets.patch_set import PatchSet
 from mammoviewer.datasets.splits import Fold, IndexArray
 from mammoviewer.training.architectures import RegionClassifier
 from mammoviewer.training.augment import Augmentation
+from mammoviewer.training.epoch_event import epoch_event
 from mammoviewer.training.loop import Epoch, Labelled, Schedule, fit, logits_of, probabilities_of
-from mammoviewer.training.metrics import Truth, finite_or_none, log_loss, macro_area
+from mammoviewer.training.metrics import Truth, log_loss
 from mammoviewer.training.spec import Emit, TrainingSpec
 
 _AUGMENTATION = Augmentation(contrast=(0.75, 1.35), brightness=0.1, gamma=0.15, noise=0.01)
@@ -73,7 +74,6 @@ class FoldTuning:
         self._emit = emit
         self._train = everything.subset(torch.from_numpy(split.train))
         self._held_out = everything.subset(torch.from_numpy(split.test))
-        self._truth: Truth = self._held_out.labels.numpy()
         self._end = 0.0
 
     def run(self, network: RegionClassifier) -> None:
@@ -99,21 +99,13 @@ class FoldTuning:
         done = (self._number - 1 + epoch.number / self._spec.epochs) / self._folds
         # the final fit on all regions is about one more fold
         epochs_left = self._spec.epochs * (self._folds + 1 - self._number + 1) - epoch.number
-        self._emit(
-            {
-                "event": "epoch",
-                "fold": self._number,
-                "folds": self._folds,
-                "epoch": epoch.number,
-                "epochs": self._spec.epochs,
-                "loss": epoch.loss,
-                "validation_loss": epoch.validation_loss,
-                "auc": finite_or_none(macro_area(self._truth, epoch.probabilities)),
-                "learning_rate": epoch.learning_rate,
-                "fraction": _fraction(done),
-                "seconds_left": min(epochs_left * epoch.seconds, self._spec.time_limit_s),
-            }
-        )
+        more = {
+            "fold": self._number,
+            "folds": self._folds,
+            "fraction": _fraction(done),
+            "seconds_left": min(epochs_left * epoch.seconds, self._spec.time_limit_s),
+        }
+        self._emit(epoch_event(epoch, self._spec.epochs, self._held_out.labels, **more))
         return time.monotonic() + epoch.seconds < self._end
 
 

@@ -22,8 +22,9 @@ from mammoviewer.datasets.patch_set import PatchSet
 from mammoviewer.datasets.splits import Fold, IndexArray, grouped_folds, merged_groups, near_duplicates
 from mammoviewer.training.architectures import Committee, Hyperparameters, MicrocalcHypermodel
 from mammoviewer.training.augment import Augmentation
+from mammoviewer.training.epoch_event import epoch_event
 from mammoviewer.training.loop import Epoch, Labelled, Schedule, fit, logits_of, probabilities_of
-from mammoviewer.training.metrics import Truth, best_threshold, finite_or_none, macro_area
+from mammoviewer.training.metrics import Truth, best_threshold
 from mammoviewer.training.recipe_run import RecipeRun
 
 CANDIDATES = (Hyperparameters(15, 1, 0.1), Hyperparameters(15, 1, 0.0), Hyperparameters(15, 3, 0.05))
@@ -86,6 +87,8 @@ class MicrocalcRecipe:
     """One run of the recipe over a data set; tells of every epoch."""
 
     def __init__(self, run: RecipeRun) -> None:
+        self._run = run
+        self._fits = 0
         self._spec = spec = run.spec
         self._settings = RecipeSettings.of(run)
         self._emit = run.emit
@@ -175,6 +178,8 @@ class MicrocalcRecipe:
         validation: IndexArray | None,
     ) -> MicrocalcHypermodel:
         torch.manual_seed(self._spec.seed + seed)
+        # fits come in the same order when the run is resumed
+        self._fits += 1
         network = MicrocalcHypermodel(parameters)
         held_out = None if validation is None else self._tensors.subset(torch.from_numpy(validation))
 
@@ -192,27 +197,15 @@ class MicrocalcRecipe:
             seed=self._spec.seed + seed,
             validation=held_out,
             on_epoch=on_epoch,
+            checkpoint=self._run.checkpoint(f"fit{self._fits}"),
         )
         return network
 
     def _tell(self, epoch: Epoch, epochs: int, held_out: Labelled | None) -> None:
-        auc = None
-        if held_out is not None and epoch.probabilities is not None:
-            auc = finite_or_none(macro_area(held_out.labels.numpy(), epoch.probabilities))
         done = self._done()
-        self._emit(
-            {
-                "event": "epoch",
-                "epoch": epoch.number,
-                "epochs": epochs,
-                "loss": epoch.loss,
-                "validation_loss": epoch.validation_loss,
-                "auc": auc,
-                "learning_rate": epoch.learning_rate,
-                "fraction": done,
-                "seconds_left": (time.monotonic() - self._started) * (1 - done) / max(done, 1e-6),
-            }
-        )
+        left = (time.monotonic() - self._started) * (1 - done) / max(done, 1e-6)
+        labels = None if held_out is None else held_out.labels
+        self._emit(epoch_event(epoch, epochs, labels, fraction=done, seconds_left=left))
 
     def _done(self) -> float:
         """Return the share of all pictures that are to pass that have passed."""

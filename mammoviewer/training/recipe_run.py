@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mammoviewer.training.checkpoint import Checkpoint
+from mammoviewer.training.control import holder
 from mammoviewer.training.recipe_files import Value
 from mammoviewer.training.spec import Emit, TrainingSpec
 
@@ -46,6 +48,10 @@ class RecipeRun:
     def flag(self, name: str) -> bool:
         """Return a setting that is true or false."""
         return bool(self.settings[name])
+
+    def checkpoint(self, name: str) -> Checkpoint:
+        """Return where the fit of that name keeps its state; it waits while the run is paused."""
+        return Checkpoint(self.checkpoints / f"{name}.pt", holder(self.checkpoints, self.emit))
 
     def tell(self, text: str, fraction: float) -> None:
         """Tell what is being done, and how much of the run is done, in [0, 1]."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from mammoviewer.base.errors import TrainingError
 from mammoviewer.training.bundle import check_output
+from mammoviewer.training.distributed import present_group
 from mammoviewer.training.recipe_files import load_recipe
 from mammoviewer.training.recipe_microcalc_hypermodel import run_microcalc_hypermodel
 from mammoviewer.training.recipe_run import RecipeRun
@@ -33,10 +34,14 @@ def run_recipe(spec: TrainingSpec, emit: Emit) -> Mapping[str, Any]:
     settings = recipe.settings(spec.parameters)
     if spec.recipe not in RECIPES:
         raise TrainingError(f"the recipe {spec.recipe} cannot be carried out")
+    group = present_group()
     check_output(spec.output, replace=True)
-    checkpoints = _checkpoint_folder(spec)
+    checkpoints = _checkpoint_folder(spec) if group.is_first else spec.checkpoints
+    group.wait()
     metrics = RECIPES[spec.recipe](RecipeRun(spec, settings, emit, checkpoints))
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    group.wait()
+    if group.is_first:
+        shutil.rmtree(checkpoints, ignore_errors=True)
     return metrics
 
 

@@ -33,7 +33,7 @@ SPEC_NAME = "spec.json"
 PATCHES_NAME = "patches.npz"
 FEWEST_PATIENTS_TO_ASSESS = 10
 GROUP_UNITS = ("patient", "breast", "lesion", "region")
-_EVENTS = ("started", "fold", "epoch", "log", "done", "failed")
+_EVENTS = ("started", "fold", "trial", "epoch", "log", "paused", "unpaused", "done", "failed")
 
 
 @dataclass(frozen=True)
@@ -202,9 +202,11 @@ def read_patches(path: Path, classes: tuple[str, ...]) -> PatchSet:
 class TrainingEvent:
     """One message of the child.
 
-    ``kind`` is "started", "fold", "epoch", "log", "done" or "failed"; ``values`` are its fields: for "epoch"
-    epoch, epochs, fold, folds, loss, validation_loss, auc (null when it has none), learning_rate, fraction,
-    seconds_left; for "done" model_folder and metrics; for "failed" reason and hint; for "log" text and fraction.
+    ``kind`` is "started", "fold", "trial", "epoch", "log", "paused", "unpaused", "done" or "failed"; ``values`` are
+    its fields: for "epoch" epoch, epochs, fold, folds, loss, validation_loss, auc (null when it has none),
+    learning_rate, confusion (rows are the truth, columns what was decided, of what is held out; null when nothing is),
+    fraction, seconds, seconds_left; for "trial" trial, trials, parameters, value; for "done" model_folder and metrics;
+    for "failed" reason and hint; for "log" text and fraction.
     """
 
     kind: str

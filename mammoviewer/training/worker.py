@@ -45,7 +45,9 @@ def main(arguments: list[str]) -> int:
 
 
 def emit(event: Mapping[str, Any]) -> None:
-    """Print one event as a line of strict JSON."""
+    """Print one event as a line of strict JSON; of several processes the first one alone tells."""
+    if os.environ.get("RANK", "0") != "0":
+        return
     print(json.dumps(event, allow_nan=False), flush=True)
 
 
@@ -71,9 +73,11 @@ def _run(spec: TrainingSpec) -> Mapping[str, Any]:
 
     torch.set_num_threads(spec.threads or max(1, (os.cpu_count() or 2) - 1))
     if spec.kind == "recipe":
+        from mammoviewer.training.distributed import joined_group
         from mammoviewer.training.recipes import run_recipe
 
-        return run_recipe(spec, emit)
+        with joined_group():
+            return run_recipe(spec, emit)
     from mammoviewer.training.regions_bundle import build_region_model
 
     return build_region_model(spec, read_patches(spec.data, spec.classes), emit)
