@@ -28,7 +28,7 @@ def write_patch_file(path: Path, patches: PatchSet, **facts: object) -> None:
     ExportError
         If h5py is not installed or the file cannot be written.
     """
-    h5py = _library()
+    h5py = library()
     count = len(patches)
     try:
         with atomic_path(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
@@ -55,7 +55,7 @@ def read_patch_file(path: Path) -> PatchSet:
     InputError
         If the file cannot be read, is of another version, or an array is not what its checksum says.
     """
-    h5py = _library()
+    h5py = library()
     try:
         with h5py.File(path, "r") as file:
             if file.attrs.get("schema_version") != SCHEMA_VERSION:
@@ -80,7 +80,14 @@ def why_no_patch_file() -> str:
     return "" if importlib.util.find_spec("h5py") is not None else "h5py is not installed"
 
 
-def _library() -> Any:
+def library() -> Any:
+    """Return h5py.
+
+    Raises
+    ------
+    ExportError
+        It is not installed.
+    """
     try:
         import h5py
     except ImportError as error:

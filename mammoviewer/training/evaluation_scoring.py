@@ -25,6 +25,7 @@ from mammoviewer.training.baselines import intensity_statistics
 from mammoviewer.training.scored import ScoredUnit
 
 BATCH = 32
+MOST_FREE_WINDOWS = 32
 _TISSUE = "tissue in the patch"
 _HALF = 0.5
 
@@ -154,8 +155,8 @@ def score_windows(run: Scoring, cases: Sequence[Case], classes: ClassMap) -> tup
     """Return the scores of windows of whole images whose findings all have places.
 
     Models of 128x128 pixels of 200 um look at mini-MIAS films by the fixed grid (see
-    :mod:`mammoviewer.datasets.mini_mias_patches`). Others look at one window centred on each finding, and at windows
-    side by side on the breast that no finding reaches into.
+    :mod:`mammoviewer.datasets.mini_mias_patches`). Others look at one window centred on each finding, and at up to 32
+    windows, evenly over those side by side on the breast that no finding reaches into.
     """
     units: list[ScoredUnit] = []
     grid = fits_film_grid(run.manifest, cases)
@@ -244,6 +245,7 @@ def _places(prepared: PreparedImage, case: Case, patch: tuple[int, int]) -> list
     for number, box in enumerate(boxes):
         centre = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
         places.append((f"finding {number}", (round(centre[0] - patch[0] / 2), round(centre[1] - patch[1] / 2))))
+    free = []
     for row in range(0, prepared.shape[0] - patch[0] + 1, patch[0]):
         for column in range(0, prepared.shape[1] - patch[1] + 1, patch[1]):
             touched = any(
@@ -251,8 +253,9 @@ def _places(prepared: PreparedImage, case: Case, patch: tuple[int, int]) -> list
                 for box in boxes
             )
             if not touched and prepared.mask[row : row + patch[0], column : column + patch[1]].mean() >= _HALF:
-                places.append((f"r{row} c{column}", (row, column)))
-    return places
+                free.append((f"r{row} c{column}", (row, column)))
+    count = min(len(free), MOST_FREE_WINDOWS)
+    return places + [free[index * len(free) // count] for index in range(count)]
 
 
 def _window_words(
