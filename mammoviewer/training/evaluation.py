@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import mammoviewer
-from mammoviewer.base.errors import ArgumentError, InputError, MammoViewerError
+from mammoviewer.base.errors import ArgumentError, InputError, MammoViewerError, ModelError
 from mammoviewer.base.progress import Progress, no_progress
 from mammoviewer.datasets import duke_volumes, rsna
 from mammoviewer.datasets.cases import Case, CaseList
@@ -74,6 +74,7 @@ class Evaluation:
     curves: dict[str, Any]
     scored: Scored
     problems: tuple[str, ...]
+    gallery: tuple[dict[str, str], ...] = ()
 
 
 def evaluate(
@@ -114,7 +115,7 @@ def evaluate(
     if not figures["assessable"]:
         metrics["note"] = "not assessable: fewer than ten patients"
     problems = (*(str(item) for item in cases.missing), *run.problems)
-    return Evaluation(metrics, curves(scored, seed=chosen.seed), scored, problems)
+    return Evaluation(metrics, curves(scored, seed=chosen.seed), scored, problems, _pictures(run))
 
 
 def limited(cases: Sequence[Case], limit: int) -> tuple[Case, ...]:
@@ -142,6 +143,14 @@ def training_patients_among(manifest: ModelManifest, layout: str, patients: Sequ
     if split.layout and split.layout != layout:
         return 0
     return len(set(patients) & {*split.train, *split.validation})
+
+
+def _pictures(run: Scoring) -> tuple[dict[str, str], ...]:
+    """Return the surest examples; none where the model cannot be explained."""
+    try:
+        return tuple(run.gallery.pictures())
+    except ModelError:
+        return ()
 
 
 def _scored(

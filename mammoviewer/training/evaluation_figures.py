@@ -26,7 +26,9 @@ from mammoviewer.training.patient_bootstrap import (
 from mammoviewer.training.scored import Scored
 from mammoviewer.training.spec import FEWEST_PATIENTS_TO_ASSESS
 
-_GRID = np.linspace(0.0, 1.0, 51)
+_GRID = np.concatenate([np.linspace(0.0, 0.1, 21), np.linspace(0.12, 1.0, 45)])
+"""Close together where ROC curves of rare findings rise."""
+LESION_TYPE = "lesion type"
 _BAND_DRAWS = 400
 _BINS = 10
 
@@ -68,7 +70,7 @@ def classification_figures(scored: Scored, *, seed: int = 20, resamples: int = R
 
 
 def curves(scored: Scored, *, seed: int = 20) -> dict[str, Any]:
-    """Return the ROC and PR curve of each judged class with bands, on 51 points from 0 to 1, for the report."""
+    """Return the ROC and PR curve of each judged class with bands, on points from 0 to 1, for the report."""
     draws = draw_patients(scored.patients, resamples=_BAND_DRAWS, seed=seed)
     everyone = np.ones(len(scored))
     found: dict[str, Any] = {"roc": {}, "pr": {}, "band_draws": _BAND_DRAWS}
@@ -143,7 +145,7 @@ def _calibration(scored: Scored, index: int) -> dict[str, Any]:
 
 
 def _strata(scored: Scored, *, seed: int, resamples: int) -> dict[str, dict[str, Any]]:
-    """Return n, patients and area of each value of each stratum that has more than one value."""
+    """Return n, patients, area and accuracy of each value of each stratum that has more than one value."""
     names = sorted({name for unit in scored.units for name in unit.strata})
     found: dict[str, dict[str, Any]] = {}
     for name in names:
@@ -151,7 +153,9 @@ def _strata(scored: Scored, *, seed: int, resamples: int) -> dict[str, dict[str,
         present = [value for value in np.unique(values).tolist() if value]
         if len(present) < 2:
             continue
-        found[name] = {value: _stratum(scored, values == value, seed, resamples) for value in present}
+        # Of a kind of lesion the images without any are the counterpart.
+        others = (values == "") if name == LESION_TYPE else np.zeros(len(values), np.bool_)
+        found[name] = {value: _stratum(scored, (values == value) | others, seed, resamples) for value in present}
     return found
 
 

@@ -63,5 +63,6 @@ def evaluation_report(result: Evaluation, manifest: ModelManifest) -> dict[str, 
         "data": {"layout": metrics["layout"], "sha256": metrics["data_hash"], "images": metrics["images"],
                  "left out": metrics["left_out"], "problems": metrics["problems"]},
         "problems": list(result.problems),
+        "gallery": list(result.gallery),
         "intended_use": manifest.intended_use,
     }  # fmt: skip

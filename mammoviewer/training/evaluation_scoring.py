@@ -22,6 +22,7 @@ from mammoviewer.inference.onnx_session import OnnxModel, as_batch
 from mammoviewer.inference.predict import prepare_frame
 from mammoviewer.inference.preprocess import PreparedImage
 from mammoviewer.training.baselines import intensity_statistics
+from mammoviewer.training.evaluation_gallery import Gallery
 from mammoviewer.training.scored import ScoredUnit
 
 BATCH = 32
@@ -42,6 +43,10 @@ class Scoring:
     progress: Progress = no_progress
     problems: list[str] = field(default_factory=list)
     left_out: int = 0
+
+    def __post_init__(self) -> None:
+        """Make room for examples."""
+        self.gallery = Gallery(self.model)
 
     @property
     def manifest(self) -> ModelManifest:
@@ -124,7 +129,8 @@ def score_patch_files(run: Scoring, cases: Sequence[Case], classes: ClassMap) ->
     def flush() -> None:
         patches = np.stack([values for _, _, values in waiting])
         described = intensity_statistics(patches[:, 0])
-        for (case, truth, _), scores, statistics in zip(waiting, run.scores(patches), described, strict=True):
+        for (case, truth, values), scores, statistics in zip(waiting, run.scores(patches), described, strict=True):
+            run.gallery.offer(case.name, truth, scores.tolist(), values)
             units.append(run.unit(case, case.name, truth, scores, statistics=statistics))
         waiting.clear()
 
@@ -178,8 +184,9 @@ def score_windows(run: Scoring, cases: Sequence[Case], classes: ClassMap) -> tup
             return
         patches = np.stack([_cut(prepared.values, corner, run.manifest.windows.patch) for _, corner in kept])
         described = intensity_statistics(patches[:, 0])
-        scored = zip(kept, truths, run.scores(patches), described, strict=True)
-        for (name, corner), truth, scores, statistics in scored:
+        scored = zip(kept, truths, patches, run.scores(patches), described, strict=True)
+        for (name, corner), truth, patch, scores, statistics in scored:
+            run.gallery.offer(f"{case.name} {name}", truth, scores.tolist(), patch.copy())
             inside = _cut(prepared.mask[None], corner, run.manifest.windows.patch).mean()
             strata = {_TISSUE: "breast in half of it or more" if inside >= _HALF else "mostly air"}
             units.append(run.unit(case, f"{case.name} {name}", truth, scores, statistics=statistics, strata=strata))
@@ -203,6 +210,7 @@ def score_images(run: Scoring, cases: Sequence[Case], classes: ClassMap) -> tupl
             values = run.prepared(image, frame, case).values
             rows.append(run.scores(values[None])[0])
         scores = over_frames(np.stack(rows), classes)
+        run.gallery.offer(case.name, truth, scores.tolist(), values)
         statistics = intensity_statistics(values[:1])[0]
         units.append(run.unit(case, case.name, truth, scores, statistics=statistics))
 

@@ -65,7 +65,7 @@ def plot(title: str, lines: Sequence[Line], axes: Axes, *, diagonal: bool = Fals
 def interval_plot(title: str, rows: Sequence[tuple[str, float | None, Sequence[float] | None]], *, x_title: str) -> str:
     """Return a figure with a point and its interval per row, on an axis from 0 to 1."""
     height = 34 + 22 * len(rows) + 34
-    left, width = 190, 560
+    left, width = 250, 560
     inside = []
     for tick in np.linspace(0, 1, 6).tolist():
         x = left + tick * (width - left - 20)

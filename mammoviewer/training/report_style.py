@@ -14,8 +14,8 @@ p{margin:4px 0;color:var(--dim)}.use{max-width:80ch}
 .tile{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:10px 16px;min-width:170px}
 .tile span,.tile small{display:block;color:var(--dim)}.tile b{font-size:28px;font-weight:600}
 table{border-collapse:collapse;margin:8px 0;font-variant-numeric:tabular-nums;max-width:100%}
-th,td{text-align:left;padding:4px 18px 4px 0;border-bottom:1px solid var(--line);vertical-align:top}
-.facts td{overflow-wrap:anywhere}.scroll{overflow-x:auto}
+th,td{text-align:left;padding:4px 18px 4px 0;border-bottom:1px solid var(--line);vertical-align:top;white-space:nowrap}
+.facts td{overflow-wrap:anywhere;white-space:normal}.scroll{overflow-x:auto}
 th{color:var(--dim);font-weight:500}
 .confusion td,.confusion th{padding:7px 16px;text-align:center;border:1px solid var(--line)}
 .cell{background:color-mix(in srgb,var(--s0) calc(var(--share)*70%),transparent)}
@@ -32,7 +32,7 @@ figure.wide{width:560px}figcaption{font-weight:600;margin-bottom:4px}svg{display
 .legend{list-style:none;margin:6px 0 0;padding:0;font-size:13px;color:var(--dim)}
 .legend li::before{content:"";display:inline-block;width:18px;border-top:3px solid var(--c);margin-right:7px;
 vertical-align:middle}.legend .dashed::before{border-top-style:dashed}
-.gallery{display:flex;flex-wrap:wrap;gap:12px}.picture{width:218px}
+.gallery{display:flex;flex-wrap:wrap;gap:12px}.picture{width:340px}
 .picture img{width:100%;display:block;border-radius:4px}
 .picture figcaption{font-weight:400;font-size:13px;color:var(--dim);margin:6px 0 0}
 @media print{:root{--back:#fff;--card:#fff;--ink:#111;--dim:#555;--line:#ccc;--s0:#1560bd;--s1:#b86a00;--s2:#1d7f3b;

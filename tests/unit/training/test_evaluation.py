@@ -54,6 +54,7 @@ def test_patches_of_infn(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (found["auc"], found["auc_ci"], found["accuracy"]) == (1.0, [1.0, 1.0], 1.0)
     assert found["classes"]["microcalcification"]["support"] == 12
+    assert evaluate(model, cases, QUICK).gallery[0]["caption"].startswith("true positive, ")
     by_patient = evaluate(model, cases, EvaluationOptions(unit="patient", resamples=40)).metrics
     assert (by_patient["n"], by_patient["accuracy"]) == (12, 1.0)
 

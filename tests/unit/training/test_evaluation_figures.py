@@ -116,6 +116,14 @@ def test_strata_with_one_value_are_not_told() -> None:
     assert classification_figures(scored(rows, strata=few), resamples=30)["strata"]["view"]["MLO"]["auc_ci"] is None
 
 
+def test_a_kind_of_lesion_is_told_from_images_without_any() -> None:
+    rows = _many(40)
+    kinds = [{"lesion type": "mass" if number % 4 == 1 else "calc"} if number % 2 else {} for number in range(40)]
+    found = classification_figures(scored(rows, strata=kinds), resamples=20)["strata"]["lesion type"]
+    assert {name: one["n"] for name, one in found.items()} == {"mass": 30, "calc": 30}
+    assert found["mass"]["auc"] is not None
+
+
 def test_one_class_alone_has_no_area_but_an_accuracy() -> None:
     figures = classification_figures(scored(FEW[:3]), resamples=10)
     assert figures["auc"] is None
@@ -125,7 +133,7 @@ def test_one_class_alone_has_no_area_but_an_accuracy() -> None:
 def test_curves_for_the_report() -> None:
     found = curves(scored(_many()))
     roc, pr = found["roc"]["cancer"], found["pr"]["cancer"]
-    assert (len(roc["x"]), roc["y"][-1]) == (51, 1.0)
+    assert (len(roc["x"]), roc["y"][-1]) == (66, 1.0)
     assert all(low <= y <= high for low, y, high in zip(roc["low"], roc["y"], roc["high"], strict=True))
     assert pr["prevalence"] == 0.5
     assert curves(scored(FEW))["roc"]["cancer"]["low"] is None
