@@ -28,6 +28,7 @@ COMMANDS = (
     "info",
     "render",
     "predict",
+    "explain",
     "evaluate",
     "models",
     "train",
