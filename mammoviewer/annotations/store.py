@@ -176,6 +176,13 @@ class AnnotationStore:
         rows = self._file.rows(f"SELECT {CHANGE_COLUMNS} FROM change{where} ORDER BY seq", tuple(chosen.values()))
         return tuple(change_of(row, _record_of) for row in rows)
 
+    def history(self, record_id: str) -> tuple[Change, ...]:
+        """Return the changes of a finding or density, the oldest first; none where the file cannot be read."""
+        try:
+            return self.changes(finding_id=record_id)
+        except AnnotationError:
+            return ()
+
     def attach(self, annotations: AnnotationSet) -> Callable[[], None]:
         """Keep every later edit of ``annotations`` before it takes effect; return a function that ends this.
 

@@ -164,9 +164,7 @@ def _write_beside(
     with AnnotationStore(library_path()) as store:
         for image in images:
             try:
-                path = write_sidecar(
-                    image.attributes, findings, densities, lambda record_id: store.changes(finding_id=record_id)
-                )
+                path = write_sidecar(image.attributes, findings, densities, store.history)
                 summary.add(Written((path,) if path is not None else ()))
             except MammoViewerError as error:
                 print(f"mammoviewer: {error}", file=sys.stderr)

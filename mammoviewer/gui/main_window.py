@@ -54,6 +54,7 @@ from mammoviewer.session.workspace import Workspace
 
 if TYPE_CHECKING:
     from mammoviewer.gui.exports import Exports
+    from mammoviewer.gui.finding_imports import FindingImports
 
 
 class MainWindow(QMainWindow):
@@ -188,6 +189,13 @@ class MainWindow(QMainWindow):
 
         return Exports(self.workspace, self.grid, self.notices, self)
 
+    @functools.cached_property
+    def imports(self) -> FindingImports:
+        """What reads findings of other programs; made when it is first asked for, as the exports are."""
+        from mammoviewer.gui.finding_imports import FindingImports
+
+        return FindingImports(self.workspace, self.opening, self.notices, self)
+
     def show_export(self) -> None:
         """Ask what to export and do it."""
         self.exports.show()
@@ -274,9 +282,9 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        """Open what was dropped."""
+        """Open what was dropped, or show what findings would come."""
         event.acceptProposedAction()
-        self.open_paths(dropped_paths(event))
+        self.imports.drop(dropped_paths(event))
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         """Stop training, keep settings and geometry."""

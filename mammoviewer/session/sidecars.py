@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from psygnal import Signal
 
-from mammoviewer.annotations.change_log import Change
 from mammoviewer.annotations.density import BreastDensity, is_of
 from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.interchange.transfer import Imported, joined
@@ -107,13 +105,9 @@ class Sidecars:
 
     def _merged(self, theirs: Imported) -> Merge:
         annotations = self._workspace.annotations
-        return merge(theirs, annotations.findings, annotations.densities, history=self._history, dated=True)
-
-    def _history(self, record_id: str) -> Sequence[Change]:
-        try:
-            return self._workspace.store.changes(finding_id=record_id)
-        except AnnotationError:
-            return ()
+        return merge(
+            theirs, annotations.findings, annotations.densities, history=self._workspace.store.history, dated=True
+        )
 
     def _said(self, image: ImageAttributes) -> _Said:
         annotations = self._workspace.annotations
@@ -136,7 +130,7 @@ class Sidecars:
         if path in self._refused or (path.exists() and said == self._written.get(image.identity, nothing)):
             return None
         try:
-            made = write_sidecar(image, *said, self._history)
+            made = write_sidecar(image, *said, self._workspace.store.history)
         except (AnnotationError, ExportError) as error:
             self._refuse(path, error)
             return None

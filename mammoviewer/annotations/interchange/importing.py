@@ -22,7 +22,7 @@ from mammoviewer.annotations.interchange.tables import read_table
 from mammoviewer.annotations.interchange.transfer import Imported, Losses
 from mammoviewer.annotations.interchange.vindr import read_vindr
 from mammoviewer.annotations.interchange.yolo import CLASSES, read_yolo
-from mammoviewer.base.errors import AnnotationError
+from mammoviewer.base.errors import AnnotationError, MammoViewerError
 from mammoviewer.dicom.attributes import ImageAttributes
 from mammoviewer.dicom.companions.reader import read_companion
 from mammoviewer.dicom.companions.records import CompanionKind
@@ -84,6 +84,16 @@ def may_hold_findings(path: Path) -> bool:
     if suffix in (".csv", ".txt"):
         return path.name != CLASSES
     return _is_dicom(path)
+
+
+def is_file_of_findings(path: Path) -> bool:
+    """Return whether a file is one of findings by its form; of what is none, and cannot be read, is said it is not."""
+    try:
+        if not may_hold_findings(path):
+            return False
+        return not _is_dicom(path) or read_companion(path).kind in _OBJECTS
+    except MammoViewerError:
+        return False
 
 
 def _is_dicom(path: Path) -> bool:

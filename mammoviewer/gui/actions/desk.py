@@ -16,6 +16,7 @@ from mammoviewer.session.workspace import Workspace
 
 if TYPE_CHECKING:
     from mammoviewer.gui.actions.key_bindings import KeyBindings
+    from mammoviewer.gui.finding_imports import FindingImports
     from mammoviewer.gui.sidecars import SidecarOffers
     from mammoviewer.gui.studies import Studies
 
@@ -26,6 +27,10 @@ class WindowActs(Protocol):
     @property
     def keys(self) -> KeyBindings:
         """The keys in force."""
+
+    @property
+    def imports(self) -> FindingImports:
+        """Findings of other programs."""
 
     @property
     def sidecars(self) -> SidecarOffers:

@@ -17,6 +17,7 @@ _FILE = (
     Command(
         "file.pixel_size", "State views and pixel size of pictures…", (), lambda desk: desk.window.ask_pixel_size()
     ),
+    Command("file.import", "Import findings…", ("Ctrl+Shift+I",), lambda desk: desk.window.imports.choose()),
     Command("file.export", "Export…", ("Ctrl+E",), lambda desk: desk.window.show_export()),
     Command(
         "file.sidecars", "Save annotations beside images, or no longer", (), lambda desk: desk.window.sidecars.switch()
