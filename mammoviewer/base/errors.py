@@ -55,7 +55,16 @@ class ModelError(MammoViewerError):
 
 
 class ModelRefused(ModelError):
-    """A classifier does not fit the image it was asked to look at."""
+    """A classifier does not fit the image it was asked to look at.
+
+    ``overridable`` tells that it could run all the same, on request.
+    """
+
+    def __init__(
+        self, reason: str, *, hint: str = "", path: Path | str | None = None, overridable: bool = False
+    ) -> None:
+        super().__init__(reason, hint=hint, path=path)
+        self.overridable = overridable
 
 
 class AnnotationError(MammoViewerError):

@@ -21,13 +21,15 @@ class Severity(enum.StrEnum):
 class Notice:
     """One message to the user. ``text`` and ``hint`` never hold patient data.
 
-    ``header_of`` is a file that does not open but whose header can be looked at.
+    ``header_of`` is a file that does not open but whose header can be looked at. ``refused_image`` is the identity of
+    an image that a model does not fit but could run on all the same.
     """
 
     severity: Severity
     text: str
     hint: str = ""
     header_of: Path | None = None
+    refused_image: str = ""
 
     @classmethod
     def from_error(cls, error: MammoViewerError) -> Notice:

@@ -1,4 +1,4 @@
-"""``mammoviewer models``: which classifiers there are, whether they are sound, and their cards."""
+"""``mammoviewer models``: which classifiers there are, whether they are sound, their cards, and adding more."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mammoviewer.base.errors import ArgumentError, ModelError
+from mammoviewer.cli.models_add import add_model, add_options
 from mammoviewer.inference.check import CheckResult, card_text, check_model, outcome
 from mammoviewer.inference.manifest import ModelManifest, manifest_to_json
 from mammoviewer.inference.onnx_session import OnnxModel
@@ -21,12 +22,14 @@ NAME = "models"
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the subcommand."""
     parser = subparsers.add_parser(NAME, help="list, check and describe the classifiers", description=__doc__)
-    parser.add_argument("action", nargs="?", choices=("list", "check", "card"), default="list")
-    parser.add_argument("name", nargs="?", metavar="NAME", help="a model; all of them are checked without a name")
+    parser.add_argument("action", nargs="?", choices=("list", "check", "add", "card"), default="list")
+    help_text = "a model, all of them are checked without a name; or what to add: a folder, a zip file, an ONNX file"
+    parser.add_argument("name", nargs="?", metavar="NAME", help=help_text)
     parser.add_argument("--data", type=Path, metavar="DIR", help="check: also on images with marked places")
     parser.add_argument("--sample", type=int, default=20, metavar="N", help="check: of --data; default %(default)s")
     parser.add_argument("--force", action="store_true", help="check: also on images that the model was not made for")
     parser.add_argument("--json", action="store_true", help="write JSON on stdout")
+    add_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -34,6 +37,8 @@ def run(args: argparse.Namespace) -> int:
     registry = ModelRegistry()
     if args.action == "check":
         return _check(registry, args)
+    if args.action == "add":
+        return add_model(args, registry)
     if args.action == "card":
         return _card(registry, args.name, as_json=args.json)
     if args.name is not None:

@@ -30,14 +30,30 @@ def run_model(workspace: Workspace, *, all_slices: bool = False) -> Job | None:
     return _start(workspace, state, frames)
 
 
-def _start(workspace: Workspace, state: ViewerState, frames: tuple[int, ...]) -> Job:
+def force_model(workspace: Workspace, identity: str) -> Job | None:
+    """Run the chosen model on an image that it does not fit, on the reader's word; a badge says so as long as it shows.
+
+    ``identity`` is that of the image; nothing happens when it was closed.
+    """
+    if identity not in {image.attributes.identity for image in workspace.images}:
+        return None
+    state = workspace.state(identity)
+    if ai_hidden(workspace, state.image):
+        workspace.notice.emit(HIDDEN)
+        return None
+    return _start(workspace, state, (state.frame,), force=True)
+
+
+def _start(workspace: Workspace, state: ViewerState, frames: tuple[int, ...], *, force: bool = False) -> Job:
     """Start a run and show what comes of it; a model that does not fit the image is a badge on it."""
-    state.overlay, state.model_refused = Overlay.HEATMAP, False
-    job = workspace.heatmaps.start(RunRequest(state.image, frames, workspace.desk.model))
+    identity, model = state.image.attributes.identity, workspace.desk.model
+    forced = force or workspace.heatmaps.was_forced(identity, model)
+    state.overlay, state.model_refused, state.model_forced = Overlay.HEATMAP, False, forced
+    job = workspace.heatmaps.start(RunRequest(state.image, frames, model, override=forced))
 
     def settle(ended: Job) -> None:
         if isinstance(ended.error, ModelRefused):
-            state.overlay, state.model_refused = Overlay.NONE, True
+            state.overlay, state.model_refused, state.model_forced = Overlay.NONE, True, False
 
     job.finished.connect(settle)
     # It may have been over before anybody listened.
@@ -68,6 +84,7 @@ def _complete_heatmap(workspace: Workspace, state: ViewerState) -> Job | None:
     """Start a run on the slice in view unless its heatmap is there or under way."""
     identity, model, runs = state.image.attributes.identity, workspace.desk.model, workspace.heatmaps
     found = runs.heatmap(identity, state.frame, model)
+    state.model_forced = runs.was_forced(identity, model)
     if (found is not None and found.complete) or runs.is_coming(identity, state.frame, model):
         return None
     return _start(workspace, state, (state.frame,))

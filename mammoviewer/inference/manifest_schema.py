@@ -33,7 +33,7 @@ GRADIENT_METHODS = ("cam", "gradcam", "gradcam++", "hirescam")
 FILE_ROLES = ("model", "head_grad", "dense", "int8")
 NAME_PATTERN = r"[a-z0-9][a-z0-9_-]{0,63}"
 _TAG_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}"
-_TENSOR_PATTERN = r"[A-Za-z_][A-Za-z0-9_.:/-]{0,127}"
+TENSOR_PATTERN = r"[A-Za-z_][A-Za-z0-9_.:/-]{0,127}"
 _MAX_SCALES = 8
 
 
@@ -158,7 +158,7 @@ def _input(fields: Fields, *, any_size: bool) -> ModelInput:
         raise fields.wrong("value_range", "[lowest, highest]")
     pixel_size = fields.number("pixel_size_mm", 0.001, 10.0) if fields.has("pixel_size_mm") else None
     entry = ModelInput(
-        name=fields.text("name", pattern=_TENSOR_PATTERN, expected="the name of the input tensor"),
+        name=fields.text("name", pattern=TENSOR_PATTERN, expected="the name of the input tensor"),
         shape=tuple(None if side is None else int(str(side)) for side in shape),
         pixel_size_mm=pixel_size,
         value_range=(low, high),
@@ -247,14 +247,14 @@ def _outputs(fields: Fields, *, boxes: bool) -> ModelOutputs:
     if not 2 <= len(classes) <= 1000 or len(set(classes)) != len(classes) or not all(classes):
         raise fields.wrong("classes", "two or more different class names")
     entry = ModelOutputs(
-        logits=fields.text("logits", pattern=_TENSOR_PATTERN),
-        features=fields.text("features", pattern=_TENSOR_PATTERN),
+        logits=fields.text("logits", pattern=TENSOR_PATTERN),
+        features=fields.text("features", pattern=TENSOR_PATTERN),
         classes=classes,
         activation=fields.choice("activation", ("sigmoid", "softmax")),
         positive_class=fields.choice("positive_class", classes),
         operating_threshold=fields.number("operating_threshold", 0.0, 1.0),
         marking_threshold=fields.number("marking_threshold", 0.0, 1.0) if fields.has("marking_threshold") else None,
-        boxes=fields.text("boxes", pattern=_TENSOR_PATTERN, expected="the tensor of the boxes") if boxes else "",
+        boxes=fields.text("boxes", pattern=TENSOR_PATTERN, expected="the tensor of the boxes") if boxes else "",
     )
     if boxes and (entry.activation != "softmax" or entry.positive_index == 0):
         raise ModelError("outputs of a detection model need softmax over the classes, the first of them the background")
@@ -264,7 +264,7 @@ def _outputs(fields: Fields, *, boxes: bool) -> ModelOutputs:
 
 def _cam(fields: Fields) -> CamSettings:
     entry = CamSettings(
-        features=fields.text("features", pattern=_TENSOR_PATTERN),
+        features=fields.text("features", pattern=TENSOR_PATTERN),
         head_grad=fields.choice("head_grad", ("head_grad", ""), default=""),
         method=fields.choice("method", CAM_METHODS),
     )

@@ -16,6 +16,8 @@ from mammoviewer.imaging.voi import AS_STORED, Voi, VoiFunction, Window
 from mammoviewer.inference.manifest import ModelManifest
 
 _CROP_PATCHES = 4
+# Times the pixel size of the model.
+_COARSEST = 1.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +91,17 @@ def refusals(
         reasons.append("it is a colour image")
     if _needs_pixel_size(attributes, manifest, pixel_size_mm):
         reasons.append("its pixel size is not known")
+    else:
+        reasons.extend(_too_coarse(attributes, manifest, pixel_size_mm))
     return tuple(reasons)
+
+
+def _too_coarse(attributes: ImageAttributes, manifest: ModelManifest, pixel_size_mm: float | None) -> list[str]:
+    """Return the reason where enlarging would have to make up what the model looks for."""
+    spacing, wanted = _spacing(attributes, manifest, pixel_size_mm), manifest.input.pixel_size_mm
+    if spacing is None or wanted is None or max(spacing) <= _COARSEST * wanted:
+        return []
+    return [f"its pixels of {max(spacing):.3g} mm are too coarse, the model was made for {wanted:.3g} mm"]
 
 
 def check_suitable(
@@ -103,7 +115,7 @@ def check_suitable(
     size_hint = "state the pixel size (--pixel-size; in the window: Ctrl+K, pixel size)"
     hint = size_hint if only_size else "it can be run all the same on request (--force)"
     text = f"model {manifest.identity} does not fit this image: {'; '.join(reasons)}"
-    raise ModelRefused(text, hint=hint, path=attributes.path)
+    raise ModelRefused(text, hint=hint, path=attributes.path, overridable=True)
 
 
 def prepare(

@@ -30,7 +30,7 @@ def renewed_view(state: ViewerState, image: Image) -> ViewerState:
     """Return the view of an image in the state in which another reading of the same file was looked at."""
     frame = min(state.frame, image.attributes.frames - 1)
     values = {field.name: getattr(state, field.name) for field in fields(state)}
-    of_the_other = {"playing": False, "side_doubted": False, "model_refused": False}
+    of_the_other = {"playing": False, "side_doubted": False, "model_refused": False, "model_forced": False}
     return ViewerState(**{**values, **of_the_other, "image": image, "frame": frame})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from psygnal import Signal
@@ -19,6 +19,7 @@ from mammoviewer.inference.detections import Detection, grouped_over_frames
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.predict import predict_image, prepare_frame
+from mammoviewer.inference.preprocess import refusals
 from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.jobs.job import Job
 from mammoviewer.jobs.thread_runner import ThreadRunner
@@ -106,6 +107,7 @@ class HeatmapRuns:
         self._grouped: dict[tuple[str, str], tuple[list[tuple[Detection, ...]], tuple[Detection, ...]]] = {}
         self._started: dict[str, _Run] = {}
         self._forgotten: Counter[str] = Counter()
+        self._forced: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
         self._keeping = threading.Lock()
 
@@ -180,6 +182,8 @@ class HeatmapRuns:
 
         def work(progress: Progress) -> None:
             model = self.model(request.model)
+            if request.override and refusals(request.image.attributes, model.manifest):
+                self._forced.add((identity, request.model))
             for number, frame in enumerate(run.frames()):
                 part = subprogress(progress, number / len(request.frames), (number + 1) / len(request.frames))
                 self._run_frame(request, model, frame, age, part)
@@ -187,12 +191,16 @@ class HeatmapRuns:
         name = f"Heatmap {request.image.attributes.view.label}".strip()
 
         def ended(job: Job) -> None:
-            self._tell(job)
+            self._tell(job, identity)
             for frame in request.frames:
                 self.changed.emit(identity, frame)
 
         run.job = self._runner.submit(name, work, key=("heatmap", identity), priority=1, on_done=ended)
         return run.job
+
+    def was_forced(self, identity: str, model: str) -> bool:
+        """Return whether a model was run on an image that it was not made for."""
+        return (identity, model) in self._forced
 
     def is_coming(self, identity: str, frame: int, model: str) -> bool:
         """Return whether a run that is not over will bring (the rest of) this heatmap."""
@@ -244,7 +252,7 @@ class HeatmapRuns:
         def work(progress: Progress) -> None:
             loaded = self.model(model)
             progress(0.2, "patch")
-            prepared = prepare_frame(image, frame, loaded.manifest)
+            prepared = prepare_frame(image, frame, loaded.manifest, override=self.was_forced(identity, model))
             if not prepared.on_breast(row, column):
                 # A score of air means nothing, and a map of it looks as if it did.
                 raise ModelRefused("that is not breast", hint="point at the breast to have a patch explained")
@@ -260,7 +268,7 @@ class HeatmapRuns:
 
         def work(progress: Progress) -> None:
             loaded = self.model(model)
-            prepared = prepare_frame(image, frame, loaded.manifest)
+            prepared = prepare_frame(image, frame, loaded.manifest, override=self.was_forced(identity, model))
             self._keep(self._cams, (identity, frame, model), cam_for_image(prepared, loaded, progress=progress), age)
             self.changed.emit(identity, frame)
 
@@ -286,10 +294,13 @@ class HeatmapRuns:
             for found in (self._heatmaps, self._detections, self._cams):
                 for key in [key for key in found if unwanted(key)]:
                     del found[key]
+            self._forced = {key for key in self._forced if not unwanted((key[0], 0, key[1]))}
             for identity, model in [k for k in self._grouped if unwanted((k[0], 0, k[1]))]:
                 del self._grouped[identity, model]
 
-    def _tell(self, job: Job) -> None:
+    def _tell(self, job: Job, identity: str = "") -> None:
+        """Emit the notice of a job that failed; ``identity`` is the image that a refused model could be forced on."""
         notice = notice_of(job)
         if notice is not None:
-            self.notice.emit(notice)
+            forcible = isinstance(job.error, ModelRefused) and job.error.overridable
+            self.notice.emit(replace(notice, refused_image=identity) if forcible else notice)

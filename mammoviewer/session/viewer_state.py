@@ -96,6 +96,8 @@ class ViewerState:
         Whether the pixels disagree with the side that the header tells.
     model_refused
         Whether the model that was asked for last does not fit the image.
+    model_forced
+        Whether the model that was asked for last was run although it does not fit the image.
     """
 
     image: Image
@@ -116,6 +118,7 @@ class ViewerState:
     side_doubted: bool = False
     presentation: str = ""
     model_refused: bool = False
+    model_forced: bool = False
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 

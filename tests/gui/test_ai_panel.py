@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from helpers.heatmaps import make_heatmap
+from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from mammoviewer.annotations.edits import ReplaceFinding
@@ -18,11 +19,20 @@ from mammoviewer.gui.canvas.corner_text import badges
 from mammoviewer.gui.canvas.model_output import shown_output
 from mammoviewer.gui.canvas.viewport import Viewport
 from mammoviewer.gui.exports import export_content
-from mammoviewer.gui.model_actions import MarkWalk, accept_mark, frames_from, marks, run_model, show_heatmap
+from mammoviewer.gui.model_actions import (
+    MarkWalk,
+    accept_mark,
+    force_model,
+    frames_from,
+    marks,
+    run_model,
+    show_heatmap,
+)
 from mammoviewer.gui.panels.ai_marks import AiMarks
 from mammoviewer.gui.panels.ai_overlay import AiOverlay
 from mammoviewer.gui.panels.ai_panel import AiPanel, model_facts
 from mammoviewer.gui.panels.model_combo import ModelCombo, choose_first_model
+from mammoviewer.gui.panels.notice_line import NoticeLine
 from mammoviewer.imaging.colormaps import COLORMAPS
 from mammoviewer.inference.detections import Detection
 from mammoviewer.session.viewer_state import Overlay
@@ -256,3 +266,39 @@ def test_a_model_that_does_not_fit_is_a_badge_and_no_overlay(volume: Workspace, 
     assert isinstance(job.error, ModelRefused)
     assert state.overlay is Overlay.NONE
     assert [badge.text for badge in badges(state) if badge.refusal] == ["MODEL REFUSED"]
+
+
+def test_a_refused_model_can_be_forced_from_the_notice_and_is_badged(volume: Workspace, qtbot: QtBot) -> None:
+    choose_first_model(volume)
+    line = NoticeLine(volume)
+    qtbot.addWidget(line)
+    state = volume.active
+    assert state is not None
+    identity = state.image.attributes.identity
+    state.image.attributes = replace(state.image.attributes, kind=ImageKind.MAMMOGRAM_RAW)
+    job = run_model(volume)
+    assert job is not None
+    assert job.wait(20)
+    qtbot.waitUntil(lambda: line._remedy.text() == "Run all the same")
+    line.show()
+    qtbot.mouseClick(line._remedy, Qt.MouseButton.LeftButton)
+    assert line.notices == ()
+    assert [badge.text for badge in badges(state) if badge.refusal] == ["MODEL FORCED"]
+    qtbot.waitUntil(lambda: volume.heatmaps.finished_model(identity) == volume.desk.model, timeout=20_000)
+    assert volume.heatmaps.was_forced(identity, volume.desk.model)
+    found = volume.heatmaps.heatmap(identity, state.frame, volume.desk.model)
+    assert found is not None
+    assert found.complete
+    state.model_forced = False
+    show_heatmap(volume)
+    assert state.model_forced, "the badge comes back with the map"
+    explained = volume.heatmaps.explain_image(state.image, state.frame, volume.desk.model)
+    assert explained.wait(30)
+    assert explained.error is None
+    volume.heatmaps.forget(identity)
+    assert not volume.heatmaps.was_forced(identity, volume.desk.model)
+
+
+def test_nothing_is_forced_on_an_image_that_was_closed(volume: Workspace) -> None:
+    choose_first_model(volume)
+    assert force_model(volume, "gone") is None

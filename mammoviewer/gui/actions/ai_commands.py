@@ -6,6 +6,7 @@ import functools
 
 from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.actions.desk import Desk
+from mammoviewer.gui.dialogs.add_model_dialog import AddModelDialog
 from mammoviewer.gui.dialogs.agreement_dialog import AgreementDialog
 from mammoviewer.gui.model_actions import accept_mark, explain_image, run_model, run_model_on_study, show_heatmap
 from mammoviewer.session.blind import sign_first_read, switch_blind
@@ -68,8 +69,13 @@ _AI = (
     ),
     Command("ai.next_mark", "Next AI mark", ("N",), functools.partial(_walk, 1)),
     Command("ai.back_mark", "Previous AI mark", ("Shift+N",), functools.partial(_walk, -1)),
+    Command("ai.add_model", "Add a model…", (), _add_model),
     Command("ai.accept_mark", "Accept the AI mark as a finding", ("Return", "Enter"), _accept, images_only=True),
 )
+
+
+def _add_model(desk: Desk) -> None:
+    desk.window.show_dialog(AddModelDialog(desk.workspace))
 
 
 def _agreement(desk: Desk) -> None:

@@ -177,6 +177,7 @@ def badges(state: ViewerState, *, bad: bool = False) -> tuple[Badge, ...]:
     found = [
         (bad, Badge("BAD FRAME", refusal=True)),
         (state.model_refused, Badge("MODEL REFUSED", refusal=True)),
+        (state.model_forced, Badge("MODEL FORCED", refusal=True)),
         (state.side_doubted, Badge(SIDE_DOUBTED)),
         (attributes.kind is ImageKind.MAMMOGRAM_RAW, Badge("RAW")),
         (("Partial view", "PARTIAL") in attributes.facts, Badge("PARTIAL")),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
 from mammoviewer.gui.active_view import ActiveView
 from mammoviewer.gui.bridge import bind, bind_values
+from mammoviewer.gui.dialogs.add_model_dialog import AddModelDialog
 from mammoviewer.gui.model_actions import explain_image, run_model
 from mammoviewer.gui.panels.ai_marks import AiMarks
 from mammoviewer.gui.panels.ai_overlay import AiOverlay
@@ -62,7 +64,8 @@ class AiPanel(QWidget):
         self._overlay = AiOverlay(workspace, active)
         self._marks = AiMarks(workspace, active)
         runs = row([self._run, self._run_all, self._cancel, None])
-        model = section("Model", ModelCombo(workspace), runs, self._bar, self._progress)
+        add = button("Add…", self._add_model, tip="Add a model: an ONNX file, a model folder or a zip file")
+        model = section("Model", row([ModelCombo(workspace), add]), runs, self._bar, self._progress)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         why = section("Explain", column([self._cam, hint]))
@@ -77,6 +80,11 @@ class AiPanel(QWidget):
 
     def _start(self, *, all_slices: bool) -> None:
         run_model(self._workspace, all_slices=all_slices)
+
+    def _add_model(self) -> None:
+        dialog = AddModelDialog(self._workspace, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.show()
 
     def _stop(self) -> None:
         for job in self._jobs:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QLabel
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.gui.bridge import bind_values
 from mammoviewer.gui.icons import icon_pixmap
+from mammoviewer.gui.model_actions import force_model
 from mammoviewer.gui.panels.parts import button, icon_button, label, row
 from mammoviewer.gui.theme import set_role
 from mammoviewer.session.workspace import Workspace
@@ -31,6 +32,7 @@ class NoticeLine(QFrame):
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
         self.setObjectName("noticeLine")
+        self._workspace = workspace
         self._waiting: deque[tuple[Notice, Remedy | None]] = deque(maxlen=_LIMIT)
         self._icon = QLabel()
         self._text = label("", "value")
@@ -54,6 +56,8 @@ class NoticeLine(QFrame):
         path = notice.header_of
         if remedy is None and path is not None:
             remedy = ("Show header", lambda: self.header_wanted.emit(path))
+        if remedy is None and notice.refused_image:
+            remedy = ("Run all the same", lambda: force_model(self._workspace, notice.refused_image))
         if notice not in self.notices:
             if first and len(self._waiting) < _LIMIT:
                 self._waiting.appendleft((notice, remedy))

@@ -1,11 +1,15 @@
 import argparse
 import json
+import shutil
 
+import numpy as np
 import pytest
-from helpers.model_makers import brightest_bundle, linear_bundle
+from helpers.model_makers import brightest_bundle, linear_bundle, onnx_bytes
+from onnx import helper
 
-from mammoviewer.base.errors import ArgumentError, ModelError
+from mammoviewer.base.errors import ArgumentError, InputError, ModelError
 from mammoviewer.cli import models
+from mammoviewer.inference.manifest import load_manifest
 
 
 def call(*arguments):
@@ -88,3 +92,95 @@ def test_names_that_are_missing_or_unknown_are_expected_failures(folder):
 def test_nothing_to_check_is_an_expected_failure():
     with pytest.raises(ModelError, match="no models"):
         call("check")
+
+
+def test_a_folder_and_a_zip_file_are_added_once(folder, tmp_path, capsys):
+    linear_bundle(tmp_path / "from" / "spots")
+    archive = shutil.make_archive(str(tmp_path / "spots"), "zip", tmp_path / "from")
+    assert call("add", archive) == 0
+    assert "added spots.1" in capsys.readouterr().out
+    assert call("check", "spots") == 0
+    capsys.readouterr()
+    with pytest.raises(ModelError, match="already"):
+        call("add", str(tmp_path / "from" / "spots"))
+    assert call("add", str(tmp_path / "from" / "spots"), "--replace", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"added": "spots.1", "folder": str(folder / "spots.1")}
+
+
+@pytest.fixture
+def foreign(tmp_path):
+    nodes = [
+        helper.make_node("AveragePool", ["image"], ["map"], kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node("Flatten", ["map"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "w"], ["raw"]),
+        helper.make_node("Sigmoid", ["raw"], ["p"]),
+    ]
+    weights = {"w": np.full((16, 1), 0.25, dtype=np.float32)}
+    path = tmp_path / "My Net.onnx"
+    path.write_bytes(onnx_bytes(nodes, {"image": ["n", 1, 16, 16]}, {"p": ["n", 1]}, weights))
+    return path
+
+
+def test_an_onnx_file_alone_says_what_was_found_and_what_is_missing(foreign):
+    with pytest.raises(
+        ArgumentError, match=r"input any x 1 x 16 x 16, 1 value \(sigmoid\), .* map \(1 x 4 x 4\)"
+    ) as caught:
+        call("add", str(foreign))
+    assert "--classes" in caught.value.hint
+
+
+def test_an_onnx_file_becomes_a_model_with_a_few_answers(foreign, folder, tmp_path, capsys):
+    answers = ["--classes", "no,yes", "--pixel-size", "0.1", "--threshold", "0.7", "--trained-on", "our own"]
+    assert call("add", str(foreign), *answers, "--title", "Ours", "--stride", "5") == 0
+    assert "added my-net.1" in capsys.readouterr().out
+    manifest = load_manifest(folder / "my-net.1")
+    assert manifest.outputs.classes == ("no", "yes")
+    assert manifest.outputs.operating_threshold == 0.7
+    assert manifest.tiling.stride == 5
+    assert manifest.training_data[0]["name"] == "our own"
+    steps = [{"op": "voi"}, {"op": "scale", "divide_by": 255}, {"op": "scale", "multiply_by": 2}]
+    (tmp_path / "steps.json").write_text(json.dumps(steps))
+    own = ["--classes", "no,yes", "--pixel-size", "any", "--preprocessing", str(tmp_path / "steps.json")]
+    assert call("add", str(foreign), *own, "--name", "other") == 0
+    read = load_manifest(folder / "other.1")
+    assert [step["op"] for step in read.preprocessing] == ["voi", "scale", "scale"]
+    assert read.input.pixel_size_mm is None
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        (["--pixel-size", "wide"], ArgumentError, "millimetres"),
+        (["--pixel-size", "0.1", "--size", "wide"], ArgumentError, "--size"),
+        (["--pixel-size", "0.1", "--preprocessing", "nothing"], ArgumentError, "no preprocessing"),
+        (["--pixel-size", "0.1", "--positive", "maybe"], ModelError, "maybe"),
+        (["--pixel-size", "-1"], ModelError, "pixel_size_mm"),
+    ],
+)
+def test_answers_that_do_not_fit_are_told(foreign, folder, options, error, said):
+    with pytest.raises(error, match=said):
+        call("add", str(foreign), "--classes", "no,yes", *options)
+    assert not folder.exists() or not any(folder.iterdir())
+
+
+@pytest.mark.parametrize("text", ["{", "{}", "[1]", '[{"op": "exec"}]'])
+def test_a_file_that_holds_no_steps_is_told(foreign, tmp_path, text):
+    (tmp_path / "steps.json").write_text(text)
+    with pytest.raises(ModelError, match=r"steps\.json"):
+        call(
+            "add",
+            str(foreign),
+            "--classes",
+            "a,b",
+            "--pixel-size",
+            "any",
+            "--preprocessing",
+            str(tmp_path / "steps.json"),
+        )
+
+
+def test_adding_needs_something_that_is_there(tmp_path):
+    with pytest.raises(ArgumentError, match="models add needs"):
+        call("add")
+    with pytest.raises(InputError, match="no such"):
+        call("add", str(tmp_path / "gone"))

@@ -59,6 +59,20 @@ def test_an_image_that_does_not_fit_is_refused_with_the_reason(manifest, changes
     check_suitable(attributes, manifest, override=True)
 
 
+@pytest.mark.parametrize(("size", "fits"), [(0.05, True), (0.1, True), (0.15, True), (0.16, False), (0.5, False)])
+def test_pixels_that_are_too_coarse_are_refused(manifest, size, fits):
+    attributes = make_image(pixel_spacing=PixelSpacing(0.1, size, "mm")).attributes
+    assert bool(refusals(attributes, manifest)) is not fits
+    if not fits:
+        with pytest.raises(ModelRefused, match=rf"pixels of {size:g} mm are too coarse, .* 0\.1 mm") as caught:
+            check_suitable(attributes, manifest)
+        assert caught.value.overridable
+        assert "--force" in caught.value.hint
+        check_suitable(attributes, manifest, override=True)
+    without = make_image(pixel_spacing=None).attributes
+    assert bool(refusals(without, manifest, pixel_size_mm=size)) is not fits
+
+
 def test_a_view_the_model_was_not_made_for_is_refused(manifest):
     only_mlo = replace(manifest, accepts=Acceptance(("MAMMOGRAM",), views=("MLO",)))
     check_suitable(make_image("LMLO").attributes, only_mlo)
