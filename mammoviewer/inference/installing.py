@@ -86,7 +86,7 @@ def publish_model(
         raise ModelError(f"there is a model {manifest.identity} already", hint="give it another name or tag")
     if target.exists() and not replace:
         raise ModelError(f"there is a model {manifest.identity} already", hint="--replace puts this one in its place")
-    for result in check_model(manifest):
+    for result in check_model(manifest, explanations=False):
         if not result.passed:
             raise ModelError(f"the check {result.name} of model {manifest.identity} failed: {result.detail}")
     older = staging.with_suffix(".older")

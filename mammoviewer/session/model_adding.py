@@ -13,7 +13,7 @@ from mammoviewer.base.arrays import FloatArray
 from mammoviewer.base.errors import InputError
 from mammoviewer.base.paths import user_models_dir
 from mammoviewer.dicom.image import Image
-from mammoviewer.inference.cam import cam_for_patch, patch_cam
+from mammoviewer.inference.cam import cam_for_patch
 from mammoviewer.inference.foreign import ForeignFacts, ForeignModel, inspect_foreign, write_foreign
 from mammoviewer.inference.installing import install_model, publish_model, staged_model
 from mammoviewer.inference.manifest import ModelManifest
@@ -97,17 +97,13 @@ def add(source: Path, found: Found, facts: ForeignFacts | None, registry: ModelR
 
 def _seen(prepared: PreparedImage, model: OnnxModel) -> tuple[FloatArray, FloatArray, float]:
     """Return the pixels that the model sees, their explanation and the score."""
-    index = model.manifest.outputs.positive_index
-    if model.manifest.tiling is None:
-        values, score = patch_cam(model, prepared.values, index, "eigencam")
-        return prepared.values[0], values, score
     places = np.argwhere(prepared.mask)
     middle = places[np.abs(places - places.mean(axis=0)).sum(axis=1).argmin()] if len(places) else np.array([0, 0])
     row, column = prepared.to_stored(float(middle[0]), float(middle[1]))
     inside = [min(max(at, 0.0), size - 1.0) for at, size in zip((row, column), prepared.stored_shape, strict=True)]
     cam = cam_for_patch(prepared, model, inside[0], inside[1], method="eigencam")
     top, left = (max(0, round(edge + 0.5)) for edge in prepared.to_model(cam.box[0], cam.box[1]))
-    rows, columns = model.manifest.tiling.patch
+    rows, columns = model.manifest.size or prepared.shape
     return prepared.values[0, top : top + rows, left : left + columns], cam.values, cam.score
 
 

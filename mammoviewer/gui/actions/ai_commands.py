@@ -50,6 +50,10 @@ def _contours(desk: Desk) -> None:
     desk.workspace.style.contours = not desk.workspace.style.contours
 
 
+def _add_model(desk: Desk) -> None:
+    desk.window.show_dialog(AddModelDialog(desk.workspace))
+
+
 _AI = (
     Command("ai.run", "Run the model on this slice", ("Ctrl+R",), lambda desk: run_model(desk.workspace)),
     Command(
@@ -72,10 +76,6 @@ _AI = (
     Command("ai.add_model", "Add a model…", (), _add_model),
     Command("ai.accept_mark", "Accept the AI mark as a finding", ("Return", "Enter"), _accept, images_only=True),
 )
-
-
-def _add_model(desk: Desk) -> None:
-    desk.window.show_dialog(AddModelDialog(desk.workspace))
 
 
 def _agreement(desk: Desk) -> None:
