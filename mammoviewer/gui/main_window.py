@@ -44,6 +44,7 @@ from mammoviewer.gui.panels.start_page import StartPage, dropped_paths
 from mammoviewer.gui.panels.thumbnail_rail import ThumbnailRail
 from mammoviewer.gui.panels.train_panel import TrainPanel
 from mammoviewer.gui.readers import Readers
+from mammoviewer.gui.recipes import Recipes
 from mammoviewer.gui.second_screen import SecondScreen
 from mammoviewer.gui.sidecars import SidecarOffers
 from mammoviewer.gui.studies import Studies
@@ -82,6 +83,7 @@ class MainWindow(QMainWindow):
         self.kept_settings = KeptSettings(workspace, settings, self)
         self.readers = Readers(workspace, settings)
         self.sidecars = SidecarOffers(workspace, settings, self.notices, self)
+        self.recipes = Recipes(workspace, settings, self)
         self.deidentification = Deidentification(workspace, self.notices, self)
         self.grid = ViewportGrid(workspace)
         self.studies = Studies(
@@ -161,6 +163,8 @@ class MainWindow(QMainWindow):
         self.grid.cursor_moved.connect(self.cursor_line.show_reading)
         self.train_panel.job_started.connect(self.jobs.follow)
         self.train_panel.models_changed.connect(self.header.model.refresh)
+        self.train_panel.recipes_wanted.connect(self.recipes.show)
+        self.recipes.models_changed.connect(self.header.model.refresh)
 
     def open_paths(self, paths: Sequence[Path], pixel_spacing_mm: float | None = None) -> None:
         """Open files and folders in the background."""
@@ -173,10 +177,6 @@ class MainWindow(QMainWindow):
     def choose_folder(self) -> None:
         """Ask for a folder and open it."""
         self.opening.choose_folder()
-
-    def choose_duke_folder(self) -> None:
-        """Ask for a folder of the Duke data set and open it."""
-        self.opening.choose_duke_folder()
 
     def open_demo(self) -> None:
         """Open the demo exam."""
@@ -287,8 +287,9 @@ class MainWindow(QMainWindow):
         self.imports.drop(dropped_paths(event))
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
-        """Stop training, keep settings and geometry."""
+        """Stop training on regions, keep settings and geometry."""
         self.train_panel.finish()
+        self.recipes.close()
         if self._second is not None:
             self._second.close()
         self.kept_settings.keep()

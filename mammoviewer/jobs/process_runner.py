@@ -74,7 +74,7 @@ def run_json_lines(
     with contextlib.ExitStack() as stack:
         sink = _Sink(stack.enter_context(_open_log(log)), stderr_tail)
         child = stack.enter_context(_start(argv, environment))
-        _lower_priority(child, nice)
+        lower_priority(child, nice)
         output = _Output(child, sink)
         try:
             _follow(child, output, on_event, progress)
@@ -209,8 +209,8 @@ def _start(argv: Sequence[str], environment: Mapping[str, str] | None) -> subpro
         raise ProcessError(f"the helper process cannot be started: {reason}") from error
 
 
-def _lower_priority(child: subprocess.Popen[str], nice: int) -> None:
-    """Lower the priority from outside: code between fork and exec (``preexec_fn``) is not safe beside threads."""
+def lower_priority(child: subprocess.Popen[Any], nice: int) -> None:
+    """Lower a child's priority from outside: code between fork and exec (``preexec_fn``) is not safe beside threads."""
     if nice <= 0:
         return
     if sys.platform == "win32":

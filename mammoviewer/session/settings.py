@@ -80,6 +80,7 @@ class PerformanceSettings:
         0, "Memory for decoded slices, in MiB, 64 or more; 0 for a quarter of all", minimum=0, maximum=262_144
     )
     threads: int = option(0, "Threads for models; 0 lets the program choose", minimum=0, maximum=256)
+    train_on: bool = option(True, "Let trainings by recipes go on when the window is closed")
 
     @property
     def cache_bytes(self) -> int:

@@ -44,6 +44,7 @@ from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.patient_recorder import WRITE_PATIENCE_S, PatientRecorder
 from mammoviewer.session.pictures import PictureSource
 from mammoviewer.session.priors import current_of
+from mammoviewer.session.recipe_queue import RecipeQueue
 from mammoviewer.session.screens import Screens
 from mammoviewer.session.settings import Settings
 from mammoviewer.session.side_check import can_be_checked, check_side
@@ -99,6 +100,7 @@ class Workspace:
         self.sidecars = Sidecars(self)
         self.reads = FirstReads()
         self.training = TrainingRuns(self.registry)
+        self.recipes = RecipeQueue()
         self.studies: tuple[Study, ...] = ()
         self.opened: tuple[Opened, ...] = ()
         self.hung = Hung(settings.window.protocol)

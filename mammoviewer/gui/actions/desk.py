@@ -17,6 +17,8 @@ from mammoviewer.session.workspace import Workspace
 if TYPE_CHECKING:
     from mammoviewer.gui.actions.key_bindings import KeyBindings
     from mammoviewer.gui.finding_imports import FindingImports
+    from mammoviewer.gui.opening import Opening
+    from mammoviewer.gui.recipes import Recipes
     from mammoviewer.gui.sidecars import SidecarOffers
     from mammoviewer.gui.studies import Studies
 
@@ -40,14 +42,19 @@ class WindowActs(Protocol):
     def studies(self) -> Studies:
         """The study list."""
 
+    @property
+    def opening(self) -> Opening:
+        """What opens files."""
+
+    @property
+    def recipes(self) -> Recipes:
+        """Trainings by recipes."""
+
     def choose_files(self) -> None:
         """Ask for files and open them."""
 
     def choose_folder(self) -> None:
         """Ask for a folder and open it."""
-
-    def choose_duke_folder(self) -> None:
-        """Ask for a folder of the Duke data set and open it."""
 
     def open_demo(self) -> None:
         """Open the demo exam."""

@@ -11,7 +11,7 @@ _FILE = (
         "file.open_duke",
         "Open folder of the Duke BCS-DBT data set…",
         (),
-        lambda desk: desk.window.choose_duke_folder(),
+        lambda desk: desk.window.opening.choose_duke_folder(),
     ),
     Command("file.demo", "Open the demo exam", (), lambda desk: desk.window.open_demo()),
     Command(
@@ -32,6 +32,7 @@ _PANELS = (
     Command("panel.ai", "Show the AI panel", ("Ctrl+2",), lambda desk: desk.window.show_panel("AI")),
     Command("panel.filters", "Show window and filters", ("Ctrl+3",), lambda desk: desk.window.show_panel("Filters")),
     Command("panel.train", "Show training", ("Ctrl+4",), lambda desk: desk.window.show_panel("Train")),
+    Command("train.recipes", "Train by a recipe…", ("Ctrl+Shift+T",), lambda desk: desk.window.recipes.show()),
     Command("panel.details", "Show details of the image", ("Ctrl+5",), lambda desk: desk.window.show_panel("Details")),
     Command("panel.toggle", "Show or hide the panels", ("F9",), lambda desk: desk.window.toggle_panels()),
 )

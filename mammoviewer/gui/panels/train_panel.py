@@ -27,10 +27,11 @@ from mammoviewer.training.spec import TrainingEvent
 
 
 class TrainPanel(QWidget):
-    """Signals: ``job_started(Job)``; ``models_changed()`` when a model was made or removed."""
+    """Signals: ``job_started(Job)``; ``models_changed()`` when a model was made or removed; ``recipes_wanted()``."""
 
     job_started = Signal(object)
     models_changed = Signal()
+    recipes_wanted = Signal()
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
@@ -84,7 +85,10 @@ class TrainPanel(QWidget):
         run = column([row([self._train, self._cancel, None]), self._bar, self._state])
         regions = section("Your regions", self._counts, self._missing)
         new = section("New model", *fields, run)
-        outer.addWidget(scrolling([regions, divider(), new, self._outcome, self._progress, None]))
+        recipes = button("Train by a recipe…", self.recipes_wanted.emit, tip="A data set, a split, a report")
+        proper = section("From a data set", row([recipes, None]))
+        parts = [regions, divider(), new, self._outcome, self._progress, divider(), proper, None]
+        outer.addWidget(scrolling(parts))
 
     @property
     def running(self) -> bool:

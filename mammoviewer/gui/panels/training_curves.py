@@ -13,31 +13,41 @@ from mammoviewer.gui.theme import PALETTE, color
 from mammoviewer.training.spec import TrainingEvent
 
 _CURVES = (("loss", "training loss", "accent"), ("validation_loss", "held-out loss", "amber"), ("auc", "AUC", "green"))
+_RATE = ("learning_rate", "learning rate", "dim")
+_WIDE_AXIS = 64
 
 
 class TrainingCurves(QWidget):
-    """Two small plots over the epochs of all folds: the losses above, the AUC below."""
+    """Small plots over the epochs of all folds: losses, AUC and, where it is wanted, the learning rate."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_rate: bool = False) -> None:
         super().__init__()
-        self._values: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name, _, _ in _CURVES}
+        curves = (*_CURVES, _RATE) if with_rate else _CURVES
+        self._values: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name, _, _ in curves}
         self._fold: object = None
         self._step = 0
         self._loss = _epochs("loss")
         self._auc = _epochs("AUC")
         self._auc.setYRange(0.0, 1.0, padding=0.03)
-        self._auc.setLabel("bottom", "epoch, fold after fold")
         self._auc.setXLink(self._loss)
+        plots = {"auc": self._auc}
+        if with_rate:
+            plots["learning_rate"] = _epochs("rate")
+            plots["learning_rate"].setXLink(self._loss)
+            for plot in (self._loss, *plots.values()):
+                plot.getAxis("left").setWidth(_WIDE_AXIS)
+        lowest = list(plots.values())[-1]
+        lowest.setLabel("bottom", "epoch, fold after fold")
         self._lines = {}
-        for name, _, colour in _CURVES:
-            plot = self._auc if name == "auc" else self._loss
+        for name, _, colour in curves:
+            plot = plots.get(name, self._loss)
             pen = pg.mkPen(color(colour), width=1.5)
             brush = pg.mkBrush(color(colour))
             self._lines[name] = plot.plot(
                 [], [], pen=pen, symbol="o", symbolSize=4, symbolBrush=brush, symbolPen=None, connect="finite"
             )
         legend = []
-        for _, title, colour in _CURVES:
+        for _, title, colour in curves:
             entry = label(f"● {title}", "quiet")
             entry.setStyleSheet(f"color: {PALETTE[colour]};")
             legend.append(entry)
@@ -45,8 +55,8 @@ class TrainingCurves(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(row([*legend, None], spacing=12))
-        layout.addWidget(self._loss)
-        layout.addWidget(self._auc)
+        for plot in (self._loss, *plots.values()):
+            layout.addWidget(plot)
 
     def clear(self) -> None:
         """Begin anew."""
@@ -57,7 +67,7 @@ class TrainingCurves(QWidget):
             self._lines[name].setData([], [])
 
     def values(self, name: str) -> tuple[float, ...]:
-        """Return what a curve shows: ``loss``, ``validation_loss`` or ``auc``."""
+        """Return what a curve shows: ``loss``, ``validation_loss``, ``auc`` or ``learning_rate``."""
         return tuple(value for value in self._values[name][1] if not math.isnan(value))
 
     def add(self, event: TrainingEvent) -> None:
