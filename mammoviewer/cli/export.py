@@ -306,4 +306,4 @@ def _heatmaps(job: _Job, image: Image, frame: int) -> dict[int, Heatmap]:
         return {}
     everything = "seg" in job.formats and job.frame is None
     frames = range(image.attributes.frames) if everything else (frame,)
-    return {index: predict_image(image, index, job.model).heatmap for index in frames}
+    return {index: predict_image(image, index, job.model).map for index in frames}

@@ -15,9 +15,10 @@ from mammoviewer.base.paths import bundled_models_dir, library_path, settings_pa
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.reader import OpenResult, Rejected, open_paths
 from mammoviewer.imaging.preparation_plugins import allow_plugins
-from mammoviewer.inference.onnx_session import OnnxModel
+from mammoviewer.inference.onnx_session import OnnxModel, all_threads
 from mammoviewer.inference.registry import ModelRegistry
-from mammoviewer.session.settings import load_settings
+from mammoviewer.inference.result_cache import ResultCache
+from mammoviewer.session.settings import kept_results, load_settings
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +76,12 @@ def load_model(name: str, *, int8: bool = False) -> OnnxModel:
     settings, _ = load_settings(settings_path())
     allow_plugins(settings.models.plugins)
     manifest = ModelRegistry([bundled_models_dir(), user_models_dir()]).get(name)
-    return OnnxModel(manifest, threads=settings.performance.threads or None, int8=int8 or settings.models.int8)
+    return OnnxModel(manifest, threads=settings.performance.threads or all_threads(), int8=int8 or settings.models.int8)
+
+
+def results_cache() -> ResultCache:
+    """Return where results of models are kept, as the settings say."""
+    return kept_results(load_settings(settings_path())[0])
 
 
 def findings_of(identities: Sequence[str], file: Path | None) -> tuple[Finding, ...]:

@@ -2,7 +2,8 @@
 
 ``predictions.json`` tells up to 20 places of an image, the highest first; of a volume up to 20 in all, each in the
 frame where its score is highest and with the first and the last frame it is seen in. Rows and columns are stored pixel
-centres, frames count from 0.
+centres, frames count from 0. Scores of slices, images and breasts are put together by rules that it names. Results are
+kept in the user's cache and taken from there when the same is asked again; a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -29,23 +30,28 @@ from mammoviewer.cli.opening import (
     named_ones_opened,
     open_all,
     rejected_text,
+    results_cache,
 )
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.reader import OpenResult
+from mammoviewer.inference.aggregate import DEFAULT_RULE, checked_rule, class_scores
 from mammoviewer.inference.cam import cam_for_image
 from mammoviewer.inference.cam_methods import METHODS
-from mammoviewer.inference.detections import Detection, grouped_over_frames
+from mammoviewer.inference.detections import grouped_over_frames
+from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.inference.onnx_session import OnnxModel
-from mammoviewer.inference.predict import (
+from mammoviewer.inference.predict import MODES, Mode, Prediction, predict_image, prepare_frame
+from mammoviewer.inference.predictions_file import (
     ImagePredictions,
-    Mode,
+    Rules,
+    examination_score,
+    examinations,
     heatmap_tiff,
-    predict_prepared,
     predictions_json,
-    prepare_frame,
     write_predictions,
 )
 from mammoviewer.inference.preprocess import assumptions
+from mammoviewer.inference.result_cache import ResultCache
 
 NAME = "predict"
 _PROGRESS_WIDTH = 79
@@ -57,7 +63,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
     parser.add_argument("--model", required=True, metavar="NAME", help="a model of `mammoviewer models list`")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
-    parser.add_argument("--mode", choices=("patches", "dense"), default="patches", help="default %(default)s")
+    parser.add_argument("--mode", choices=MODES, default="patches", help="default %(default)s")
     parser.add_argument("--stride", type=int, metavar="N", help="model pixels between windows (default: the model's)")
     frames = parser.add_mutually_exclusive_group()
     frames.add_argument("--frame", type=int, metavar="N", help="one 0-based frame of a volume")
@@ -65,6 +71,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--threshold", type=float, metavar="P", help="lowest score of a peak (default: the model's)")
     parser.add_argument("--cam", action="store_true", help="also write the Grad-CAM over the image")
     parser.add_argument("--cam-method", choices=METHODS, help="default: the model's")
+    rules = "max, mean, top-K, noisy-or or s3; default %(default)s"
+    parser.add_argument("--over-slices", default=DEFAULT_RULE, metavar="RULE", help=f"slices to volume: {rules}")
+    parser.add_argument("--over-images", default=DEFAULT_RULE, metavar="RULE", help=f"images to breast: {rules}")
+    parser.add_argument("--no-cache", action="store_true", help="neither take results from the cache nor keep them")
     add_reading_options(parser)
     parser.add_argument("--int8", action="store_true", help="run the int8 form of the model if it has one")
     parser.add_argument("--force", action="store_true", help="run although the model was not made for the image")
@@ -78,6 +88,8 @@ class _Run:
     model: OnnxModel
     options: argparse.Namespace
     mode: Mode
+    rules: Rules
+    cache: ResultCache | None
 
     def frames_of(self, image: Image) -> tuple[int, ...]:
         if self.options.frame is not None:
@@ -90,12 +102,13 @@ def run(args: argparse.Namespace) -> int:
     _check_options(args)
     model = load_model(args.model, int8=args.int8)
     mode = _mode(model, args)
+    rules = Rules(checked_rule(args.over_slices), checked_rule(args.over_images))
     opened = open_all(args.paths, args)
     complete = _report_rejected(opened, args.paths)
     if not opened.images:
         return 1
     _make_folder(args.out)
-    job = _Run(model, args, mode)
+    job = _Run(model, args, mode, rules, None if args.no_cache else results_cache())
     done: list[ImagePredictions] = []
     for number, image in enumerate(opened.images):
         try:
@@ -105,9 +118,11 @@ def run(args: argparse.Namespace) -> int:
             print(f"mammoviewer: {error}", file=sys.stderr)
         finally:
             image.close()
-    write_predictions(args.out / "predictions.json", model.manifest, done, mode=mode)
+    write_predictions(args.out / "predictions.json", model.manifest, done, mode=mode, rules=rules)
     if args.json:
-        print(json.dumps(predictions_json(model.manifest, done, mode=mode), indent=2))
+        print(json.dumps(predictions_json(model.manifest, done, mode=mode, rules=rules), indent=2))
+    else:
+        _tell_breasts(done, rules)
     return 0 if complete else 1
 
 
@@ -145,21 +160,29 @@ def _check_options(args: argparse.Namespace) -> None:
 
 def _mode(model: OnnxModel, args: argparse.Namespace) -> Mode:
     """Return the mode that runs, and warn where it, or the stride, is not what the reader may expect."""
-    tiling, name = model.manifest.windows, model.manifest.identity
+    tiling, name = model.manifest.tiling, model.manifest.identity
+    if tiling is None:
+        if args.stride is not None or args.mode != "patches":
+            _warn(f"model {name} looks at whole images: --mode and --stride are left aside")
+        args.stride = None
+        return "patches"
     if args.stride is not None and args.stride > min(tiling.patch):
-        side = min(tiling.patch)
-        print(
-            f"mammoviewer: a stride of {args.stride} is longer than the patch of {side}: the model does not see what "
-            "lies between its windows",
-            file=sys.stderr,
+        _warn(
+            f"a stride of {args.stride} is longer than the patch of {min(tiling.patch)}: the model does not see what "
+            "lies between its windows"
         )
-    if args.mode == "dense" and "dense" in tiling.modes:
-        if args.stride is not None:
-            print("mammoviewer: --stride is left aside: the dense mode has its own", file=sys.stderr)
-        return "dense"
-    if args.mode == "dense":
-        print(f"mammoviewer: model {name} has no dense mode: patches are run instead", file=sys.stderr)
-    return "patches"
+    if args.mode == "dense" and "dense" not in tiling.modes:
+        _warn(f"model {name} has no dense mode: patches are run instead")
+        return "patches"
+    if args.mode == "dense" and args.stride is not None:
+        _warn("--stride is left aside: the dense mode has its own")
+        args.stride = None
+    mode: Mode = args.mode
+    return mode
+
+
+def _warn(text: str) -> None:
+    print(f"mammoviewer: {text}", file=sys.stderr)
 
 
 @contextmanager
@@ -213,37 +236,53 @@ def _predict_frames(image: Image, number: int, job: _Run, progress: Progress) ->
     options, model = job.options, job.model
     frames = job.frames_of(image)
     heat, cam = _Maximum(), _Maximum()
-    detections: list[Detection] = []
-    scores: list[float] = []
+    found: list[Prediction] = []
     for done, frame in enumerate(frames):
         part = subprogress(progress, done / len(frames), (done + 1) / len(frames))
         part(0.0, f"frame {done + 1} of {len(frames)}")
-        prepared = prepare_frame(image, frame, model.manifest, pixel_size_mm=options.pixel_size, override=options.force)
-        prediction = predict_prepared(
-            prepared, model, stride=options.stride, mode=job.mode, threshold=options.threshold, progress=part
-        )
-        heat.add(prediction.heatmap.resampled())
-        scores.append(prediction.heatmap.maximum)
-        detections.extend(prediction.detections)
-        if options.cam:
-            # The explanation needs windows that were run one by one, whatever the mode.
-            windows = prediction.heatmap if prediction.heatmap.mode == "patches" else None
-            cam.add(cam_for_image(prepared, model, windows, method=options.cam_method).resampled())
-    if len(frames) > 1:
-        detections = list(grouped_over_frames(detections))
-    heat_name, cam_name = f"heatmap_{number}.tif", f"cam_{number}.tif" if options.cam else ""
-    heatmap_tiff(options.out / heat_name, heat.values)
-    if options.cam:
-        heatmap_tiff(options.out / cam_name, cam.values)
+        prediction, explained = _predict_frame(image, frame, job, part)
+        heat.add(prediction.heatmap)
+        cam.add(explained)
+        found.append(prediction)
+    detections = [detection for prediction in found for detection in prediction.detections]
+    positive = model.manifest.outputs.positive_class
     return ImagePredictions(
         attributes=image.attributes,
         frames=frames,
-        frame_scores=tuple(scores),
-        detections=tuple(detections),
-        heatmap_file=heat_name,
-        cam_file=cam_name,
+        frame_scores=tuple(prediction.score(positive) for prediction in found),
+        detections=tuple(grouped_over_frames(detections) if len(frames) > 1 else detections),
+        heatmap_file=heat.written(options.out, f"heatmap_{number}.tif"),
+        cam_file=cam.written(options.out, f"cam_{number}.tif"),
         assumptions=assumptions(image.attributes, model.manifest, pixel_size_mm=options.pixel_size),
+        scores=class_scores([prediction.scores for prediction in found], job.rules.slices),
     )
+
+
+def _predict_frame(image: Image, frame: int, job: _Run, progress: Progress) -> tuple[Prediction, Heatmap | None]:
+    """Return what the model says of a frame and, where it is asked for, why."""
+    options, model = job.options, job.model
+    prepared = None
+    if options.cam:
+        prepared = prepare_frame(image, frame, model.manifest, pixel_size_mm=options.pixel_size, override=options.force)
+    prediction = predict_image(
+        image,
+        frame,
+        model,
+        stride=options.stride,
+        mode=job.mode,
+        threshold=options.threshold,
+        pixel_size_mm=options.pixel_size,
+        override=options.force,
+        prepared=prepared,
+        cache=job.cache,
+        progress=progress,
+    )
+    if prepared is None:
+        return prediction, None
+    # The explanation needs windows that were run one by one, whatever the mode.
+    heatmap = prediction.heatmap
+    windows = heatmap if heatmap is not None and heatmap.mode == "patches" else None
+    return prediction, cam_for_image(prepared, model, windows, method=options.cam_method)
 
 
 class _Maximum:
@@ -252,8 +291,17 @@ class _Maximum:
     def __init__(self) -> None:
         self.values: FloatArray = np.empty((0, 0), dtype=np.float32)
 
-    def add(self, picture: FloatArray) -> None:
-        self.values = np.fmax(self.values, picture) if self.values.size else picture
+    def add(self, heatmap: Heatmap | None) -> None:
+        if heatmap is not None:
+            picture = heatmap.resampled()
+            self.values = np.fmax(self.values, picture) if self.values.size else picture
+
+    def written(self, folder: Path, name: str) -> str:
+        """Write the map and return its name, empty where there is none."""
+        if not self.values.size:
+            return ""
+        heatmap_tiff(folder / name, self.values)
+        return name
 
 
 def _tell(image: Image, predictions: ImagePredictions, seconds: float) -> None:
@@ -264,3 +312,12 @@ def _tell(image: Image, predictions: ImagePredictions, seconds: float) -> None:
     highest = f"highest score {max(known):.3f}" if known else "no breast found"
     peaks = "1 peak" if len(predictions.detections) == 1 else f"{len(predictions.detections)} peaks"
     print(f"{attributes.path}{label}{volume}: {peaks}, {highest}, {seconds:.1f} s")
+
+
+def _tell_breasts(images: Sequence[ImagePredictions], rules: Rules) -> None:
+    """Print a line for each examination of several images, and by which rule its scores were put together."""
+    for part in examinations(images):
+        if len(part) > 1:
+            found = examination_score(part, rules)
+            breasts = ", ".join(f"{one.laterality or 'no side'} {one.score:.3f}" for one in found.breasts)
+            print(f"{len(part)} images by {rules.images}: {breasts}; patient {found.score:.3f}")

@@ -101,7 +101,7 @@ def _overlay(
         return cam_for_image(prepared, model, progress=no_progress).resampled(image.attributes.shape), ()
     if arguments.threshold is not None:
         style.threshold = arguments.threshold
-    return predict_image(image, arguments.frame, model).heatmap.resampled(image.attributes.shape), ()
+    return predict_image(image, arguments.frame, model).map.resampled(image.attributes.shape), ()
 
 
 def _findings(arguments: argparse.Namespace, image: Image) -> tuple[Finding, ...]:

@@ -29,11 +29,16 @@ _NVIDIA = PROVIDER_ORDER[:2]
 _log = logging.getLogger(__name__)
 
 
-def default_threads() -> int:
-    """Return the number of threads inference may use: all cores but one, at least one."""
+def all_threads() -> int:
+    """Return the number of cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)) - 1)
-    return max(1, (os.cpu_count() or 1) - 1)
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def default_threads() -> int:
+    """Return the number of threads inference may use beside a window: all cores but one, at least one."""
+    return max(1, all_threads() - 1)
 
 
 class OnnxModel:
@@ -118,6 +123,22 @@ class OnnxModel:
             raise ModelError("the dense file of the model does not give a map of logits")
         return logits
 
+    def boxes(self, image: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the boxes (A, 4) and the probabilities (A, K) that a detection model gives of (1, c, rows, columns).
+
+        Boxes are edges (first row, first column, last row, last column) in model pixels; class 0 is the background.
+        """
+        outputs = self.manifest.outputs
+        if not outputs.boxes:
+            raise ModelError(f"model {self.manifest.identity} gives no boxes")
+        names = [outputs.logits, outputs.boxes]
+        logits, boxes = self._run(self.role, names, {self.manifest.input.name: image})
+        count = boxes.shape[1] if boxes.ndim == 3 else 0
+        expected = ((1, count, len(outputs.classes)), (1, count, 4))
+        if (logits.shape, boxes.shape) != expected:
+            raise ModelError(f"the boxes {boxes.shape} of the model do not go with its logits {logits.shape}")
+        return boxes[0], self.probabilities(logits[0])
+
     def head_gradient(self, features: FloatArray, class_index: int) -> FloatArray:
         """Return d logit[class] / d features, both (1, C, fh, fw).
 
@@ -190,7 +211,8 @@ class OnnxModel:
             if role == "dense":
                 shape = (entry.shape[0], entry.shape[1], None, None)
                 return check_onnx(data, inputs={entry.name: shape}, outputs=[outputs.logits])
-            return check_onnx(data, inputs={entry.name: entry.shape}, outputs=[outputs.logits, outputs.features])
+            named = [outputs.logits, outputs.features, *([outputs.boxes] if outputs.boxes else [])]
+            return check_onnx(data, inputs={entry.name: entry.shape}, outputs=named)
         except ModelError as error:
             raise ModelError(error.reason, hint=error.hint, path=self.manifest.file_path(role)) from error
 

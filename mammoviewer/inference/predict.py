@@ -1,77 +1,59 @@
-"""A model over a frame of an image: the one way that the window, the command line and notebooks use."""
+"""A model over a frame of an image: the one way that the window, the command line and the evaluation use.
+
+What was found is kept on disk where the caller brings a cache, and taken from there the next time.
+"""
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
+import time
+from dataclasses import dataclass
 
-import numpy as np
-
-from mammoviewer.base.arrays import FloatArray
-from mammoviewer.base.errors import ArgumentError, ExportError
-from mammoviewer.base.paths import atomic_path, write_text_atomically
 from mammoviewer.base.progress import Progress, no_progress
-from mammoviewer.dicom.attributes import ImageAttributes
 from mammoviewer.dicom.image import Image
-from mammoviewer.inference.dense import run_dense
-from mammoviewer.inference.detections import Detection, find_peaks
 from mammoviewer.inference.heatmap import Heatmap
+from mammoviewer.inference.kept_predictions import entry_of, prediction_from
 from mammoviewer.inference.manifest import ModelManifest
 from mammoviewer.inference.onnx_session import OnnxModel
-from mammoviewer.inference.preprocess import PreparedImage, check_suitable, prepare
-from mammoviewer.inference.tiling import PartialHandler, run_patches
+from mammoviewer.inference.prediction import (
+    MODES,
+    Mode,
+    Prediction,
+    check_frame,
+    check_way,
+    predict_prepared,
+    prepare_frame,
+)
+from mammoviewer.inference.preprocess import PreparedImage, prepare
+from mammoviewer.inference.result_cache import ResultCache, result_key
+from mammoviewer.inference.tiling import PartialHandler
 
-PREDICTIONS_SCHEMA_VERSION = 1
-Mode = Literal["patches", "dense"]
+__all__ = ["MODES", "Mode", "Prediction", "predict_image", "predict_prepared", "prepare_frame"]
 
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """What a model says of one frame."""
-
-    heatmap: Heatmap
-    detections: tuple[Detection, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class ImagePredictions:
-    """What is written of one image: its frames, the peaks over all of them, and the file of its heatmap."""
-
-    attributes: ImageAttributes
-    frames: tuple[int, ...]
-    frame_scores: tuple[float, ...]
-    detections: tuple[Detection, ...]
-    heatmap_file: str
-    cam_file: str = ""
-    assumptions: tuple[str, ...] = field(default_factory=tuple)
+PARTIAL_KEPT_EVERY_S = 5.0
+"""What a run that is ended from outside has lost at most."""
 
 
-def prepare_frame(
-    image: Image,
-    frame: int,
-    manifest: ModelManifest,
-    *,
-    pixel_size_mm: float | None = None,
-    override: bool = False,
-) -> PreparedImage:
-    """Return what the model sees of one frame.
+@dataclass
+class _Kept:
+    """Keeps what a run has found so far under its key, and hands it on."""
 
-    Raises
-    ------
-    ModelRefused
-        The model was not made for such an image, and ``override`` is not set.
-    ArgumentError
-        There is no such frame.
-    """
-    if not 0 <= frame < image.attributes.frames:
-        reason = f"there is no frame {frame}: the image has {image.attributes.frames}, counted from 0"
-        raise ArgumentError(reason, path=image.attributes.path)
-    check_suitable(image.attributes, manifest, pixel_size_mm=pixel_size_mm, override=override)
-    return prepare(image.frame(frame), image.attributes, manifest, frame=frame, pixel_size_mm=pixel_size_mm)
+    cache: ResultCache
+    key: str
+    on_partial: PartialHandler | None
+    latest: Heatmap | None = None
+    kept_at: float = 0.0
+
+    def take(self, heatmap: Heatmap) -> None:
+        self.latest = heatmap
+        if time.monotonic() - self.kept_at >= PARTIAL_KEPT_EVERY_S:
+            self.keep()
+        if self.on_partial is not None:
+            self.on_partial(heatmap)
+
+    def keep(self) -> None:
+        if self.latest is not None:
+            self.cache.store(self.key, entry_of(Prediction(self.latest, ())))
+            self.kept_at = time.monotonic()
 
 
 def predict_image(
@@ -84,27 +66,28 @@ def predict_image(
     threshold: float | None = None,
     pixel_size_mm: float | None = None,
     override: bool = False,
+    prepared: PreparedImage | None = None,
+    cache: ResultCache | None = None,
+    known: Heatmap | None = None,
     on_partial: PartialHandler | None = None,
     progress: Progress = no_progress,
 ) -> Prediction:
-    """Run a model over one frame.
+    """Run a model over one frame, or take what it said before.
 
     Parameters
     ----------
     frame
         Its index, from 0.
-    stride
-        Model pixels between windows; that of the manifest by default. The dense mode has its own.
-    mode
-        "patches" slides a window; "dense" makes one pass, where the manifest declares that the model can.
-    threshold
-        Lowest score of a peak; by default the manifest's marking threshold, of a single patch its operating one.
     pixel_size_mm
         The pixel size as stated by the user, for images that bring none.
     override
         Run although the model was not made for such an image.
-    on_partial, progress
-        As in :func:`mammoviewer.inference.tiling.run_patches`.
+    prepared
+        The frame as :func:`mammoviewer.inference.prediction.prepare_frame` made it, where it is there already.
+    cache
+        Where results are looked for and kept; a run that was stopped goes on from the windows it had. None for neither.
+    stride, mode, threshold, known, on_partial, progress
+        As in :func:`mammoviewer.inference.prediction.predict_prepared`.
 
     Raises
     ------
@@ -115,117 +98,50 @@ def predict_image(
     Cancelled
         Raised by ``progress``.
     """
-    prepared = prepare_frame(image, frame, model.manifest, pixel_size_mm=pixel_size_mm, override=override)
-    return predict_prepared(
-        prepared, model, stride=stride, mode=mode, threshold=threshold, on_partial=on_partial, progress=progress
-    )
-
-
-def predict_prepared(
-    prepared: PreparedImage,
-    model: OnnxModel,
-    *,
-    stride: int | None = None,
-    mode: Mode = "patches",
-    threshold: float | None = None,
-    on_partial: PartialHandler | None = None,
-    progress: Progress = no_progress,
-) -> Prediction:
-    """Run a model over a frame that :func:`prepare_frame` has made ready; see :func:`predict_image`."""
-    if mode == "dense":
-        heatmap = run_dense(prepared, model, progress=progress)
-    else:
-        heatmap = run_patches(prepared, model, stride=stride, on_partial=on_partial, progress=progress)
-    outputs = model.manifest.outputs
-    chosen_patch = heatmap.scores.size == 1
-    limit = outputs.operating_threshold if chosen_patch else outputs.marks_from
-    return Prediction(heatmap, find_peaks(heatmap, threshold=limit if threshold is None else threshold))
-
-
-def heatmap_tiff(path: Path, heatmap: FloatArray) -> None:
-    """Write a map (rows, columns) as a one-page float32 TIFF, NaN where there is no value.
-
-    Raises
-    ------
-    ExportError
-        The file cannot be written.
-    """
-    import tifffile
-
+    manifest = model.manifest
+    check_frame(image, frame, manifest, pixel_size_mm=pixel_size_mm, override=override)
+    check_way(manifest, mode, stride)
+    kept: _Kept | None = None
+    if cache is not None:
+        way = {**_way(manifest, mode, stride, threshold), "role": model.role}
+        key = _key(image, frame, manifest, pixel_size_mm, way)
+        entry = cache.load(key)
+        found = prediction_from(entry, image, frame, manifest, threshold) if entry is not None else None
+        if found is not None and (found.heatmap is None or found.heatmap.complete):
+            progress(1.0, "kept from before")
+            return found
+        known = found.heatmap if found is not None else known
+        kept = _Kept(cache, key, on_partial, kept_at=time.monotonic())
+    if prepared is None:
+        attributes = image.attributes
+        prepared = prepare(image.frame(frame), attributes, manifest, frame=frame, pixel_size_mm=pixel_size_mm)
     try:
-        with atomic_path(path) as temporary:
-            tifffile.imwrite(temporary, np.asarray(heatmap, dtype=np.float32), compression="zlib", metadata=None)
-    except OSError as error:
-        raise ExportError(f"cannot be written: {error.strerror or 'unknown error'}", path=path) from error
+        prediction = predict_prepared(
+            prepared,
+            model,
+            stride=stride,
+            mode=mode,
+            threshold=threshold,
+            known=known,
+            on_partial=kept.take if kept is not None else on_partial,
+            progress=progress,
+        )
+    except BaseException:
+        if kept is not None:
+            kept.keep()
+        raise
+    if kept is not None:
+        kept.cache.store(kept.key, entry_of(prediction))
+    return prediction
 
 
-def detection_json(detection: Detection) -> dict[str, object]:
-    """Return a detection as it stands in ``predictions.json``."""
-    return {
-        "row": round(detection.row, 2),
-        "column": round(detection.column, 2),
-        "frame": detection.frame,
-        "score": round(detection.score, 6),
-        "box": [round(value, 2) for value in detection.box],
-        "class_name": detection.class_name,
-        "first_frame": detection.first_frame,
-        "last_frame": detection.last_frame,
-    }
+def _way(manifest: ModelManifest, mode: Mode, stride: int | None, threshold: float | None) -> dict[str, object]:
+    """Return how the model runs, as part of the key; peaks are found anew, boxes depend on the threshold."""
+    tiling = manifest.tiling
+    if tiling is None:
+        return {"threshold": threshold}
+    return {"mode": mode, "stride": tiling.dense_stride if mode == "dense" else stride or tiling.stride}
 
 
-def predictions_json(
-    model: ModelManifest, images: Sequence[ImagePredictions], *, mode: Mode = "patches"
-) -> dict[str, object]:
-    """Return the document of ``predictions.json``; ``mode`` is the one that ran."""
-    return {
-        "schema_version": PREDICTIONS_SCHEMA_VERSION,
-        "model": model.identity,
-        "mode": mode,
-        "class_name": model.outputs.positive_class,
-        "operating_threshold": model.outputs.operating_threshold,
-        "marking_threshold": model.outputs.marks_from,
-        "images": [_image_json(image) for image in images],
-    }
-
-
-def write_predictions(
-    path: Path, model: ModelManifest, images: Sequence[ImagePredictions], *, mode: Mode = "patches"
-) -> None:
-    """Write ``predictions.json``; rows and columns are stored pixel centres, frames count from 0.
-
-    Raises
-    ------
-    ExportError
-        The file cannot be written.
-    """
-    try:
-        document = predictions_json(model, images, mode=mode)
-        write_text_atomically(path, json.dumps(document, indent=2, allow_nan=False) + "\n")
-    except OSError as error:
-        raise ExportError(f"cannot be written: {error.strerror or 'unknown error'}", path=path) from error
-
-
-def _image_json(image: ImagePredictions) -> dict[str, object]:
-    document: dict[str, object] = {
-        "uid": image.attributes.identity,
-        "SOPInstanceUID": image.attributes.SOPInstanceUID,
-        "path": str(image.attributes.path),
-        "frames": list(image.frames),
-        "frame_scores": [round(score, 6) if math.isfinite(score) else None for score in image.frame_scores],
-        "score": _highest(image.frame_scores),
-        "detections": [detection_json(detection) for detection in image.detections],
-        "heatmap": image.heatmap_file,
-        "heatmap_of": "frame" if len(image.frames) == 1 else "largest score of the frames",
-    }
-    if image.attributes.frame_order:
-        document["frame_order"] = list(image.attributes.frame_order)
-    if image.cam_file:
-        document["cam"] = image.cam_file
-    if image.assumptions:
-        document["assumptions"] = list(image.assumptions)
-    return document
-
-
-def _highest(scores: Sequence[float]) -> float | None:
-    known = [score for score in scores if math.isfinite(score)]
-    return round(max(known), 6) if known else None
+def _key(image: Image, frame: int, manifest: ModelManifest, pixel_size_mm: float | None, way: dict[str, object]) -> str:
+    return result_key(image.frame(frame), image.attributes, manifest, frame=frame, pixel_size_mm=pixel_size_mm, way=way)

@@ -162,7 +162,7 @@ def _predict_and_export(demo: DemoRun, image: Image, progress: Progress) -> None
     prediction = predict_image(image, 0, model, progress=subprogress(progress, 0.1, 0.3))
     stem = image.attributes.path.stem
     own = tuple(finding for finding in demo.findings if finding.image_uid == image.attributes.identity)
-    heatmap = prediction.heatmap
+    heatmap = prediction.map
     legend = f"{heatmap.model}\n{heatmap.class_name}\nscore"
     view = replace(_view(image), heat=heatmap, legend=legend, findings=own, marks=prediction.detections)
     content = ExportContent(view=view, heatmaps={0: heatmap}, findings=own)
@@ -186,5 +186,5 @@ def _retrain(demo: DemoRun, image: Image, progress: Progress) -> None:
     identity = run.run(progress)
     prediction = predict_image(image, 0, OnnxModel(demo.registry.get(identity)))
     path = options.out / f"{image.attributes.path.stem}-retrained.png"
-    write_picture(path, render(replace(_view(image), heat=prediction.heatmap)))
+    write_picture(path, render(replace(_view(image), heat=prediction.map)))
     demo.say(f"retrained on {len(chosen)} regions: {identity}")

@@ -23,7 +23,7 @@ from mammoviewer.base.progress import Progress, no_progress
 from mammoviewer.dicom.attributes import ImageAttributes, ImageKind
 from mammoviewer.dicom.sco_export import write_tomosynthesis
 from mammoviewer.inference.heatmap import Heatmap
-from mammoviewer.inference.predict import heatmap_tiff
+from mammoviewer.inference.predictions_file import heatmap_tiff
 from mammoviewer.session.finding_formats import FINDING_FORMATS, Batch, FindingFormat
 from mammoviewer.session.rendering import Rendering, render, write_picture
 

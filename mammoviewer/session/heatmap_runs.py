@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -18,9 +18,10 @@ from mammoviewer.inference.cam import Cam, cam_for_image, cam_for_patch
 from mammoviewer.inference.detections import Detection, grouped_over_frames
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.inference.onnx_session import OnnxModel
-from mammoviewer.inference.predict import predict_image, prepare_frame
+from mammoviewer.inference.predict import Mode, Prediction, predict_image, prepare_frame
 from mammoviewer.inference.preprocess import refusals
 from mammoviewer.inference.registry import ModelRegistry
+from mammoviewer.inference.result_cache import ResultCache
 from mammoviewer.jobs.job import Job
 from mammoviewer.jobs.thread_runner import ThreadRunner
 from mammoviewer.session.outcome import notice_of
@@ -31,12 +32,16 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class RunRequest:
-    """One run: an image, its frames in the order in which they are wanted, and a model by name."""
+    """One run: an image, its frames in the order in which they are wanted, and a model by name.
+
+    A model that does not have the ``mode`` runs in its own.
+    """
 
     image: Image
     frames: tuple[int, ...]
     model: str
     override: bool = False
+    mode: Mode = "patches"
 
 
 class _Run:
@@ -56,7 +61,7 @@ class _Run:
     def take(self, request: RunRequest) -> bool:
         """Bring the frames of a request forward; return False where this run does not do what it asks for."""
         mine = self.request
-        fits = (request.image, request.model, request.override) == (mine.image, mine.model, mine.override)
+        fits = replace(request, frames=()) == replace(mine, frames=())
         if self.over or not fits or not set(request.frames) <= set(mine.frames):
             return False
         with self._lock:
@@ -94,7 +99,9 @@ class HeatmapRuns:
         *,
         threads: int = 0,
         int8: bool = False,
+        cache: ResultCache | None = None,
     ) -> None:
+        self.cache = cache
         self._runner = runner
         self._explaining = explaining
         self._threads = threads or None
@@ -103,6 +110,7 @@ class HeatmapRuns:
         self._models: dict[str, OnnxModel] = {}
         self._heatmaps: dict[_Key, Heatmap] = {}
         self._detections: dict[_Key, tuple[Detection, ...]] = {}
+        self._scores: dict[_Key, tuple[str, Mapping[str, float]]] = {}
         self._cams: dict[_Key, Cam | Heatmap] = {}
         self._grouped: dict[tuple[str, str], tuple[list[tuple[Detection, ...]], tuple[Detection, ...]]] = {}
         self._started: dict[str, _Run] = {}
@@ -157,15 +165,25 @@ class HeatmapRuns:
             self._grouped[identity, model] = known
         return known[1]
 
+    def scores(self, identity: str, frame: int, model: str) -> Mapping[str, float]:
+        """Return the score of each class that a finished run found on a frame, empty before."""
+        return self._scores.get((identity, frame, model), ("", {}))[1]
+
     def cam(self, identity: str, frame: int, model: str) -> Cam | Heatmap | None:
         """Return the explanation asked for last on this frame."""
         return self._cams.get((identity, frame, model))
 
     def slice_scores(self, image: Image, model: str) -> tuple[float | None, ...]:
-        """Return per frame the largest score of its heatmap, None where there is none."""
-        identity = image.attributes.identity
-        maps = (self._heatmaps.get((identity, frame, model)) for frame in range(image.attributes.frames))
-        return tuple(found.maximum if found is not None else None for found in maps)
+        """Return per frame the score of the positive class, of a partial heatmap the largest; None without either."""
+        return tuple(self._frame_score(image, frame, model) for frame in range(image.attributes.frames))
+
+    def _frame_score(self, image: Image, frame: int, model: str) -> float | None:
+        key = (image.attributes.identity, frame, model)
+        heatmap = self._heatmaps.get(key)
+        if heatmap is not None:
+            return heatmap.maximum
+        positive, scores = self._scores.get(key, ("", {}))
+        return scores.get(positive)
 
     def start(self, request: RunRequest) -> Job:
         """Run a model over the frames of an image.
@@ -237,12 +255,27 @@ class HeatmapRuns:
             self._keep(self._heatmaps, key, heatmap, age)
             self.changed.emit(identity, frame)
 
+        before, tiling = self._heatmaps.get(key), model.manifest.tiling
+        fits = tiling is not None and (request.mode != "dense" or "dense" in tiling.modes)
         prediction = predict_image(
-            request.image, frame, model, on_partial=partial, progress=progress, override=request.override
+            request.image,
+            frame,
+            model,
+            mode=request.mode if fits else "patches",
+            known=before if before is not None and not before.complete else None,
+            cache=self.cache,
+            on_partial=partial,
+            progress=progress,
+            override=request.override,
         )
-        self._keep(self._heatmaps, key, prediction.heatmap, age)
-        self._keep(self._detections, key, prediction.detections, age)
+        self._keep_prediction(key, model.manifest.outputs.positive_class, prediction, age)
         self.changed.emit(identity, frame)
+
+    def _keep_prediction(self, key: _Key, positive: str, prediction: Prediction, age: tuple[int, int]) -> None:
+        if prediction.heatmap is not None:
+            self._keep(self._heatmaps, key, prediction.heatmap, age)
+        self._keep(self._detections, key, prediction.detections, age)
+        self._keep(self._scores, key, (positive, prediction.scores), age)
 
     def explain_patch(self, image: Image, frame: int, model: str, row: float, column: float) -> Job:
         """Make the Grad-CAM of the patch centred on a stored point of the breast; the newest request wins."""
@@ -291,7 +324,7 @@ class HeatmapRuns:
         found: dict[_Key, Any]
         with self._keeping:
             self._forgotten[name] += 1
-            for found in (self._heatmaps, self._detections, self._cams):
+            for found in (self._heatmaps, self._detections, self._scores, self._cams):
                 for key in [key for key in found if unwanted(key)]:
                     del found[key]
             self._forced = {key for key in self._forced if not unwanted((key[0], 0, key[1]))}

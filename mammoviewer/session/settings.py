@@ -19,6 +19,7 @@ from mammoviewer.base.errors import SettingsError
 from mammoviewer.base.machine import total_memory_bytes
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.base.paths import settings_path, write_text_atomically
+from mammoviewer.inference.result_cache import ResultCache
 from mammoviewer.session.hands_settings import HandsSettings
 from mammoviewer.session.settings_values import checked, option
 
@@ -91,9 +92,12 @@ class PerformanceSettings:
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """How classifiers run."""
+    """How classifiers run, and how much of what they found is kept on disk."""
 
     int8: bool = option(False, "Run the int8 form of models that have one: smaller, faster on recent processors")
+    kept_results_mib: int = option(
+        512, "Disk space for what models found, in MiB; 0 to keep nothing", minimum=0, maximum=1_048_576
+    )
     plugins: bool = option(False, "Let models run Python preprocessors that installed packages bring")
 
 
@@ -160,6 +164,11 @@ class SettingsFile:
         save_settings(self.path, settings)
         self.settings = settings
         self.changed.emit(settings)
+
+
+def kept_results(settings: Settings) -> ResultCache:
+    """Return where what models found is kept, as large as the settings let it be."""
+    return ResultCache(limit_bytes=settings.models.kept_results_mib * _MIB)
 
 
 def load_settings(path: Path) -> tuple[Settings, Notice | None]:

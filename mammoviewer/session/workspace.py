@@ -46,7 +46,7 @@ from mammoviewer.session.pictures import PictureSource
 from mammoviewer.session.priors import current_of
 from mammoviewer.session.recipe_queue import RecipeQueue
 from mammoviewer.session.screens import Screens
-from mammoviewer.session.settings import Settings
+from mammoviewer.session.settings import Settings, kept_results
 from mammoviewer.session.side_check import can_be_checked, check_side
 from mammoviewer.session.sidecars import Sidecars
 from mammoviewer.session.training_runs import TrainingRuns
@@ -90,7 +90,9 @@ class Workspace:
         self.shelf = CompanionShelf(self.decoding)
         allow_plugins(settings.models.plugins)
         threads, int8 = settings.performance.threads, settings.models.int8
-        self.heatmaps = HeatmapRuns(self.computing, self.explaining, self.registry, threads=threads, int8=int8)
+        self.heatmaps = HeatmapRuns(
+            self.computing, self.explaining, self.registry, threads=threads, int8=int8, cache=kept_results(settings)
+        )
         self.annotations = AnnotationSet()
         self.edits = EditStack(self.annotations)
         self.store, self.library_notice = open_store(library or library_path(), write_patience_s=WRITE_PATIENCE_S)

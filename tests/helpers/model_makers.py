@@ -250,6 +250,89 @@ def padded_dense_bundle(folder: Path, *, halo: int = 12) -> ModelManifest:
     return manifest
 
 
+def whole_image_bundle(folder: Path, *, size: tuple[int, int] = (40, 30)) -> ModelManifest:
+    """Write a classifier of a whole image into three labels that may hold together.
+
+    Its logits are 20 * (mean - .5), 20 * (brightest 2x2 mean - .5) and 0, of the image resized to ``size``.
+    """
+    nodes = [
+        helper.make_node("AveragePool", ["input"], ["features"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("GlobalAveragePool", ["features"], ["mean"]),
+        helper.make_node("GlobalMaxPool", ["features"], ["peak"]),
+        helper.make_node("Concat", ["mean", "peak", "middle"], ["both"], axis=1),
+        helper.make_node("Flatten", ["both"], ["flat"]),
+        helper.make_node("Sub", ["flat", "half"], ["above"]),
+        helper.make_node("Mul", ["above", "gain"], ["logits"]),
+    ]
+    rows, columns = size
+    model = onnx_bytes(
+        nodes,
+        {"input": [1, 1, rows, columns]},
+        {"logits": [1, 3], "features": [1, 1, rows // 2, columns // 2]},
+        {
+            "middle": np.full((1, 1, 1, 1), 0.5, dtype=np.float32),
+            "half": np.array([0.5], dtype=np.float32),
+            "gain": np.array([20.0], dtype=np.float32),
+        },
+    )
+    steps = (
+        {"op": "voi", "window": "default"},
+        {"op": "resize", "rows": rows, "columns": columns, "keep_aspect": False},
+        {"op": "scale", "divide_by": 255},
+    )
+    return make_bundle(
+        folder,
+        model,
+        pixel_size_mm=None,
+        classes=("dense", "bright", "even"),
+        task="image-classification",
+        tiling=None,
+        input=ModelInput("input", (1, 1, rows, columns), None, (0.0, 1.0)),
+        preprocessing=steps,
+        outputs=ModelOutputs("logits", "features", ("dense", "bright", "even"), "sigmoid", "bright", 0.5),
+    )
+
+
+def boxes_bundle(folder: Path, *, shape: tuple[int | None, int | None] = (None, None)) -> ModelManifest:
+    """Write a detection model with four boxes at fixed places; the last two are the same lesion twice.
+
+    Every box is a mass with the probability sigmoid(20 * (brightest pixel - .5) + its own number).
+    """
+    boxes = [[[10, 20, 30, 44], [50, 60, 58, 70], [100, 80, 120, 110], [102, 82, 121, 111]]]
+    nodes = [
+        helper.make_node("AveragePool", ["input"], ["features"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("GlobalMaxPool", ["input"], ["peak"]),
+        helper.make_node("Reshape", ["peak", "one"], ["flat"]),
+        helper.make_node("Sub", ["flat", "half"], ["above"]),
+        helper.make_node("Mul", ["above", "gain"], ["bright"]),
+        helper.make_node("Add", ["bright", "own"], ["logits"]),
+        helper.make_node("Identity", ["places"], ["boxes"]),
+    ]
+    own = np.array([[[0.0, 0.0], [0.0, -30.0], [0.0, -5.0], [0.0, -4.0]]], dtype=np.float32)
+    model = onnx_bytes(
+        nodes,
+        {"input": [1, 1, shape[0] or "rows", shape[1] or "columns"]},
+        {"logits": [1, 4, 2], "boxes": [1, 4, 4], "features": [1, 1, "r", "c"]},
+        {
+            "one": np.array([1, 1, 1], dtype=np.int64),
+            "half": np.array([0.5], dtype=np.float32),
+            "gain": np.array([[[0.0, 20.0]]], dtype=np.float32),
+            "own": own,
+            "places": np.array(boxes, dtype=np.float32),
+        },
+    )
+    return make_bundle(
+        folder,
+        model,
+        pixel_size_mm=0.2,
+        classes=("background", "mass"),
+        task="detection",
+        tiling=None,
+        input=ModelInput("input", (1, 1, *shape), 0.2, (0.0, 1.0)),
+        outputs=ModelOutputs("logits", "features", ("background", "mass"), "softmax", "mass", 0.5, boxes="boxes"),
+    )
+
+
 def external_data_model(path: Path) -> bytes:
     """Return the bytes of an ONNX model whose weights are said to lie in another file."""
     model = onnx.load_model_from_string(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from helpers.images import breast_like
-from helpers.model_makers import brightest_bundle, dense_bundle, linear_bundle
+from helpers.model_makers import boxes_bundle, brightest_bundle, dense_bundle, linear_bundle, whole_image_bundle
 
 from mammoviewer.base.errors import ArgumentError, ExportError, InputError, ModelError
 from mammoviewer.cli import predict
@@ -270,3 +270,60 @@ def test_usage_errors_exit_with_two(capsys):
         call("x.dcm")
     assert caught.value.code == 2
     assert "--model" in capsys.readouterr().err
+
+
+def test_results_are_kept_and_taken_from_the_cache_unless_that_is_unwanted(picture, tmp_path, monkeypatch):
+    ran = []
+    original = OnnxModel.scores
+    monkeypatch.setattr(OnnxModel, "scores", lambda self, batch: ran.append(len(batch)) or original(self, batch))
+    call(picture, "--model", "spots", "--out", tmp_path / "a", "--pixel-size", 0.1)
+    first = sum(ran)
+    call(picture, "--model", "spots", "--out", tmp_path / "b", "--pixel-size", 0.1)
+    assert sum(ran) == first > 0
+    assert document(tmp_path / "a")["images"] == document(tmp_path / "b")["images"]
+    np.testing.assert_array_equal(
+        tifffile.imread(tmp_path / "a" / "heatmap_0.tif"), tifffile.imread(tmp_path / "b" / "heatmap_0.tif")
+    )
+    call(picture, "--model", "spots", "--out", tmp_path / "c", "--pixel-size", 0.1, "--no-cache")
+    assert sum(ran) == 2 * first
+
+
+def test_the_coarse_mode_looks_closer_only_where_it_is_worth_it(picture, models, tmp_path):
+    brightest_bundle(models / "wide", patch=(32, 32), stride=4)
+    call(picture, "--model", "wide", "--out", tmp_path / "o", "--pixel-size", 0.1, "--mode", "coarse")
+    found = document(tmp_path / "o")
+    assert found["mode"] == "coarse"
+    assert abs(found["images"][0]["detections"][0]["row"] - 201.5) < 32
+
+
+def test_slices_images_and_breasts_are_put_together_by_the_rules_asked_for(volume, picture, tmp_path, capsys):
+    folder = tmp_path / "case"
+    folder.mkdir()
+    for path, name in ((picture, "LCC.png"), (volume, "RCC.tif")):
+        path.rename(folder / name)
+    rules = ("--over-slices", "top-2", "--over-images", "s3")
+    assert call(folder, "--model", "spots", "--out", tmp_path / "o", "--pixel-size", 0.1, *rules) == 0
+    found = document(tmp_path / "o")
+    assert found["aggregation"] == {"slices": "top-2", "images": "s3", "breasts": "max"}
+    stack = next(image for image in found["images"] if len(image["frames"]) == 3)
+    assert stack["score"] == pytest.approx(np.mean(sorted(stack["frame_scores"])[1:]), abs=1e-5)
+    (examination,) = found["examinations"]
+    assert examination["score"] == max(breast["score"] for breast in examination["breasts"])
+    assert "2 images by s3" in capsys.readouterr().out
+    with pytest.raises(ArgumentError, match="no rule"):
+        call(folder, "--model", "spots", "--out", tmp_path / "o", "--pixel-size", 0.1, "--over-images", "median")
+
+
+def test_models_of_whole_images_and_of_boxes_run_too(picture, models, tmp_path, capsys):
+    whole_image_bundle(models / "whole")
+    boxes_bundle(models / "boxes")
+    assert call(picture, "--model", "whole", "--out", tmp_path / "w", "--pixel-size", 0.1, "--mode", "dense") == 0
+    assert "left aside" in capsys.readouterr().err
+    (image,) = document(tmp_path / "w")["images"]
+    assert set(image["scores"]) == {"dense", "bright", "even"}
+    assert image["score"] == image["scores"]["bright"]
+    assert not list((tmp_path / "w").glob("*.tif"))
+    assert call(picture, "--model", "boxes", "--out", tmp_path / "b", "--pixel-size", 0.1) == 0
+    (image,) = document(tmp_path / "b")["images"]
+    assert {one["class_name"] for one in image["detections"]} == {"mass"}
+    assert (tmp_path / "b" / image["heatmap"]).is_file()

@@ -1,25 +1,16 @@
 import dataclasses
-import json
 
 import numpy as np
 import pytest
-import tifffile
 from helpers.images import breast_like, make_image
-from helpers.model_makers import brightest_bundle, dense_bundle
+from helpers.model_makers import boxes_bundle, brightest_bundle, dense_bundle, whole_image_bundle
 
-from mammoviewer.base.errors import ArgumentError, ExportError, ModelError, ModelRefused
+from mammoviewer.base.errors import ArgumentError, Cancelled, ModelError, ModelRefused
 from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.imaging.voi import Window
-from mammoviewer.inference.detections import Detection
 from mammoviewer.inference.onnx_session import OnnxModel
-from mammoviewer.inference.predict import (
-    ImagePredictions,
-    heatmap_tiff,
-    predict_image,
-    predict_prepared,
-    prepare_frame,
-    write_predictions,
-)
+from mammoviewer.inference.predict import predict_image, predict_prepared, prepare_frame
+from mammoviewer.inference.result_cache import ResultCache
 
 GREY = (Window(2047.5, 4095.0),)
 
@@ -92,41 +83,160 @@ def test_the_dense_mode_runs_only_where_declared(model, tmp_path):
     assert predict_image(spot_image(), 0, dense, mode="dense").heatmap.mode == "dense"
 
 
-def test_the_tiff_holds_the_values_and_the_gaps(tmp_path):
-    values = np.array([[0.25, np.nan], [1.0, 0.0]], dtype=np.float32)
-    heatmap_tiff(tmp_path / "sub" / "h.tif", values)
-    read = tifffile.imread(tmp_path / "sub" / "h.tif")
-    assert read.dtype == np.float32
-    np.testing.assert_array_equal(read, values)
+def test_the_scores_tell_the_largest_of_the_map(model):
+    prediction = predict_image(spot_image(), 0, model)
+    assert prediction.scores == {"finding": prediction.heatmap.maximum}
+    assert prediction.score("finding") == prediction.heatmap.maximum
+    assert np.isnan(prediction.score("normal"))
 
 
-def test_a_tiff_that_cannot_be_written_is_an_export_error(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ExportError):
-        heatmap_tiff(tmp_path / "file" / "h.tif", np.zeros((2, 2), dtype=np.float32))
+def test_a_model_of_whole_images_gives_a_score_for_each_class(tmp_path):
+    model = OnnxModel(whole_image_bundle(tmp_path / "whole"))
+    image = spot_image()
+    prediction = predict_image(image, 0, model)
+    assert prediction.heatmap is None
+    assert prediction.detections == ()
+    assert list(prediction.scores) == ["dense", "bright", "even"]
+    values = prepare_frame(image, 0, model.manifest).values[0]
+    brightest = values.reshape(20, 2, 15, 2).mean(axis=(1, 3)).max()
+    assert prediction.scores["bright"] == pytest.approx(1 / (1 + np.exp(-20 * (brightest - 0.5))), abs=1e-5)
+    assert prediction.scores["even"] == pytest.approx(0.5)
+    with pytest.raises(ModelError, match="no heatmap"):
+        _ = prediction.map
+    for wrong in ({"mode": "coarse"}, {"stride": 4}):
+        with pytest.raises(ModelError, match="whole images"):
+            predict_image(image, 0, model, **wrong)
 
 
-def test_predictions_are_written_in_the_agreed_form(tmp_path, model):
-    detection = Detection(12.5, 30.25, 1, 0.875, (2.5, 20.25, 22.5, 40.25), "mass", (0, 1))
-    entry = ImagePredictions(spot_image().attributes, (0, 1), (float("nan"), 0.875), (detection,), "heatmap_0.tif")
-    write_predictions(tmp_path / "predictions.json", model.manifest, [entry])
-    document = json.loads((tmp_path / "predictions.json").read_text())
-    assert document["schema_version"] == 1
-    assert document["model"] == "spots.1"
-    (image,) = document["images"]
-    assert document["mode"] == "patches"
-    assert image["SOPInstanceUID"] == entry.attributes.SOPInstanceUID
-    assert image["uid"] == entry.attributes.identity
-    assert image["frames"] == [0, 1]
-    assert image["frame_scores"] == [None, 0.875]
-    assert image["score"] == 0.875
-    assert image["heatmap"] == "heatmap_0.tif"
-    assert "cam" not in image
-    place = {"row": 12.5, "column": 30.25, "frame": 1, "score": 0.875, "box": [2.5, 20.25, 22.5, 40.25]}
-    assert image["detections"] == [{**place, "class_name": "mass", "first_frame": 0, "last_frame": 1}]
+def test_a_detection_model_gives_boxes_with_class_and_score(tmp_path):
+    model = OnnxModel(boxes_bundle(tmp_path / "boxes"))
+    prediction = predict_image(spot_image(), 0, model)
+    first, second = prediction.detections
+    assert {first.class_name, second.class_name} == {"mass"}
+    assert first.score > second.score > 0.5
+    np.testing.assert_allclose(first.box, np.array([10, 20, 30, 44]) * 2 - 0.5)
+    np.testing.assert_allclose(second.box, np.array([102, 82, 121, 111]) * 2 - 0.5)
+    assert (first.row, first.column) == (39.5, 63.5)
+    assert prediction.scores == pytest.approx({"mass": first.score})
+    heatmap = prediction.heatmap
+    assert heatmap.mode == "boxes"
+    assert heatmap.maximum == pytest.approx(first.score)
+    picture = heatmap.resampled()
+    assert picture[223, 190] == pytest.approx(second.score, abs=1e-3)
+    assert picture[150, 200] == 0.0
+    assert len(predict_image(spot_image(), 0, model, threshold=0.999).detections) == 1
 
 
-def test_predictions_that_cannot_be_written_are_an_export_error(tmp_path, model):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ExportError):
-        write_predictions(tmp_path / "file" / "predictions.json", model.manifest, [])
+def test_a_model_of_another_size_says_so(tmp_path):
+    model = OnnxModel(whole_image_bundle(tmp_path / "whole"))
+    spots = OnnxModel(brightest_bundle(tmp_path / "spots"))
+    prepared = prepare_frame(spot_image(), 0, spots.manifest)
+    with pytest.raises(ModelError, match="takes"):
+        predict_prepared(prepared, model)
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return ResultCache(tmp_path / "results")
+
+
+def counted(monkeypatch):
+    ran = []
+    for name in ("scores", "boxes", "dense_logits"):
+        original = getattr(OnnxModel, name)
+        monkeypatch.setattr(
+            OnnxModel, name, lambda self, batch, original=original: ran.append(len(batch)) or original(self, batch)
+        )
+    return ran
+
+
+@pytest.mark.parametrize(
+    ("make", "mode"),
+    [
+        (brightest_bundle, "patches"),
+        (brightest_bundle, "coarse"),
+        (dense_bundle, "dense"),
+        (whole_image_bundle, "patches"),
+        (boxes_bundle, "patches"),
+    ],
+)
+def test_what_was_found_once_is_not_asked_again(tmp_path, cache, monkeypatch, make, mode):
+    model = OnnxModel(make(tmp_path / "m"))
+    first = predict_image(spot_image(), 0, model, mode=mode, cache=cache)
+    ran = counted(monkeypatch)
+    told = []
+    again = predict_image(
+        spot_image(), 0, model, mode=mode, cache=cache, progress=lambda fraction, message: told.append(message)
+    )
+    assert ran == []
+    assert told == ["kept from before"]
+    assert again.scores == first.scores
+    assert again.detections == first.detections
+    if first.heatmap is not None:
+        for name in ("values", "scores", "mask"):
+            np.testing.assert_array_equal(getattr(again.heatmap, name), getattr(first.heatmap, name))
+        for name in ("origin", "step", "shape", "image_uid", "frame", "model", "class_name", "patch_px", "mode"):
+            assert getattr(again.heatmap, name) == getattr(first.heatmap, name)
+        assert (again.heatmap.complete, again.heatmap.share) == (True, first.heatmap.share)
+    predict_image(spot_image(), 0, model, mode=mode)
+    assert ran, "without the cache it runs"
+
+
+def test_kept_results_are_of_one_way_of_looking(model, cache, monkeypatch):
+    predict_image(spot_image(), 0, model, cache=cache)
+    ran = counted(monkeypatch)
+    predict_image(spot_image(), 0, model, cache=cache, threshold=0.1)
+    assert ran == []
+    for other in ({"stride": 4}, {"mode": "coarse"}):
+        ran.clear()
+        predict_image(spot_image(), 0, model, cache=cache, **other)
+        assert ran
+
+
+def test_a_kept_result_of_a_refused_image_is_not_shown(model, cache):
+    predict_image(spot_image(), 0, model, cache=cache)
+    with pytest.raises(ModelRefused):
+        predict_image(spot_image(kind=ImageKind.MAMMOGRAM_RAW), 0, model, cache=cache)
+
+
+@pytest.mark.parametrize("mode", ["patches", "coarse"])
+def test_a_run_that_was_stopped_goes_on_another_day(tmp_path, cache, monkeypatch, mode):
+    manifest = brightest_bundle(tmp_path / "wide", patch=(32, 32), stride=4)
+    whole = predict_image(spot_image(), 0, OnnxModel(manifest), mode=mode)
+
+    def cancel(fraction, message):
+        if fraction > 0.5:
+            raise Cancelled
+
+    seen = []
+    with pytest.raises(Cancelled):
+        predict_image(
+            spot_image(), 0, OnnxModel(manifest), mode=mode, cache=cache, progress=cancel, on_partial=seen.append
+        )
+    done = int(np.isfinite(seen[-1].scores).sum())
+    ran = counted(monkeypatch)
+    rest = predict_image(spot_image(), 0, OnnxModel(manifest), mode=mode, cache=cache)
+    assert sum(ran) == np.isfinite(whole.heatmap.scores).sum() - done > 0
+    assert done > 0
+    np.testing.assert_array_equal(rest.heatmap.scores, whole.heatmap.scores)
+    np.testing.assert_array_equal(rest.heatmap.values, whole.heatmap.values)
+
+
+def test_a_run_that_is_killed_has_kept_what_it_had(tmp_path, cache, monkeypatch):
+    from mammoviewer.inference import predict
+
+    monkeypatch.setattr(predict, "PARTIAL_KEPT_EVERY_S", 0.0)
+    monkeypatch.setattr("mammoviewer.inference.tiling.PARTIAL_INTERVAL_S", 0.0)
+    model = OnnxModel(brightest_bundle(tmp_path / "wide", patch=(32, 32), stride=4))
+    sizes = []
+    predict_image(spot_image(), 0, model, cache=cache, on_partial=lambda heatmap: sizes.append(cache.size_bytes))
+    assert sizes[0] > 0
+
+
+def test_an_entry_that_is_not_what_it_should_be_is_run_anew(model, cache):
+    first = predict_image(spot_image(), 0, model, cache=cache)
+    (path,) = cache.folder.iterdir()
+    path.write_bytes(path.read_bytes()[:200])
+    again = predict_image(spot_image(), 0, model, cache=cache)
+    np.testing.assert_array_equal(again.heatmap.values, first.heatmap.values)
+    assert path.stat().st_size > 200

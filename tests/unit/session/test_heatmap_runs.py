@@ -5,9 +5,11 @@ import threading
 
 import pytest
 from helpers.images import breast_like, make_image
-from helpers.model_makers import brightest_bundle
+from helpers.model_makers import boxes_bundle, brightest_bundle, dense_bundle, whole_image_bundle
 
+from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.registry import ModelRegistry
+from mammoviewer.inference.result_cache import ResultCache
 from mammoviewer.jobs.job import JobState
 from mammoviewer.jobs.thread_runner import ThreadRunner
 from mammoviewer.session.heatmap_runs import HeatmapRuns, RunRequest
@@ -121,3 +123,67 @@ def test_what_was_under_way_on_a_forgotten_image_is_not_kept(tmp_path):
         again = runs.start(RunRequest(image, (0,), bundle.identity, override=True))
         assert again.wait(20)
         assert runs.heatmap("1.2", 0, bundle.identity) is not None
+
+
+@pytest.mark.parametrize(
+    ("make", "mode", "found"),
+    [
+        (brightest_bundle, "patches", "patches"),
+        (brightest_bundle, "coarse", "coarse"),
+        (brightest_bundle, "dense", "patches"),
+        (dense_bundle, "dense", "dense"),
+        (boxes_bundle, "coarse", "boxes"),
+        (whole_image_bundle, "dense", ""),
+    ],
+)
+def test_models_of_every_task_run_in_the_mode_asked_for_or_their_own(tmp_path, make, mode, found):
+    bundle = make(tmp_path / "m")
+    image = make_image("RCC", pixels=breast_like(400, 300, frames=2), uid="1.2")
+    with ThreadRunner(1, "runs") as runner:
+        runs = HeatmapRuns(runner, runner, ModelRegistry([tmp_path]))
+        job = runs.start(RunRequest(image, (1,), bundle.identity, override=True, mode=mode))
+        assert job.wait(60)
+        assert job.state is JobState.DONE, job.error
+        heatmap = runs.heatmap("1.2", 1, bundle.identity)
+        assert (heatmap.mode if heatmap is not None else "") == found
+        scores = runs.scores("1.2", 1, bundle.identity)
+        assert bundle.outputs.positive_class in scores
+        first, second = runs.slice_scores(image, bundle.identity)
+        assert first is None
+        assert second == pytest.approx(scores[bundle.outputs.positive_class])
+        runs.forget("1.2")
+        assert runs.scores("1.2", 1, bundle.identity) == {}
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_run_that_was_cancelled_goes_on_from_the_windows_it_had(tmp_path, monkeypatch, kept):
+    monkeypatch.setattr("mammoviewer.inference.tiling.PARTIAL_INTERVAL_S", 0.0)
+    bundle = brightest_bundle(tmp_path / "spots", patch=(32, 32), stride=2)
+    image = make_image("RCC", pixels=breast_like(400, 300), uid="1.2")
+    cache = ResultCache(tmp_path / "results") if kept else None
+    ran = []
+    original = OnnxModel.scores
+    monkeypatch.setattr(OnnxModel, "scores", lambda self, batch: ran.append(len(batch)) or original(self, batch))
+    with ThreadRunner(1, "runs") as runner:
+        runs = HeatmapRuns(runner, runner, ModelRegistry([tmp_path]), cache=cache)
+        enough = threading.Event()
+
+        def watch(identity, frame):
+            if runs.heatmap(identity, frame, bundle.identity).share > 0.2:
+                enough.set()
+
+        runs.changed.connect(watch)
+        job = runs.start(RunRequest(image, (0,), bundle.identity, override=True))
+        assert enough.wait(60)
+        job.cancel()
+        assert job.wait(60)
+        stopped = runs.heatmap("1.2", 0, bundle.identity)
+        assert 0.2 < stopped.share < 1.0
+        if kept:
+            runs.forget("1.2")
+        ran.clear()
+        assert runs.start(RunRequest(image, (0,), bundle.identity, override=True)).wait(60)
+        whole = runs.heatmap("1.2", 0, bundle.identity)
+        assert whole.complete
+        total = (whole.scores == whole.scores).sum()
+        assert 0 < sum(ran) <= 0.82 * total

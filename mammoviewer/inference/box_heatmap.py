@@ -1,0 +1,61 @@
+"""A map painted from the boxes of a detection model, so that it can lie over the image as any other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mammoviewer.base.arrays import FloatArray
+from mammoviewer.inference.heatmap import Heatmap
+from mammoviewer.inference.manifest import ModelManifest
+from mammoviewer.inference.preprocess import PreparedImage
+
+_CELLS_PER_SIDE = 256
+_FAINTEST = 0.05
+"""Boxes below this probability are thousands and say nothing."""
+
+
+def box_heatmap(
+    prepared: PreparedImage, manifest: ModelManifest, boxes: FloatArray, probabilities: FloatArray
+) -> Heatmap:
+    """Return the largest probability of the positive class among the boxes over each cell, 0 where there is none.
+
+    Parameters
+    ----------
+    boxes
+        (A, 4) corner points (first row, first column, last row, last column) in stored pixels.
+    probabilities
+        (A, K).
+
+    Returns
+    -------
+    Heatmap
+        About 256 cells along the longer side; it has no windows, so all its ``scores`` are NaN.
+    """
+    rows, columns = prepared.stored_shape
+    step = max(1.0, max(rows, columns) / _CELLS_PER_SIDE)
+    values = np.zeros((max(1, round(rows / step)), max(1, round(columns / step))), dtype=np.float32)
+    steps = (rows / values.shape[0], columns / values.shape[1])
+    scores = probabilities[:, manifest.outputs.positive_index]
+    worth = np.flatnonzero(scores >= _FAINTEST)
+    for index in worth[np.argsort(scores[worth], kind="stable")].tolist():
+        top, left, bottom, right = (boxes[index] + np.float32(0.5)).tolist()
+        covered = (
+            slice(max(0, round(top / steps[0])), max(0, round(bottom / steps[0]))),
+            slice(max(0, round(left / steps[1])), max(0, round(right / steps[1]))),
+        )
+        values[covered] = scores[index]
+    return Heatmap(
+        values=values,
+        origin=((steps[0] - 1) / 2, (steps[1] - 1) / 2),
+        step=steps,
+        shape=prepared.stored_shape,
+        image_uid=prepared.image_uid,
+        frame=prepared.frame,
+        model=manifest.identity,
+        class_name=manifest.outputs.positive_class,
+        patch_px=steps,
+        mode="boxes",
+        complete=True,
+        scores=np.full(values.shape, np.nan, dtype=np.float32),
+        mask=prepared.on_image(prepared.mask),
+    )
