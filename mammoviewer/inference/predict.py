@@ -85,7 +85,8 @@ def predict_image(
     prepared
         The frame as :func:`mammoviewer.inference.prediction.prepare_frame` made it, where it is there already.
     cache
-        Where results are looked for and kept; a run that was stopped goes on from the windows it had. None for neither.
+        Where results are looked for and kept; a run that was stopped goes on from the windows it had. None for
+        neither, as with models whose plugins may change unseen.
     stride, mode, threshold, known, on_partial, progress
         As in :func:`mammoviewer.inference.prediction.predict_prepared`.
 
@@ -102,7 +103,7 @@ def predict_image(
     check_frame(image, frame, manifest, pixel_size_mm=pixel_size_mm, override=override)
     check_way(manifest, mode, stride)
     kept: _Kept | None = None
-    if cache is not None:
+    if cache is not None and all(step["op"] != "plugin" for step in manifest.preprocessing):
         way = {**_way(manifest, mode, stride, threshold), "role": model.role}
         key = _key(image, frame, manifest, pixel_size_mm, way)
         entry = cache.load(key)

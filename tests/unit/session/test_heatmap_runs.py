@@ -158,7 +158,7 @@ def test_models_of_every_task_run_in_the_mode_asked_for_or_their_own(tmp_path, m
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_run_that_was_cancelled_goes_on_from_the_windows_it_had(tmp_path, monkeypatch, kept):
     monkeypatch.setattr("mammoviewer.inference.tiling.PARTIAL_INTERVAL_S", 0.0)
-    bundle = brightest_bundle(tmp_path / "spots", patch=(32, 32), stride=2)
+    bundle = brightest_bundle(tmp_path / "spots", patch=(32, 32), stride=4)
     image = make_image("RCC", pixels=breast_like(400, 300), uid="1.2")
     cache = ResultCache(tmp_path / "results") if kept else None
     ran = []
@@ -169,7 +169,7 @@ def test_a_run_that_was_cancelled_goes_on_from_the_windows_it_had(tmp_path, monk
         enough = threading.Event()
 
         def watch(identity, frame):
-            if runs.heatmap(identity, frame, bundle.identity).share > 0.2:
+            if runs.heatmap(identity, frame, bundle.identity).share > 0.1:
                 enough.set()
 
         runs.changed.connect(watch)
@@ -178,7 +178,7 @@ def test_a_run_that_was_cancelled_goes_on_from_the_windows_it_had(tmp_path, monk
         job.cancel()
         assert job.wait(60)
         stopped = runs.heatmap("1.2", 0, bundle.identity)
-        assert 0.2 < stopped.share < 1.0
+        assert 0.1 < stopped.share < 1.0
         if kept:
             runs.forget("1.2")
         ran.clear()
@@ -186,4 +186,4 @@ def test_a_run_that_was_cancelled_goes_on_from_the_windows_it_had(tmp_path, monk
         whole = runs.heatmap("1.2", 0, bundle.identity)
         assert whole.complete
         total = (whole.scores == whole.scores).sum()
-        assert 0 < sum(ran) <= 0.82 * total
+        assert 0 < sum(ran) <= 0.92 * total
