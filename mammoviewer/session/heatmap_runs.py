@@ -18,7 +18,7 @@ from mammoviewer.inference.cam import Cam, cam_for_image, cam_for_patch
 from mammoviewer.inference.detections import Detection, grouped_over_frames
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.inference.onnx_session import OnnxModel
-from mammoviewer.inference.predict import Mode, Prediction, predict_image, prepare_frame
+from mammoviewer.inference.predict import Mode, predict_image, prepare_frame
 from mammoviewer.inference.preprocess import refusals
 from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.inference.result_cache import ResultCache
@@ -175,15 +175,8 @@ class HeatmapRuns:
 
     def slice_scores(self, image: Image, model: str) -> tuple[float | None, ...]:
         """Return per frame the score of the positive class, of a partial heatmap the largest; None without either."""
-        return tuple(self._frame_score(image, frame, model) for frame in range(image.attributes.frames))
-
-    def _frame_score(self, image: Image, frame: int, model: str) -> float | None:
-        key = (image.attributes.identity, frame, model)
-        heatmap = self._heatmaps.get(key)
-        if heatmap is not None:
-            return heatmap.maximum
-        positive, scores = self._scores.get(key, ("", {}))
-        return scores.get(positive)
+        keys = [(image.attributes.identity, frame, model) for frame in range(image.attributes.frames)]
+        return tuple(_score(self._heatmaps.get(key), *self._scores.get(key, ("", {}))) for key in keys)
 
     def start(self, request: RunRequest) -> Job:
         """Run a model over the frames of an image.
@@ -255,27 +248,23 @@ class HeatmapRuns:
             self._keep(self._heatmaps, key, heatmap, age)
             self.changed.emit(identity, frame)
 
-        before, tiling = self._heatmaps.get(key), model.manifest.tiling
-        fits = tiling is not None and (request.mode != "dense" or "dense" in tiling.modes)
+        before = self._heatmaps.get(key)
         prediction = predict_image(
             request.image,
             frame,
             model,
-            mode=request.mode if fits else "patches",
+            mode=_mode(request, model),
             known=before if before is not None and not before.complete else None,
             cache=self.cache,
             on_partial=partial,
             progress=progress,
             override=request.override,
         )
-        self._keep_prediction(key, model.manifest.outputs.positive_class, prediction, age)
-        self.changed.emit(identity, frame)
-
-    def _keep_prediction(self, key: _Key, positive: str, prediction: Prediction, age: tuple[int, int]) -> None:
         if prediction.heatmap is not None:
             self._keep(self._heatmaps, key, prediction.heatmap, age)
         self._keep(self._detections, key, prediction.detections, age)
-        self._keep(self._scores, key, (positive, prediction.scores), age)
+        self._keep(self._scores, key, (model.manifest.outputs.positive_class, prediction.scores), age)
+        self.changed.emit(identity, frame)
 
     def explain_patch(self, image: Image, frame: int, model: str, row: float, column: float) -> Job:
         """Make the Grad-CAM of the patch centred on a stored point of the breast; the newest request wins."""
@@ -337,3 +326,14 @@ class HeatmapRuns:
         if notice is not None:
             forcible = isinstance(job.error, ModelRefused) and job.error.overridable
             self.notice.emit(replace(notice, refused_image=identity) if forcible else notice)
+
+
+def _mode(request: RunRequest, model: OnnxModel) -> Mode:
+    """Return the mode asked for, or that of the model where it does not have it."""
+    tiling = model.manifest.tiling
+    fits = tiling is not None and (request.mode != "dense" or "dense" in tiling.modes)
+    return request.mode if fits else "patches"
+
+
+def _score(heatmap: Heatmap | None, positive: str, scores: Mapping[str, float]) -> float | None:
+    return heatmap.maximum if heatmap is not None else scores.get(positive)
