@@ -45,7 +45,7 @@ def measured_of(workspace: Workspace, finding: Finding) -> Measured:
         return None, finding.frame, finding.roi, None, None
     state = workspace.state(finding.image_uid)
     facts = state.image.serial, finding.frame, finding.roi, state.image.attributes.pixel_spacing
-    return *facts, _slab(state, finding)
+    return *facts, _slab(state, finding.frame)
 
 
 def region_figures(workspace: Workspace, finding: Finding) -> str:
@@ -64,7 +64,7 @@ def region_figures(workspace: Workspace, finding: Finding) -> str:
     top, left, bottom, right = finding.roi.bounding_box()
     attributes = workspace.state(finding.image_uid).image.attributes
     size = _size(attributes, bottom - top, right - left, finding.roi.area_px)
-    span = _slab(workspace.state(finding.image_uid), finding)
+    span = _slab(workspace.state(finding.image_uid), finding.frame)
     thick = f", slab by {span.mode.value}" if span is not None else ""
     values = f"mean {figures.mean:.0f}, sd {figures.deviation:.0f}, {figures.minimum:.0f} to {figures.maximum:.0f}"
     return f"{size}, {values}{thick}"
@@ -152,18 +152,29 @@ class Measures:
         self._runner.submit("Measure", work, key=("measure", finding.id), priority=3)
 
 
-def _stored(workspace: Workspace, finding: Finding) -> StoredArray | None:
-    if not workspace.is_open(finding.image_uid):
+def seen_values(workspace: Workspace, identity: str, frame: int) -> StoredArray | None:
+    """Return the stored values of what the reader sees of a frame: those of its slab while one is shown.
+
+    Returns
+    -------
+    StoredArray or None
+        (rows, columns); None while they are not decoded, or the image is not open.
+    """
+    if not workspace.is_open(identity):
         return None
-    state = workspace.state(finding.image_uid)
-    if _slab(state, finding) is not None:
-        return workspace.pictures.stored(state, finding.frame)
-    return state.image.cached_frame(finding.frame)
+    state = workspace.state(identity)
+    if _slab(state, frame) is not None:
+        return workspace.pictures.stored(state, frame)
+    return state.image.cached_frame(frame)
 
 
-def _slab(state: ViewerState, finding: Finding) -> SlabSpan | None:
-    """Return the slab in which the reader sees a finding's slice, None while single slices are seen."""
-    return state.slab if state.frame == finding.frame else None
+def _stored(workspace: Workspace, finding: Finding) -> StoredArray | None:
+    return seen_values(workspace, finding.image_uid, finding.frame)
+
+
+def _slab(state: ViewerState, frame: int) -> SlabSpan | None:
+    """Return the slab in which the reader sees a slice, None while single slices are seen."""
+    return state.slab if state.frame == frame else None
 
 
 def _inside(workspace: Workspace, finding: Finding) -> tuple[StoredArray, BoolArray] | None:

@@ -15,10 +15,12 @@ from PySide6.QtTest import QTest
 from mammoviewer.annotations.edits import AddFinding
 from mammoviewer.annotations.finding import new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
+from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.dicom.reader import OpenResult
 from mammoviewer.gui.actions.commands import COMMANDS
 from mammoviewer.gui.actions.desk import Desk
 from mammoviewer.gui.finding_actions import copy_chosen, nudge_chosen
+from mammoviewer.imaging.slab import SlabMode
 from mammoviewer.session.viewer_state import Tool
 
 BY_ID = {command.id: command for command in COMMANDS}
@@ -229,3 +231,37 @@ def test_a_ring_shows_how_large_the_brush_is(viewport):
     radius = 15.0 * viewport.view.zoom / viewport.view.dpr
     assert distance.min() == pytest.approx(radius, abs=4)
     assert distance.max() == pytest.approx(radius, abs=4)
+
+
+@pytest.fixture
+def slab(qtbot, workspace):
+    """A viewport of a slab whose middle slice is empty: a lump and a speck lie in a neighbour of it."""
+    row, column = np.mgrid[0:300, 0:240]
+    lump = np.hypot(row - 150, column - 120) < 30
+    noise = np.random.default_rng(1).normal(0, 15, (12, *lump.shape))
+    pixels = (1000 + noise).astype(np.uint16)
+    pixels[7] += (900 * lump).astype(np.uint16)
+    pixels[7, 60, 55] = 4000
+    image = make_image("RMLO", kind=ImageKind.TOMO, pixels=pixels, slice_spacing_mm=1.0)
+    workspace.add(OpenResult((image,), ()))
+    viewport = shown(qtbot, workspace, "RMLO", (480, 520))
+    state = viewport.shown
+    state.frame, state.slab_mode, state.slab_mm = 5, SlabMode.MIP, 5.0
+    qtbot.waitUntil(lambda: viewport.shown_frame == 5 and not viewport.follower.waiting, timeout=20000)
+    qtbot.waitUntil(lambda: workspace.pictures.stored(state, 5) is not None, timeout=20000)
+    return viewport, lump
+
+
+def test_a_region_grows_in_the_slab_that_is_seen(slab):
+    viewport, lump = slab
+    (finding,) = stroke(viewport, Tool.GROW, (150.0, 120.0), (150.0, 150.0))
+    found = finding.roi.mask(lump.shape)
+    assert (found & lump).sum() / (found | lump).sum() > 0.8
+
+
+def test_specks_are_picked_in_the_slab_that_is_seen(slab):
+    viewport, _ = slab
+    viewport.workspace.desk.tool = Tool.SPECKS
+    mouse.press(viewport, place(viewport, 58.0, 53.0))
+    np.testing.assert_allclose(viewport.hands.gesture._specks[0], (60.0, 55.0), atol=0.3)
+    QTest.keyClick(viewport, Qt.Key.Key_Escape)

@@ -20,6 +20,7 @@ from mammoviewer.gui.canvas.gestures import CLICK_REACH, Canvas, Pointer
 from mammoviewer.gui.canvas.region_gestures import DrawRegion, make_edit
 from mammoviewer.gui.canvas.roi_layer import label_colour, outline, stroke
 from mammoviewer.imaging.grow import brightest_near, grown, prepared_surroundings
+from mammoviewer.session.measuring import seen_values
 
 _GROW_MM: Final = 20.0
 """How far a region may grow from its seed."""
@@ -144,7 +145,7 @@ class GrowRegion(DrawRegion):
         row, column = (min(max(round(at), 0), size - 1) for at, size in zip(start.point, shape, strict=True))
         reach = [round(_GROW_MM / size) for size in mm]
         top, left = max(0, row - reach[0]), max(0, column - reach[1])
-        stored = canvas.shown.image.cached_frame(self.frame)
+        stored = seen_values(canvas.workspace, self.image_uid, self.frame)
         self._region: Roi | None = None
         self._ready = stored is not None
         if stored is None:
@@ -230,7 +231,7 @@ class PickSpecks(DrawRegion):
                 return
         image, mm = self.canvas.shown.image, _pixel_mm(self.canvas)
         point = self.inside(pointer.point)
-        stored = image.cached_frame(self.frame)
+        stored = seen_values(self.canvas.workspace, self.image_uid, self.frame)
         if stored is not None:
             reach = (_SPECK_MM / mm[0], _SPECK_MM / mm[1])
             point = brightest_near(stored, point, reach, dark_is_bright=image.attributes.inverse)

@@ -49,25 +49,10 @@ class DrawLine(DrawMeasure):
     def __init__(self, canvas: Canvas, start: Pointer, kind: RoiKind) -> None:
         super().__init__(canvas, start)
         self._kind = kind
-        self._last = self._first
 
     def roi(self) -> Roi | None:
         """Return the measure so far, None while it has no length."""
         return Roi(self._kind, (self._first, self._last)) if self._first != self._last else None
-
-    def follow(self, pointer: Pointer) -> None:
-        """Drag the second end."""
-        self._last = self.inside(pointer.point)
-        self.canvas.update()
-
-    def end(self, pointer: Pointer) -> bool:
-        """Add it; a click selects what is there."""
-        self._last = self.inside(pointer.point)
-        if self.clicked(pointer):
-            self.canvas.select_at(pointer.place)
-        else:
-            self.add()
-        return True
 
 
 class DrawAngle(DrawMeasure):
@@ -75,7 +60,7 @@ class DrawAngle(DrawMeasure):
 
     def __init__(self, canvas: Canvas, start: Pointer) -> None:
         super().__init__(canvas, start)
-        self._vertex = self._last = self._first
+        self._vertex = self._first
         self._arm = False
         self._closed = False
 

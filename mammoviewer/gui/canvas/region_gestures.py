@@ -35,11 +35,14 @@ def make_edit(workspace: Workspace, edit: Edit) -> bool:
 
 
 class DrawRegion(FrameGesture):
-    """Base of the drawing gestures: keeps a region in the making and adds it as a finding."""
+    """Base of the drawing gestures: keeps a region in the making and adds it as a finding.
+
+    By itself it is a drag from a first point to a last one; gestures that are more follow and end in their own way.
+    """
 
     def __init__(self, canvas: Canvas, start: Pointer) -> None:
         super().__init__(canvas, start)
-        self._first = self.inside(start.point)
+        self._first = self._last = self.inside(start.point)
 
     def inside(self, point: Point) -> Point:
         """Return a stored point moved onto the image."""
@@ -67,6 +70,20 @@ class DrawRegion(FrameGesture):
             workspace.desk.show_findings = True
             self.canvas.select(finding.id)
 
+    def follow(self, pointer: Pointer) -> None:
+        """Drag the last point."""
+        self._last = self.inside(pointer.point)
+        self.canvas.update()
+
+    def end(self, pointer: Pointer) -> bool:
+        """Add it; a click selects what is there."""
+        self._last = self.inside(pointer.point)
+        if self.clicked(pointer):
+            self.canvas.select_at(pointer.place)
+        else:
+            self.add()
+        return True
+
     def cancel(self) -> None:
         """Draw nothing."""
         self.canvas.update()
@@ -85,27 +102,12 @@ class DrawBox(DrawRegion):
     def __init__(self, canvas: Canvas, start: Pointer, kind: RoiKind) -> None:
         super().__init__(canvas, start)
         self._kind = kind
-        self._last = self._first
 
     def roi(self) -> Roi | None:
         """Return the box, None while it has no area."""
         if self._first[0] == self._last[0] or self._first[1] == self._last[1]:
             return None
         return Roi(self._kind, (self._first, self._last))
-
-    def follow(self, pointer: Pointer) -> None:
-        """Drag the second corner."""
-        self._last = self.inside(pointer.point)
-        self.canvas.update()
-
-    def end(self, pointer: Pointer) -> bool:
-        """Add it; a click selects what is there."""
-        self._last = self.inside(pointer.point)
-        if self.clicked(pointer):
-            self.canvas.select_at(pointer.place)
-        else:
-            self.add()
-        return True
 
 
 class DrawPoint(DrawRegion):
