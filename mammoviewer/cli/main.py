@@ -30,6 +30,7 @@ COMMANDS = (
     "predict",
     "explain",
     "evaluate",
+    "data",
     "models",
     "train",
     "export",

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mammoviewer.base.arrays import FloatArray, StoredArray
+from mammoviewer.base.arrays import BoolArray, FloatArray, StoredArray
 from mammoviewer.base.errors import ArgumentError, TrainingError
 from mammoviewer.datasets.splits import near_duplicates
 
 THUMBNAIL_PX = 64
 _SURROUND_PX = 2.0
-_SAME_IMAGE = 0.93
+SAME_IMAGE = 0.88
+_AIR = 0.1
+_LEAST_INSIDE = 0.05
 _SAME_PATCH = 0.98
 _MOST_TOLD = 5
 
@@ -74,7 +76,7 @@ def leak_report(
     pictures
         Patches, shape (n, rows, rows), or the thumbnails of whole images that :func:`thumbnails` makes.
     correlation
-        From which two pictures count as the same, see :func:`near_duplicates`; of thumbnails .93.
+        From which two pictures count as the same, see :func:`near_duplicates`; of thumbnails .88.
 
     Raises
     ------
@@ -96,7 +98,7 @@ def image_leak_report(
     sides: Sequence[str], patients: Sequence[str], names: Sequence[str], images: Sequence[StoredArray]
 ) -> LeakReport:
     """Return the report of whole images of any size, compared by their detail at 64x64."""
-    return leak_report(sides, patients, names, pictures=thumbnails(images), correlation=_SAME_IMAGE)
+    return leak_report(sides, patients, names, pictures=thumbnails(images), correlation=SAME_IMAGE)
 
 
 def stop_leak(report: LeakReport, *, override: bool = False) -> LeakReport:
@@ -126,9 +128,21 @@ def thumbnails(images: Sequence[StoredArray]) -> FloatArray:
 def _thumbnail(image: StoredArray) -> FloatArray:
     small = cv2.resize(image.astype(np.float32), (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_AREA)
     detail: FloatArray = small - cv2.GaussianBlur(small, (0, 0), _SURROUND_PX)
-    # The rims of films and labels would else outweigh all that lies within the breast.
-    limit = 2 * float(np.std(detail))
-    return np.clip(detail, -limit, limit)
+    inside = _inside(small)
+    # Labels and clips would else outweigh all that lies within the breast.
+    limit = 2 * float(np.std(detail[inside]))
+    return np.where(inside, np.clip(detail, -limit, limit), np.float32(0.0))
+
+
+def _inside(small: FloatArray) -> BoolArray:
+    """Return what lies within the breast, without its outline, which all mammograms share, and the rim of films."""
+    low = float(small.min())
+    bright = small > low + _AIR * (float(np.percentile(small, 99)) - low)
+    around = cv2.erode(
+        bright.astype(np.uint8), np.ones((5, 5), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=1
+    )
+    inside = np.asarray(around, dtype=np.bool_)
+    return inside if inside.mean() >= _LEAST_INSIDE else np.ones_like(inside)
 
 
 def sides_of(split_parts: Mapping[str, Sequence[str]], patients: Sequence[str]) -> tuple[str, ...]:

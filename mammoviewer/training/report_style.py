@@ -13,8 +13,8 @@ p{margin:4px 0;color:var(--dim)}.use{max-width:80ch}
 .tiles{display:flex;flex-wrap:wrap;gap:12px;margin-top:14px}
 .tile{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:10px 16px;min-width:170px}
 .tile span,.tile small{display:block;color:var(--dim)}.tile b{font-size:28px;font-weight:600}
-table{border-collapse:collapse;margin:8px 0;font-variant-numeric:tabular-nums;max-width:100%}
-th,td{text-align:left;padding:4px 18px 4px 0;border-bottom:1px solid var(--line);vertical-align:top;white-space:nowrap}
+table{border-collapse:collapse;font-size:13px;margin:8px 0;font-variant-numeric:tabular-nums;max-width:100%}
+th,td{text-align:left;padding:4px 14px 4px 0;border-bottom:1px solid var(--line);vertical-align:top;white-space:nowrap}
 .facts td{overflow-wrap:anywhere;white-space:normal}.scroll{overflow-x:auto}
 th{color:var(--dim);font-weight:500}
 .confusion td,.confusion th{padding:7px 16px;text-align:center;border:1px solid var(--line)}
