@@ -29,6 +29,7 @@ COMMANDS = (
     "render",
     "predict",
     "explain",
+    "batch",
     "evaluate",
     "data",
     "models",

@@ -16,6 +16,7 @@ from mammoviewer.training.recipe_files import load_recipe, recipe_names
 from mammoviewer.training.spec import SPEC_NAME, TrainingEvent, TrainingSpec, parse_event, worker_command
 
 NAME = "train"
+_MOST_PROCESSES = 64
 
 
 def add_parser(subparsers: Any) -> None:
@@ -33,6 +34,15 @@ def add_parser(subparsers: Any) -> None:
         help="change a setting of the recipe (epochs=20; --show lists them), or seed, threads",
     )
     parser.add_argument("--resume", action="store_true", help="go on where an interrupted run of this output stopped")
+    parser.add_argument(
+        "--processes", type=int, default=1, metavar="N", help="processes that train one network together"
+    )
+    parser.add_argument(
+        "--scheduler",
+        default="",
+        metavar="ADDRESS",
+        help="of a Dask cluster that runs the folds, such as tcp://HOST:8786",
+    )
     parser.add_argument("--list", action="store_true", help="list the recipes and end")
     parser.add_argument("--show", dest="settings", action="store_true", help="list the settings of the recipe and end")
     parser.add_argument("--log", type=Path, help="file for what the training libraries print")
@@ -51,7 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.data is None or arguments.out is None:
         raise ArgumentError("--data and --out are needed")
-    return _train(_spec(arguments), arguments.log)
+    if not 1 <= arguments.processes <= _MOST_PROCESSES:
+        raise ArgumentError(f"--processes must lie between 1 and {_MOST_PROCESSES}")
+    return _train(_spec(arguments), arguments.processes, arguments.log)
 
 
 def _spec(arguments: argparse.Namespace) -> TrainingSpec:
@@ -62,18 +74,19 @@ def _spec(arguments: argparse.Namespace) -> TrainingSpec:
         name=arguments.name or arguments.recipe,
         recipe=arguments.recipe,
         resume=arguments.resume,
+        scheduler=arguments.scheduler,
     ).with_parameters(_settings(arguments.set))
     if not spec.data.is_dir():
         raise TrainingError("there is no such data folder", path=arguments.data)
     return spec
 
 
-def _train(spec: TrainingSpec, log: Path | None) -> int:
+def _train(spec: TrainingSpec, processes: int, log: Path | None) -> int:
     watch = _Watch()
     errors: deque[str] = deque(maxlen=5)
     with tempfile.TemporaryDirectory(prefix="mammoviewer-train-") as folder:
         code = run_json_lines(
-            worker_command(spec.write(Path(folder) / SPEC_NAME)),
+            worker_command(spec.write(Path(folder) / SPEC_NAME), processes),
             on_event=watch,
             progress=no_progress,
             nice=0,

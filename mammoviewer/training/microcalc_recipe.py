@@ -8,9 +8,12 @@ Near-duplicates join their cases before anything is split.
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +28,9 @@ from mammoviewer.training.augment import Augmentation
 from mammoviewer.training.epoch_event import epoch_event
 from mammoviewer.training.loop import Epoch, Labelled, Schedule, fit, logits_of, probabilities_of
 from mammoviewer.training.metrics import Truth, best_threshold
+from mammoviewer.training.recipe_files import Value
 from mammoviewer.training.recipe_run import RecipeRun
+from mammoviewer.training.spec import TrainingSpec
 
 CANDIDATES = (Hyperparameters(15, 1, 0.1), Hyperparameters(15, 1, 0.0), Hyperparameters(15, 3, 0.05))
 AUGMENTATION = Augmentation()
@@ -103,19 +108,13 @@ class MicrocalcRecipe:
 
     def run(self) -> RecipeOutcome:
         """Run the outer folds, then train the committee on everything."""
-        folds = self._split(np.arange(len(self._data)), self._settings.outer_folds, self._spec.seed)
+        folds = self.outer_folds()
         held_out = np.full(len(self._data), np.nan)
         single = np.full(len(self._data), np.nan)
         outcomes = []
-        for number, fold in enumerate(folds, start=1):
-            text = f"fold {number} of {len(folds)}"
-            self._emit({"event": "fold", "fold": number, "folds": len(folds), "text": text, "fraction": self._done()})
-            outcome = self._search(fold.train, number)
-            experts = self._experts(fold.train, outcome.parameters, number, validation=fold.test)
-            pictures = self._tensors.pictures[torch.from_numpy(fold.test)]
-            held_out[fold.test] = probabilities_of(logits_of(Committee(experts).eval(), pictures))[:, 1]
-            single[fold.test] = probabilities_of(logits_of(experts[0], pictures))[:, 1]
-            outcomes.append(outcome)
+        for fold, result in zip(folds, self._judged(len(folds)), strict=True):
+            held_out[fold.test], single[fold.test] = result["held_out"], result["single_expert"]
+            outcomes.append(FoldOutcome(Hyperparameters(**result["parameters"]), result["threshold"]))
         self._emit({"event": "log", "text": "training on all cases", "fraction": self._done()})
         everything = np.arange(len(self._data))
         final = self._search(everything, 0)
@@ -123,6 +122,34 @@ class MicrocalcRecipe:
         return RecipeOutcome(
             self._data, self._groups, self._duplicates, folds, tuple(outcomes), held_out, single, final, network
         )
+
+    def outer_folds(self) -> tuple[Fold, ...]:
+        """Return the folds that the figures come from."""
+        return self._split(np.arange(len(self._data)), self._settings.outer_folds, self._spec.seed)
+
+    def judge(self, number: int) -> dict[str, Any]:
+        """Search and train without the held-out cases of fold ``number`` (from 1), and tell what is said of them."""
+        folds = self.outer_folds()
+        fold, text = folds[number - 1], f"fold {number} of {len(folds)}"
+        self._emit({"event": "fold", "fold": number, "folds": len(folds), "text": text, "fraction": self._done()})
+        outcome = self._search(fold.train, number)
+        experts = self._experts(fold.train, outcome.parameters, number, validation=fold.test)
+        pictures = self._tensors.pictures[torch.from_numpy(fold.test)]
+        return {
+            "held_out": probabilities_of(logits_of(Committee(experts).eval(), pictures))[:, 1].tolist(),
+            "single_expert": probabilities_of(logits_of(experts[0], pictures))[:, 1].tolist(),
+            "parameters": asdict(outcome.parameters),
+            "threshold": outcome.threshold,
+        }
+
+    def _judged(self, folds: int) -> list[dict[str, Any]]:
+        """Return what :meth:`judge` tells of every fold, from other machines where a scheduler is named."""
+        if not self._spec.scheduler:
+            return [self.judge(number) for number in range(1, folds + 1)]
+        items = {
+            f"fold{number}": FoldTask(self._spec, dict(self._run.settings), number) for number in range(1, folds + 1)
+        }
+        return list(self._run.tasks("folds", judge_elsewhere, items).values())
 
     def _split(self, indices: IndexArray, folds: int, seed: int) -> tuple[Fold, ...]:
         labels = [self._data.labels[i] for i in indices.tolist()]
@@ -215,6 +242,22 @@ class MicrocalcRecipe:
         inner = inner_share * (len(CANDIDATES) * settings.search_epochs + settings.epochs)
         one = settings.experts * settings.epochs + inner
         return min(self._work_done / (count * one * (settings.outer_folds * train_share + 1)), 1.0)
+
+
+@dataclass(frozen=True)
+class FoldTask:
+    """What another machine needs to judge one fold; the data folder has the same name there."""
+
+    spec: TrainingSpec
+    settings: Mapping[str, Value]
+    number: int
+
+
+def judge_elsewhere(task: FoldTask) -> Mapping[str, Any]:
+    """Judge one fold on a machine that knows nothing of the run yet."""
+    with tempfile.TemporaryDirectory(prefix="mammoviewer-fold-") as folder:
+        run = RecipeRun(task.spec, task.settings, lambda _: None, Path(folder))
+        return MicrocalcRecipe(run).judge(task.number)
 
 
 def thresholds_of(outcomes: Sequence[FoldOutcome]) -> list[float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ from mammoviewer.datasets.infn import CLASSES, PATCH_SHAPE, PIXEL_SIZE_MM
 from mammoviewer.training.architectures import parameter_count
 from mammoviewer.training.baselines import majority_out_of_fold, statistics_out_of_fold
 from mammoviewer.training.bundle import BundleFacts
+from mammoviewer.training.card import Card, CardFigure, DataUsed, made_by
 from mammoviewer.training.film_check import check_films
-from mammoviewer.training.marking import UNMEASURED
 from mammoviewer.training.metrics import (
     area_under_curve,
     best_threshold,
@@ -40,6 +39,9 @@ _INTENDED_USE = (
     "Research and teaching: shows where a patch of 5.1 x 5.1 mm looks like one with a microcalcification cluster in "
     "digitised films. Not for diagnosis; never tested on patients of a screening programme."
 )
+_LIMITS = """Patches of digitised films from one teaching set, about half of them positive: on whole images nearly all
+patches are normal, so that many marks are false. Vessel calcifications, skin folds, edges of labels and noise may be
+marked."""
 _DATA = {
     "name": "INFN microcalcification patches (Pisa)",
     "terms": "teaching set without a stated licence: research use, not redistributed here",
@@ -119,85 +121,88 @@ def _accuracy(outcome: RecipeOutcome, scores: DoubleArray) -> float:
 
 
 def _card(run: RecipeRun, outcome: RecipeOutcome, metrics: Mapping[str, Any], threshold: float) -> str:
-    spec, settings = run.spec, RecipeSettings.of(run)
-    chosen = asdict(outcome.final.parameters)
-    counts = metrics["confusion"]
-    shown = {**spec.parameters, **({"films": "DIR"} if run.text("films") else {})}
-    sets = "".join(f" --set {key}={value}" for key, value in shown.items())
-    seed = f" --set seed={spec.seed}" if spec.seed != 1 else ""
-    return f"""# {spec.title or "Microcalcification clusters (patches)"}
+    spec = run.spec
+    amounts = {"patches": metrics["patches"], "of them with a cluster": metrics["positives"], "cases": metrics["cases"]}
+    regression, majority = "regression on 9 grey statistics", "majority"
+    baseline = metrics["baseline_statistics_accuracy"]
+    figures = (
+        CardFigure(
+            "AUC", metrics["auc"], metrics["auc_95"], {regression: metrics["baseline_statistics_auc"], majority: 0.5}
+        ),
+        CardFigure(
+            "accuracy",
+            metrics["accuracy"],
+            baselines={regression: baseline, majority: metrics["baseline_majority_accuracy"]},
+        ),
+    )
+    return Card(
+        title=spec.title or "Microcalcification clusters (patches)",
+        intended_use=_INTENDED_USE,
+        network=_network(run, outcome),
+        data=(DataUsed(_DATA["name"], _DATA["terms"], amounts),),
+        judged=_judged(run, metrics),
+        figures=figures,
+        notes=_notes(metrics, threshold),
+        whole_images=True,
+        limits=_LIMITS,
+        command=made_by(spec, folders=("films",)),
+    ).text()
 
-{_INTENDED_USE}
 
-## Network
-The microcalcification hypermodel{_experts(settings.experts)}: three blocks of 3x3 convolution, ReLU, batch norm,
-pooling and dropout, then dense layers and one sigmoid, with dim {chosen["dim"]}, depth
-{chosen["depth"]}, rate {chosen["rate"]}; {parameter_count(outcome.network):,} weights in all. The input is a patch of
-60x60 pixels of {PIXEL_SIZE_MM} mm in [0, 1] (grey / 255). Inside the graph it is turned into its local contrast (the
-pixel less the mean of the 15x15 around it), so that absolute brightness cannot decide. ONNX opset 17.
+def _network(run: RecipeRun, outcome: RecipeOutcome) -> str:
+    chosen = outcome.final.parameters
+    return f"""The microcalcification hypermodel{_experts(run.integer("experts"))}: three blocks of 3x3 convolution,
+ReLU, batch norm, pooling and dropout, then dense layers and one sigmoid, with dim {chosen.dim}, depth {chosen.depth},
+rate {chosen.rate}; {parameter_count(outcome.network):,} weights in all. The input is a patch of 60x60 pixels of
+{PIXEL_SIZE_MM} mm in [0, 1] (grey / 255). Inside the graph it is turned into its local contrast (the pixel less the
+mean of the 15x15 around it), so that absolute brightness cannot decide. ONNX opset 17."""
 
-## Data
-{metrics["patches"]} patches ({metrics["positives"]} with a cluster) of {metrics["cases"]} cases: {_DATA["name"]};
-{_DATA["terms"]}. Near-duplicates, turned and mirrored ones too: {metrics["near_duplicate_pairs"]} pairs, whose cases
-were joined before splitting; {metrics["groups_after_joining_near_duplicates"]} groups.
 
-## How it was judged
+def _judged(run: RecipeRun, metrics: Mapping[str, Any]) -> str:
+    settings = RecipeSettings.of(run)
+    return f"""Near-duplicates, turned and mirrored ones too: {metrics["near_duplicate_pairs"]} pairs, whose cases were
+joined before splitting; {metrics["groups_after_joining_near_duplicates"]} groups.
 {settings.outer_folds} folds of whole groups. In each, hyperparameters (trials of {settings.search_epochs} epochs) and
 threshold (one full training) were chosen on a quarter of the groups of the training part; then the experts were
 trained on the whole training part ({settings.epochs} epochs each) and met the held-out groups once. Figures are of
-the pooled held-out patches, intervals are 95 % from 2000 resamplings of groups (seed {spec.seed}). The model in this
-folder was made in the same way from all groups. Augmentation, of training patches alone: {_augmentation()}.
+the pooled held-out patches, intervals are 95 % from 2000 resamplings of groups (seed {run.spec.seed}). The model in
+this folder was made in the same way from all groups. Augmentation, of training patches alone: {_augmentation()}.
 
 The local contrast, the augmentation, and the numbers of epochs and experts were settled by comparing about a dozen
-runs on held-out cases of this same set, which makes the figures a little too good.
+runs on held-out cases of this same set, which makes the figures a little too good."""
 
-| | this model | regression on 9 grey statistics | majority |
-|---|---|---|---|
-| AUC | {_with_interval(metrics, "auc")} | {_with_interval(metrics, "baseline_statistics_auc")} | 0.5 |
-| accuracy | {_values(metrics, "accuracy", "baseline_statistics_accuracy", "baseline_majority_accuracy")} |
 
-- AUC per fold: {", ".join(f"{value:.3f}" for value in metrics["auc_per_fold"])}
-- AUC of one expert: {metrics["auc_single_expert"]:.3f}
-- sensitivity {metrics["sensitivity"]:.3f}, specificity {metrics["specificity"]:.3f} at the thresholds of the folds
-  ({", ".join(map(str, metrics["thresholds_per_fold"]))}; their median, {threshold:.3f}, is the operating threshold)
-- {counts["true_positive"]} true and {counts["false_positive"]} false positives, {counts["true_negative"]} true and
-  {counts["false_negative"]} false negatives
-- Brier score {metrics["brier"]:.4f}, expected calibration error {metrics["calibration_error"]:.4f}
-{_films(metrics)}
-{UNMEASURED}
-## Limits
-Patches of digitised films from one teaching set, about half of them positive: on whole images nearly all patches are
-normal, so that many marks are false. Vessel calcifications, skin folds, edges of labels and noise may be marked.
-
-## Made by
-`mammoviewer train --recipe {spec.recipe} --data DIR --out DIR{sets}{seed}`
-"""
+def _notes(metrics: Mapping[str, Any], threshold: float) -> tuple[str, ...]:
+    counts, (low, high) = metrics["confusion"], metrics["baseline_statistics_auc_95"]
+    thresholds = ", ".join(map(str, metrics["thresholds_per_fold"]))
+    return (
+        f"AUC of the regression, 95 %: {low:.3f} to {high:.3f}",
+        "AUC per fold: " + ", ".join(f"{value:.3f}" for value in metrics["auc_per_fold"]),
+        f"AUC of one expert: {metrics['auc_single_expert']:.3f}",
+        f"sensitivity {metrics['sensitivity']:.3f}, specificity {metrics['specificity']:.3f} at the thresholds of the "
+        f"folds ({thresholds}; their median, {threshold:.3f}, is the operating threshold)",
+        f"{counts['true_positive']} true and {counts['false_positive']} false positives, {counts['true_negative']} "
+        f"true and {counts['false_negative']} false negatives",
+        f"Brier score {metrics['brier']:.4f}, expected calibration error {metrics['calibration_error']:.4f}",
+        *_films(metrics),
+    )
 
 
 def _experts(count: int) -> str:
     return "" if count == 1 else f", {count} experts whose logits are averaged"
 
 
-def _films(metrics: Mapping[str, Any]) -> str:
+def _films(metrics: Mapping[str, Any]) -> tuple[str, ...]:
     if "films" not in metrics:
-        return ""
+        return ()
     films = metrics["films"]
-    return f"""
-On whole films of mini-MIAS (Suckling 1994, research only), never trained on but looked at when the
-augmentation was chosen, 200 um per pixel brought to
-{PIXEL_SIZE_MM * 1000:g}: {films["normal_patches_marked"]:.1%} of the patches of {films["normal_films"]} normal films
-reach the operating threshold, as do {films["calcifications_marked"]:.0%} of the {films["calcifications"]} places listed
-as calcifications.
-"""
-
-
-def _with_interval(metrics: Mapping[str, Any], key: str) -> str:
-    low, high = metrics[f"{key}_95"]
-    return f"{metrics[key]:.3f} ({low:.3f} to {high:.3f})"
-
-
-def _values(metrics: Mapping[str, Any], *keys: str) -> str:
-    return " | ".join(f"{metrics[key]:.3f}" for key in keys)
+    return (
+        "On whole films of mini-MIAS (Suckling 1994, research only), never trained on but looked at when the "
+        f"augmentation was chosen, 200 um per pixel brought to {PIXEL_SIZE_MM * 1000:g}: "
+        f"{films['normal_patches_marked']:.1%} of the patches of {films['normal_films']} normal films reach the "
+        f"operating threshold, as do {films['calcifications_marked']:.0%} of the {films['calcifications']} places "
+        "listed as calcifications.",
+    )
 
 
 def _augmentation() -> str:

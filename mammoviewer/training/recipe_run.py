@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from mammoviewer.training.checkpoint import Checkpoint
+from mammoviewer.base.errors import TrainingError
+from mammoviewer.training.cluster import Task, run_tasks
 from mammoviewer.training.control import holder
 from mammoviewer.training.recipe_files import Value
 from mammoviewer.training.spec import Emit, TrainingSpec
+
+if TYPE_CHECKING:
+    from mammoviewer.training.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,29 @@ class RecipeRun:
 
     def checkpoint(self, name: str) -> Checkpoint:
         """Return where the fit of that name keeps its state; it waits while the run is paused."""
+        from mammoviewer.training.checkpoint import Checkpoint
+
         return Checkpoint(self.checkpoints / f"{name}.pt", holder(self.checkpoints, self.emit))
+
+    def tasks(self, name: str, function: Task, items: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Run a function on many items, here or on the machines of the spec's scheduler; return the results by name.
+
+        What was done before the run was interrupted is not done again.
+
+        Raises
+        ------
+        TrainingError
+            An item failed.
+        """
+
+        def told(fraction: float, item: str) -> None:
+            self.tell(f"{name}: {item} is done", fraction)
+
+        folder = self.checkpoints / name
+        results, failures = run_tasks(function, items, folder, scheduler=self.spec.scheduler, progress=told)
+        for item, reason in failures.items():
+            raise TrainingError(f"{name} {item}: {reason}")
+        return results
 
     def tell(self, text: str, fraction: float) -> None:
         """Tell what is being done, and how much of the run is done, in [0, 1]."""

@@ -61,6 +61,8 @@ class TrainingSpec:
         Fine tuning stops early enough to stay within this.
     threads
         torch threads; 0 means one less than there are cores.
+    scheduler
+        Address of a Dask scheduler, on whose machines the folds of a recipe are run; empty for this machine.
     resume
         Go on from what an interrupted run of the same description left behind; a recipe only.
     group_unit, patients
@@ -92,6 +94,7 @@ class TrainingSpec:
     group_unit: str = "region"
     patients: int = 0
     resume: bool = False
+    scheduler: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
@@ -160,9 +163,12 @@ class TrainingSpec:
         return replace(self, **own, parameters={**self.parameters, **extra})
 
 
-def worker_command(spec_path: Path) -> list[str]:
-    """Return the command line of the child process for a written spec."""
-    return [sys.executable, "-m", "mammoviewer.training.worker", str(spec_path)]
+def worker_command(spec_path: Path, processes: int = 1) -> list[str]:
+    """Return the command line of the child process for a written spec; of several that train one network together."""
+    start = [sys.executable]
+    if processes > 1:
+        start += ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    return [*start, "-m", "mammoviewer.training.worker", str(spec_path)]
 
 
 def write_patches(path: Path, patches: PatchSet) -> Path:

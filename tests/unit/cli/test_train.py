@@ -35,7 +35,7 @@ def test_progress_goes_to_stderr_and_the_result_to_stdout(
         '{"event": "epoch", "epoch": 1, "epochs": 2, "loss": 0.5, "fraction": 0.5}',
         '{"event": "done", "model_folder": "models/new", "metrics": {"auc": 0.75, "patches": 3}}',
     ]
-    monkeypatch.setattr(train, "worker_command", lambda _: worker_that_prints(lines))
+    monkeypatch.setattr(train, "worker_command", lambda _, __: worker_that_prints(lines))
     assert _run(*arguments) == 0
     output = capsys.readouterr()
     assert output.out.splitlines() == ["models/new", "  auc: 0.7500", "  patches: 3"]
@@ -45,7 +45,7 @@ def test_progress_goes_to_stderr_and_the_result_to_stdout(
 def test_settings_reach_the_worker(arguments: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
 
-    def command(path: Path) -> list[str]:
+    def command(path: Path, processes: int) -> list[str]:
         seen.append(path.read_text(encoding="utf-8"))
         return worker_that_prints(['{"event": "done", "model_folder": "x", "metrics": {}}'])
 
@@ -71,7 +71,7 @@ def test_failures_are_one_line(
     code: int,
     message: str,
 ) -> None:
-    monkeypatch.setattr(train, "worker_command", lambda _: worker_that_prints(lines, code))
+    monkeypatch.setattr(train, "worker_command", lambda _, __: worker_that_prints(lines, code))
     assert _run(*arguments) == 1
     assert message in capsys.readouterr().err
 

@@ -17,8 +17,9 @@ pytestmark = pytest.mark.torch
 
 from mammoviewer.base.errors import TrainingError  # noqa: E402
 from mammoviewer.inference.manifest import load_manifest, verify_files  # noqa: E402
+from mammoviewer.training.cluster import run_tasks  # noqa: E402
 from mammoviewer.training.film_check import check_films  # noqa: E402
-from mammoviewer.training.microcalc_recipe import MicrocalcRecipe  # noqa: E402
+from mammoviewer.training.microcalc_recipe import MicrocalcRecipe, RecipeOutcome  # noqa: E402
 from mammoviewer.training.microcalc_report import PREPROCESSING, bundle_facts  # noqa: E402
 from mammoviewer.training.recipe_files import load_recipe, recipe_names  # noqa: E402
 from mammoviewer.training.recipe_run import RecipeRun  # noqa: E402
@@ -64,9 +65,17 @@ def make_run(data: Path, output: Path, emit: Emit) -> RecipeRun:
     return RecipeRun(spec, load_recipe(spec.recipe).settings(spec.parameters), emit, spec.checkpoints)
 
 
-def test_every_patch_is_judged_by_experts_that_never_saw_its_case(data: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def judged_here(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[RecipeOutcome, list[Mapping[str, Any]]]:
     events: list[Mapping[str, Any]] = []
-    outcome = MicrocalcRecipe(make_run(data, tmp_path, events.append)).run()
+    run = make_run(data, tmp_path_factory.mktemp("here") / "small", events.append)
+    return MicrocalcRecipe(run).run(), events
+
+
+def test_every_patch_is_judged_by_experts_that_never_saw_its_case(
+    data: Path, tmp_path: Path, judged_here: tuple[RecipeOutcome, list[Mapping[str, Any]]]
+) -> None:
+    outcome, events = judged_here
     assert outcome.duplicates == 1
     assert len(set(outcome.patches.groups)) - len(set(outcome.groups)) == 1
     for fold in outcome.folds:
@@ -82,11 +91,36 @@ def test_every_patch_is_judged_by_experts_that_never_saw_its_case(data: Path, tm
     assert json.loads(json.dumps(facts.metrics, allow_nan=False))
 
 
+def test_folds_judged_elsewhere_say_the_same(
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    judged_here: tuple[RecipeOutcome, list[Mapping[str, Any]]],
+) -> None:
+    there = make_run(data, tmp_path / "there", lambda _: None)
+    asked: list[str] = []
+
+    def without_a_cluster(*arguments: Any, scheduler: str, **others: Any) -> Any:
+        asked.append(scheduler)
+        return run_tasks(*arguments, **others)
+
+    monkeypatch.setattr("mammoviewer.training.recipe_run.run_tasks", without_a_cluster)
+    there = replace(there, spec=replace(there.spec, scheduler="tcp://10.0.0.1:8786"))
+    first, second = judged_here[0], MicrocalcRecipe(there).run()
+    assert asked == ["tcp://10.0.0.1:8786"]
+    assert np.array_equal(first.held_out, second.held_out)
+    assert first.outcomes[0].parameters == second.outcomes[0].parameters
+    assert sorted(path.name for path in (there.checkpoints / "folds").iterdir()) == ["fold1.json", "fold2.json"]
+
+
 def test_the_recipe_writes_and_replaces_a_model(data: Path, tmp_path: Path) -> None:
     output = tmp_path / "small"
     for _ in range(2):
-        metrics = run_recipe(make_spec(data, output), lambda _: None)
+        events: list[Mapping[str, Any]] = []
+        metrics = run_recipe(make_spec(data, output), events.append)
         manifest = load_manifest(output)
+        kept = str(events[-1]["text"]).endswith("kept")
+        assert kept == ("int8" in manifest.files) == ("int8" in manifest.metrics)
         verify_files(manifest)
         assert dict(manifest.metrics) == metrics
     assert manifest.outputs.positive_class == "microcalcification"

@@ -1,0 +1,315 @@
+"""Search for hyperparameters with Optuna: grid, random, TPE; pruning; one study shared by several processes.
+
+A study that is kept in a journal is gone on with when the run is resumed. Lower values are better. No torch here.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import random
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.trial import FrozenTrial, TrialState
+
+from mammoviewer.base.errors import TrainingError
+from mammoviewer.training.recipe_files import Value
+from mammoviewer.training.recipe_run import RecipeRun
+
+METHODS = ("grid", "random", "tpe")
+PRUNING = ("none", "median", "hyperband")
+_FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One hyperparameter: one of ``choices``, or a number from ``low`` to ``high``, ``whole`` or on a ``log`` scale."""
+
+    name: str
+    choices: tuple[Value, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    whole: bool = False
+    log: bool = False
+
+    def distribution(self) -> BaseDistribution:
+        """Return it as Optuna takes it."""
+        if self.choices:
+            return CategoricalDistribution(self.choices)
+        if self.whole:
+            return IntDistribution(int(self.low), int(self.high), log=self.log)
+        return FloatDistribution(self.low, self.high, log=self.log)
+
+    def values(self) -> tuple[Value, ...]:
+        """Return every value, for a grid.
+
+        Raises
+        ------
+        TrainingError
+            There are endlessly many.
+        """
+        if self.choices:
+            return self.choices
+        if self.whole:
+            return tuple(range(int(self.low), int(self.high) + 1))
+        raise TrainingError(f"a grid needs the values of {self.name}, not a range")
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """How to search.
+
+    Attributes
+    ----------
+    method, pruning
+        One of :data:`METHODS` and of :data:`PRUNING`.
+    trials
+        How many there are to be, those of earlier runs of the study included.
+    journal
+        File of the study; ``None`` keeps it in memory.
+    shared
+        Whether other processes work on the same journal now.
+    longest
+        Epochs of a whole trial, which hyperband needs to know.
+    """
+
+    method: str = "tpe"
+    trials: int = 20
+    seed: int = 1
+    pruning: str = "none"
+    journal: Path | None = None
+    shared: bool = False
+    longest: int = 100
+
+    def __post_init__(self) -> None:
+        """Refuse what is not known."""
+        if self.method not in METHODS or self.pruning not in PRUNING or self.trials < 1:
+            raise TrainingError(f"a search is one of {', '.join(METHODS)}, pruning one of {', '.join(PRUNING)}")
+
+
+@dataclass(frozen=True)
+class TrialOutcome:
+    """One trial; ``value`` is ``None`` when it was pruned before it had any."""
+
+    number: int
+    parameters: Mapping[str, Value]
+    value: float | None
+    pruned: bool
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """The best parameters, their value, and every trial."""
+
+    parameters: Mapping[str, Value]
+    value: float | None
+    trials: tuple[TrialOutcome, ...] = field(default=())
+
+    def report(self) -> dict[str, Any]:
+        """Return it for a report in JSON."""
+        return asdict(self)
+
+
+class Probe:
+    """What an objective tells its epochs to."""
+
+    def __init__(self, trial: optuna.Trial) -> None:
+        self._trial = trial
+
+    def report(self, epoch: int, value: float) -> None:
+        """Tell the value after an epoch; does not come back when the trial is not worth going on with."""
+        self._trial.report(value, epoch)
+        if self._trial.should_prune():
+            raise optuna.TrialPruned
+
+
+def grid_size(dimensions: Sequence[Dimension]) -> int:
+    """Return the number of combinations."""
+    return math.prod(len(dimension.values()) for dimension in dimensions)
+
+
+def trials_of_fraction(dimensions: Sequence[Dimension], fraction: float) -> int:
+    """Return how many trials a fraction of all combinations is: .25 of 27 are 7."""
+    return max(1, min(round(fraction * grid_size(dimensions)), grid_size(dimensions)))
+
+
+def search(
+    dimensions: Sequence[Dimension],
+    objective: Callable[[Mapping[str, Value], Probe], float],
+    plan: SearchPlan,
+    on_trial: Callable[[TrialOutcome], None] = lambda _: None,
+) -> SearchResult:
+    """Run trials until the study has as many as planned; return the best.
+
+    Combinations that were tried before are not tried again: they have the value they had.
+
+    Raises
+    ------
+    TrainingError
+        No trial was finished, the journal cannot be used, or a grid has a range without end.
+    """
+    study = _study(dimensions, plan)
+    distributions = {dimension.name: dimension.distribution() for dimension in dimensions}
+    trials = min(plan.trials, grid_size(dimensions)) if plan.method == "grid" else plan.trials
+    if not plan.shared:
+        _take_up_again(study)
+    while len(_counted(study)) < trials:
+        trial = study.ask(distributions)
+        failed = len(study.get_trials(deepcopy=False, states=(TrialState.FAIL,)))
+        if trial.number - failed >= trials:
+            # another process took the last one at the same time
+            study.tell(trial, state=TrialState.FAIL)
+            break
+        on_trial(_outcome(_tried(study, trial, objective)))
+    finished = [_outcome(trial) for trial in study.get_trials(deepcopy=False, states=_FINISHED)]
+    whole = [outcome for outcome in finished if not outcome.pruned and outcome.value is not None]
+    if not whole:
+        raise TrainingError("no trial of the search was finished", hint="try more trials or no pruning")
+    best = min(whole, key=lambda outcome: (outcome.value, outcome.number))
+    return SearchResult(best.parameters, best.value, tuple(finished))
+
+
+def chosen_parameters(
+    run: RecipeRun,
+    dimensions: Sequence[Dimension],
+    objective: Callable[[Mapping[str, Value], Probe], float],
+    *,
+    name: str = "search",
+    saved: Mapping[str, Value] | None = None,
+) -> SearchResult:
+    """Search as the settings of a recipe say, or with ``fast_execution`` take the parameters saved before.
+
+    Of the settings, those that the recipe has are looked at: ``search_method``, ``searching_fraction`` or ``trials``,
+    ``pruning``, ``fast_execution``, ``epochs`` and ``study`` (a journal that other processes share). Every trial is
+    told as an event; an interrupted search is gone on with.
+    """
+    settings = run.settings
+    if settings.get("fast_execution"):
+        if saved is None:
+            raise TrainingError("there are no saved hyperparameters for a fast execution")
+        return SearchResult(dict(saved), None)
+    fraction = float(settings.get("searching_fraction", 0.0))
+    trials = trials_of_fraction(dimensions, fraction) if fraction else int(settings.get("trials", 20))
+    shared = str(settings.get("study", ""))
+    together = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    if shared and together:
+        raise TrainingError("processes that train one network together cannot share a study with others")
+    journal = Path(f"{shared}.{name}") if shared else run.checkpoints / f"{name}.journal"
+    plan = SearchPlan(
+        method=str(settings.get("search_method", "tpe")),
+        trials=trials,
+        seed=run.spec.seed,
+        pruning=str(settings.get("pruning", "none")),
+        # processes that train together must try the same, so each asks a study of its own with the same seed
+        journal=None if together else journal,
+        shared=bool(shared),
+        longest=int(settings.get("epochs", 100)),
+    )
+
+    def tell(outcome: TrialOutcome) -> None:
+        text = f"trial {outcome.number + 1} of {trials}"
+        values = {"trial": outcome.number + 1, "trials": trials, "value": outcome.value, "text": text}
+        run.emit({"event": "trial", "parameters": dict(outcome.parameters), **values})
+
+    return search(dimensions, objective, plan, tell)
+
+
+class _Grid(optuna.samplers.BaseSampler):
+    """Gives trial n the n-th combination of a shuffled grid, whichever process it runs in."""
+
+    def __init__(self, dimensions: Sequence[Dimension], seed: int) -> None:
+        self._names = [dimension.name for dimension in dimensions]
+        self._points = list(itertools.product(*(dimension.values() for dimension in dimensions)))
+        random.Random(seed).shuffle(self._points)
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Return nothing: every value is given alone."""
+        return {}
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return nothing."""
+        return {}
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Return the value of the trial's combination."""
+        return self._points[trial.number % len(self._points)][self._names.index(param_name)]
+
+
+def _study(dimensions: Sequence[Dimension], plan: SearchPlan) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    sampler: optuna.samplers.BaseSampler
+    pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
+    if plan.method == "grid":
+        sampler = _Grid(dimensions, plan.seed)
+    elif plan.method == "random":
+        sampler = optuna.samplers.RandomSampler(seed=plan.seed)
+    else:
+        sampler = optuna.samplers.TPESampler(seed=plan.seed, n_startup_trials=5)
+    if plan.pruning == "median":
+        pruner = optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=1)
+    elif plan.pruning == "hyperband":
+        pruner = optuna.pruners.HyperbandPruner(min_resource=1, max_resource=plan.longest)
+    try:
+        with warnings.catch_warnings():
+            # some parts of Optuna call themselves experimental
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            storage = _storage(plan.journal)
+            study = optuna.create_study(
+                storage=storage, sampler=sampler, pruner=pruner, study_name="search", load_if_exists=True
+            )
+    except (OSError, ValueError, KeyError) as error:
+        raise TrainingError("the journal of the search cannot be used", path=plan.journal) from error
+    return study
+
+
+def _storage(journal: Path | None) -> BaseStorage:
+    if journal is None:
+        return InMemoryStorage()
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    # links, the usual lock, are not to be had on every file system
+    lock = JournalFileOpenLock(str(journal))
+    return JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
+
+
+def _take_up_again(study: optuna.Study) -> None:
+    """Give trials up that a killed process left at work, and queue the same combinations once more."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)
+        study.enqueue_trial(trial.params, skip_if_exists=False)
+
+
+def _counted(study: optuna.Study) -> list[FrozenTrial]:
+    return study.get_trials(deepcopy=False, states=(*_FINISHED, TrialState.RUNNING))
+
+
+def _tried(
+    study: optuna.Study, trial: optuna.Trial, objective: Callable[[Mapping[str, Value], Probe], float]
+) -> FrozenTrial:
+    """Run one trial to its end and write it down."""
+    for earlier in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        if earlier.params == trial.params:
+            return study.tell(trial, earlier.value)
+    try:
+        value = float(objective(trial.params, Probe(trial)))
+    except optuna.TrialPruned:
+        return study.tell(trial, state=TrialState.PRUNED)
+    if not math.isfinite(value):
+        return study.tell(trial, state=TrialState.PRUNED)
+    return study.tell(trial, value)
+
+
+def _outcome(trial: FrozenTrial) -> TrialOutcome:
+    return TrialOutcome(trial.number, dict(trial.params), trial.value, trial.state is TrialState.PRUNED)

@@ -1,0 +1,74 @@
+"""Two processes that train together give what one gives."""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
+
+PROGRAM = """
+import json, sys
+import torch
+from helpers.networks import SmallNetwork
+from mammoviewer.training.checkpoint import Checkpoint
+from mammoviewer.training.distributed import joined_group
+from mammoviewer.training.loop import Labelled, Schedule, fit
+from pathlib import Path
+
+folder, epochs = Path(sys.argv[1]), int(sys.argv[2])
+with joined_group() as group:
+    generator = torch.Generator().manual_seed(5)
+    labels = torch.arange(20) % 2
+    pictures = torch.rand(20, 3, 8, 8, generator=generator) * 0.5 + 0.3 * labels[:, None, None, None]
+    torch.manual_seed(0)
+    network, seen = SmallNetwork(2), []
+
+    def on_epoch(epoch):
+        seen.append([epoch.number, epoch.loss, epoch.validation_loss])
+        # the processes would part if each listened to itself
+        return epoch.number < epochs if group.is_first else True
+
+    fit(
+        network, Labelled(pictures, labels), validation=Labelled(pictures[:9], labels[:9]), augmentation=None, seed=4,
+        schedule=Schedule(6, batch=5, frozen=("trunk",), unfreeze_at=2), on_epoch=on_epoch,
+        sample_weights=1.0 + labels, checkpoint=Checkpoint(folder / "fit.pt"),
+    )
+    weights = float(sum(value.double().abs().sum() for value in network.state_dict().values()))
+    (folder / f"seen{group.rank}.json").write_text(json.dumps([seen, weights]))
+"""
+
+
+def run_two(folder: Path, program: Path) -> list[Any]:
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+    command = [*start, str(program), str(folder), "4"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return [json.loads((folder / f"seen{rank}.json").read_text(encoding="utf-8")) for rank in range(2)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="torchrun and Gloo")
+def test_two_processes_give_the_losses_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM, encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["program.py", str(tmp_path), "4"])
+    runpy.run_path(str(program))
+    expected, weight = json.loads((tmp_path / "seen0.json").read_text(encoding="utf-8"))
+    (tmp_path / "fit.pt").unlink()
+    first, second = run_two(tmp_path, program)
+    assert [entry[0] for entry in expected] == [1, 2, 3, 4]
+    assert first == second
+    for (_, loss, held_out), (_, wanted, wanted_held_out) in zip(first[0], expected, strict=True):
+        assert loss == pytest.approx(wanted, abs=1e-5)
+        assert held_out == pytest.approx(wanted_held_out, abs=1e-5)
+    assert first[1] == pytest.approx(weight, abs=1e-3)
+    assert (tmp_path / "fit.pt").is_file()
