@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from mammoviewer.annotations._mask_loops import mask_loops
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.base.arrays import BoolArray, DoubleArray
 
@@ -29,12 +30,8 @@ def region_of_mask(mask: BoolArray, origin: tuple[int, int] = (0, 0)) -> Roi | N
     """
     if not mask.any():
         return None
-    from skimage.measure import find_contours
-
-    framed = np.pad(mask, 1).astype(np.float64)
     # Half-way between the centres of a pixel inside and one outside: every centre is clearly on one side.
-    loops = [_corners(loop[:-1]) + np.array(origin) - 1.0 for loop in find_contours(framed, 0.5)]
-    return _freehand(loops)
+    return _freehand([_corners(loop) + np.array(origin) for loop in mask_loops(mask)])
 
 
 def sketch_of_mask(mask: BoolArray, origin: tuple[int, int] = (0, 0)) -> Roi | None:

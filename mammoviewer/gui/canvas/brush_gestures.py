@@ -30,7 +30,7 @@ _CLUSTER_MARGIN_MM: Final = 1.5
 _SMALL: Final = 250 * 250
 """Pixels about a painted region up to which its outline is made anew for every picture."""
 _GROW_PIXELS: Final = 420
-"""The surroundings of a seed are reduced to about this side, so that they follow the mouse."""
+"""The surroundings of a seed are reduced to this side at most, so that they follow the mouse."""
 
 
 def _pixel_mm(canvas: Canvas) -> tuple[float, float]:
@@ -151,7 +151,7 @@ class GrowRegion(DrawRegion):
         if stored is None:
             return
         part = stored[top : row + reach[0] + 1, left : column + reach[1] + 1]
-        self._step = max(1, max(part.shape) // _GROW_PIXELS)
+        self._step = max(1, -(-max(part.shape) // _GROW_PIXELS))
         reduced = part[:: self._step, :: self._step]
         sigma = _SMOOTH_MM / (mm[1] * self._step)
         self._edge_px = max(2, round(3.5 * sigma))
