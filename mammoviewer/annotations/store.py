@@ -10,8 +10,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from mammoviewer.annotations.annotation_set import AnnotationSet
 from mammoviewer.annotations.change_log import CHANGE_COLUMNS, DENSITY, FINDING, Change, change_of, log_changes
@@ -21,7 +20,7 @@ from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.annotations.store_schema import SCHEMA
 from mammoviewer.base.errors import AnnotationError
 from mammoviewer.base.notices import Notice
-from mammoviewer.base.sqlite_file import SqliteFile
+from mammoviewer.base.sqlite_file import KeptInFile, SqliteFile, open_or_begin_anew
 from mammoviewer.dicom.attributes import ImageAttributes
 
 _COLUMNS = (
@@ -34,7 +33,7 @@ _SAY = f"INSERT OR REPLACE INTO density ({_DENSITY_COLUMNS}) VALUES (?, ?, ?, ?,
 _UIDS_PER_QUERY = 500
 
 
-class AnnotationStore:
+class AnnotationStore(KeptInFile):
     """An open annotation file; usable from several threads, and as a context manager.
 
     Parameters
@@ -72,18 +71,6 @@ class AnnotationStore:
             busy_timeout_s=busy_timeout_s,
             write_patience_s=write_patience_s,
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file; the store cannot be used afterwards."""
-        self._file.close()
 
     def load(self, image_uids: Sequence[str] | None = None) -> tuple[Finding, ...]:
         """Return the findings of these images, or all, in the order in which they were made.
@@ -239,12 +226,7 @@ def open_store(path: Path, *, write_patience_s: float | None = None) -> tuple[An
     AnnotationError
         If the file is in use or cannot be written.
     """
-    try:
-        return AnnotationStore(path, write_patience_s=write_patience_s), None
-    except AnnotationError as error:
-        if path.exists():
-            raise
-        return AnnotationStore(path, write_patience_s=write_patience_s), Notice.from_error(error)
+    return open_or_begin_anew(path, lambda: AnnotationStore(path, write_patience_s=write_patience_s))
 
 
 def _marks(values: Sequence[str]) -> str:

@@ -10,16 +10,19 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 from mammoviewer.base import sqlite_schema
 from mammoviewer.base.errors import MammoViewerError
+from mammoviewer.base.notices import Notice
 from mammoviewer.base.sqlite_schema import Schema
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+Kept = TypeVar("Kept")
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
@@ -203,6 +206,40 @@ class SqliteFile:
         return self._error(
             reason, hint=f"it was kept as {target.name}; a new file is begun at the next start", path=path
         )
+
+
+class KeptInFile:
+    """Base of what is kept in an :class:`SqliteFile`: closes it, also as a context manager."""
+
+    _file: SqliteFile
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what is kept in it cannot be used afterwards."""
+        self._file.close()
+
+
+def open_or_begin_anew(path: Path, make: Callable[[], Kept]) -> tuple[Kept, Notice | None]:
+    """Open what is kept in a file; where the file had to be moved aside, begin a new one, with the notice of that.
+
+    Raises
+    ------
+    MammoViewerError
+        As ``make`` does, if the file is in use or cannot be written.
+    """
+    try:
+        return make(), None
+    except MammoViewerError as error:
+        if path.exists():
+            raise
+        return make(), Notice.from_error(error)
 
 
 def _kind(error: sqlite3.Error) -> int:

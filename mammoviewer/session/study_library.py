@@ -10,12 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from mammoviewer.base.errors import LibraryError
 from mammoviewer.base.notices import Notice
-from mammoviewer.base.sqlite_file import SqliteFile
+from mammoviewer.base.sqlite_file import KeptInFile, SqliteFile, open_or_begin_anew
 from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.session.library_schema import SCHEMA
 from mammoviewer.session.listed_study import ListedImage, ListedStudy
@@ -61,7 +60,7 @@ class Removed:
     runs: tuple[tuple[str, str, str, float, str], ...]
 
 
-class StudyLibrary:
+class StudyLibrary(KeptInFile):
     """The open list; usable from several threads and by several programs at once, and as a context manager.
 
     Parameters
@@ -86,18 +85,6 @@ class StudyLibrary:
         self._file.rows("PRAGMA foreign_keys = ON")
         # What is removed is overwritten and not only marked as free.
         self._file.rows("PRAGMA secure_delete = ON")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
 
     def studies(self, keys: Sequence[str] | None = None) -> tuple[ListedStudy, ...]:
         """Return these studies or all, in no order, with the model that ran last on them but without their findings.
@@ -215,12 +202,7 @@ def open_library(path: Path) -> tuple[StudyLibrary, Notice | None]:
     LibraryError
         If the file is in use or cannot be written.
     """
-    try:
-        return StudyLibrary(path), None
-    except LibraryError as error:
-        if path.exists():
-            raise
-        return StudyLibrary(path), Notice.from_error(error)
+    return open_or_begin_anew(path, lambda: StudyLibrary(path))
 
 
 def with_findings(studies: Iterable[ListedStudy], tallies: Mapping[str, tuple[int, str]]) -> tuple[ListedStudy, ...]:
