@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mammoviewer.base.errors import ModelRefused
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.gui.canvas.model_output import HIDDEN
@@ -21,13 +23,17 @@ def frames_from(frame: int, count: int) -> tuple[int, ...]:
     return tuple(sorted(range(count), key=lambda other: (abs(other - frame), other)))
 
 
-def run_model(workspace: Workspace, *, all_slices: bool = False) -> Job | None:
-    """Run the chosen model on the active image and show its heatmap; a notice says why when it cannot."""
+def run_model(workspace: Workspace, *, all_slices: bool = False, frames: Sequence[int] = ()) -> Job | None:
+    """Run the chosen model on the active image and show its heatmap; a notice says why when it cannot.
+
+    On the present slice of a volume, on all of them, or on the ``frames`` named.
+    """
     state = _ready(workspace)
     if state is None:
         return None
-    frames = frames_from(state.frame, state.frames) if all_slices else (state.frame,)
-    return _start(workspace, state, frames)
+    outwards = frames_from(state.frame, state.frames)
+    wanted = frames if frames else range(state.frames) if all_slices else (state.frame,)
+    return _start(workspace, state, tuple(frame for frame in outwards if frame in wanted))
 
 
 def force_model(workspace: Workspace, identity: str) -> Job | None:
@@ -49,7 +55,7 @@ def _start(workspace: Workspace, state: ViewerState, frames: tuple[int, ...], *,
     identity, model = state.image.attributes.identity, workspace.desk.model
     forced = force or workspace.heatmaps.was_forced(identity, model)
     state.overlay, state.model_refused, state.model_forced = Overlay.HEATMAP, False, forced
-    job = workspace.heatmaps.start(RunRequest(state.image, frames, model, override=forced))
+    job = workspace.heatmaps.start(RunRequest(state.image, frames, model, override=forced, mode=workspace.desk.mode))
 
     def settle(ended: Job) -> None:
         if isinstance(ended.error, ModelRefused):
@@ -188,3 +194,12 @@ class MarkWalk:
         mark = found[(start + step) % len(found)]
         show_mark(self._workspace, mark)
         return mark
+
+
+def clear_kept_results(workspace: Workspace) -> None:
+    """Remove what models found from the disk and say how much it was; what is on screen stays."""
+    cache = workspace.heatmaps.cache
+    if cache is not None:
+        size = cache.size_bytes / (1 << 20)
+        cache.clear()
+        workspace.notice.emit(Notice(Severity.INFO, f"Kept results of models were removed: {size:.1f} MiB"))

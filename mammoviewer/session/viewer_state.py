@@ -20,6 +20,7 @@ from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.imaging.slab import SlabMode, SlabSpan, centred_span
 from mammoviewer.imaging.voi import Voi, Window
 from mammoviewer.inference.detections import Detection
+from mammoviewer.inference.prediction import Mode
 from mammoviewer.session.settings import AUTOMATIC, WindowSettings
 
 FIT = 0.0
@@ -220,6 +221,8 @@ class DeskState:
     corner_text: str = "full"
     active_identity: str = ""
     model: str = ""
+    mode: Mode = "patches"
+    largest_over_slices: bool = False
     mark: Detection | None = None
     blind: bool = False
     black_air: bool = True

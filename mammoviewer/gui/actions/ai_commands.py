@@ -8,7 +8,14 @@ from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.actions.desk import Desk
 from mammoviewer.gui.dialogs.add_model_dialog import AddModelDialog
 from mammoviewer.gui.dialogs.agreement_dialog import AgreementDialog
-from mammoviewer.gui.model_actions import accept_mark, explain_image, run_model, run_model_on_study, show_heatmap
+from mammoviewer.gui.model_actions import (
+    accept_mark,
+    clear_kept_results,
+    explain_image,
+    run_model,
+    run_model_on_study,
+    show_heatmap,
+)
 from mammoviewer.session.blind import sign_first_read, switch_blind
 from mammoviewer.session.viewer_state import Overlay
 
@@ -73,6 +80,7 @@ _AI = (
     ),
     Command("ai.next_mark", "Next AI mark", ("N",), functools.partial(_walk, 1)),
     Command("ai.back_mark", "Previous AI mark", ("Shift+N",), functools.partial(_walk, -1)),
+    Command("ai.clear_kept", "Remove kept results of models", (), lambda desk: clear_kept_results(desk.workspace)),
     Command("ai.add_model", "Add a model…", (), _add_model),
     Command("ai.accept_mark", "Accept the AI mark as a finding", ("Return", "Enter"), _accept, images_only=True),
 )

@@ -12,6 +12,7 @@ from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.session.blind import ai_hidden
 from mammoviewer.session.marks import MarkLink, mark_links, marks_of
+from mammoviewer.session.model_scores import LARGEST, largest_over_slices
 from mammoviewer.session.viewer_state import Overlay, ViewerState
 from mammoviewer.session.workspace import Workspace
 
@@ -35,9 +36,16 @@ class ModelOutput:
             return ""
         if self.cam is not None:
             return f"{self.scores.model}\n{self.cam.class_name} {self.cam.score:.2f}\n{self.cam.method}, one patch"
-        kind = self.scores.mode.removeprefix("cam:") if self.scores.mode.startswith("cam:") else "score"
+        kind = _kind(self.scores)
         state = "" if self.scores.complete else ", coming in" if self.coming else ", stopped"
         return f"{self.scores.model}\n{self.scores.class_name}\n{kind}{state}"
+
+
+def _kind(heatmap: Heatmap) -> str:
+    """Return what the values of a map are."""
+    if heatmap.mode.startswith(("cam:", LARGEST)):
+        return heatmap.mode.removeprefix("cam:")
+    return f"score, {heatmap.share:.0%} of the windows" if heatmap.mode == "coarse" else "score"
 
 
 def shown_output(workspace: Workspace, state: ViewerState, frame: int) -> ModelOutput:
@@ -46,6 +54,8 @@ def shown_output(workspace: Workspace, state: ViewerState, frame: int) -> ModelO
         return ModelOutput()
     identity, model = state.image.attributes.identity, workspace.desk.model
     runs = workspace.heatmaps
+    if state.overlay is Overlay.HEATMAP and workspace.desk.largest_over_slices and state.frames > 1:
+        return ModelOutput(largest_over_slices(runs, state.image, frame, model))
     if state.overlay is Overlay.HEATMAP:
         found = runs.heatmap(identity, frame, model)
         marks = marks_of(workspace, state.image)

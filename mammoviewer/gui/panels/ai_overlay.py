@@ -31,7 +31,7 @@ class AiOverlay(QWidget):
 
     def __init__(self, workspace: Workspace, active: ActiveView) -> None:
         super().__init__()
-        self._style = workspace.style
+        self._style, self._desk = workspace.style, workspace.desk
         self._active = active
         self._which = Segments([("Off", Overlay.NONE), ("Heatmap", Overlay.HEATMAP), ("Grad-CAM", Overlay.CAM)])
         self._which.chosen.connect(self._choose)
@@ -47,12 +47,15 @@ class AiOverlay(QWidget):
         self._colours.activated.connect(lambda: setattr(self._style, "colormap", self._colours.currentData()))
         self._contours = QCheckBox("Contours only, pixels untouched")
         self._contours.clicked.connect(lambda checked: setattr(self._style, "contours", checked))
+        self._largest = QCheckBox("Largest over all slices")
+        self._largest.clicked.connect(lambda checked: setattr(workspace.desk, "largest_over_slices", checked))
         colours = row([label("Colours", "dim"), self._colours])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        content = column([self._which, self._opacity, self._threshold, colours, self._contours])
+        content = column([self._which, self._opacity, self._threshold, colours, self._contours, self._largest])
         layout.addWidget(section("Overlay", content))
         bind(self, workspace.style.events, self._refresh)
+        bind(self, workspace.desk.events.largest_over_slices, self._refresh)
         active.switched.connect(self._refresh)
         active.changed.connect(lambda name: self._refresh() if name == "overlay" else None)
         self._refresh()
@@ -69,3 +72,5 @@ class AiOverlay(QWidget):
         self._threshold.show_value(self._style.threshold)
         self._colours.setCurrentIndex(self._colours.findData(self._style.colormap))
         self._contours.setChecked(self._style.contours)
+        self._largest.setVisible(state is not None and state.frames > 1)
+        self._largest.setChecked(self._desk.largest_over_slices)

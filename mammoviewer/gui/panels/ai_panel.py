@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLayout, QProgressBar, QVBoxLayout, QWidget
 
 from mammoviewer.gui.active_view import ActiveView
 from mammoviewer.gui.bridge import bind, bind_values
@@ -11,6 +11,8 @@ from mammoviewer.gui.dialogs.add_model_dialog import AddModelDialog
 from mammoviewer.gui.model_actions import explain_image, run_model
 from mammoviewer.gui.panels.ai_marks import AiMarks
 from mammoviewer.gui.panels.ai_overlay import AiOverlay
+from mammoviewer.gui.panels.ai_runs import AiRuns
+from mammoviewer.gui.panels.ai_scores import AiScores
 from mammoviewer.gui.panels.model_combo import ModelCombo
 from mammoviewer.gui.panels.parts import FactGrid, button, column, divider, label, row, scrolling, section
 from mammoviewer.inference.model_records import ModelManifest
@@ -65,13 +67,17 @@ class AiPanel(QWidget):
         self._marks = AiMarks(workspace, active)
         runs = row([self._run, self._run_all, self._cancel, None])
         add = button("Add…", self._add_model, tip="Add a model: an ONNX file, a model folder or a zip file")
-        model = section("Model", row([ModelCombo(workspace), add]), runs, self._bar, self._progress)
+        model = section(
+            "Model", row([ModelCombo(workspace), add]), AiRuns(workspace, active), runs, self._bar, self._progress
+        )
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         why = section("Explain", column([self._cam, hint]))
         about = section("About the model", self._facts)
-        parts = [model, divider(), self._overlay, divider(), self._marks, divider(), why, divider(), about, None]
-        outer.addWidget(scrolling(parts))
+        parts: list[QWidget | QLayout | None] = [model]
+        for part in (self._overlay, AiScores(workspace, active), self._marks, why, about):
+            parts += [divider(), part]
+        outer.addWidget(scrolling([*parts, None]))
         bind(self, workspace.desk.events.model, self._refresh)
         for runner in (workspace.computing, workspace.explaining):
             bind_values(self, runner.job_added, self._follow)
