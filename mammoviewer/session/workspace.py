@@ -89,9 +89,9 @@ class Workspace:
         self.measures = Measures(self, self.decoding)
         self.shelf = CompanionShelf(self.decoding)
         allow_plugins(settings.models.plugins)
-        threads, int8 = settings.performance.threads, settings.models.int8
+        threads, int8, kept = settings.performance.threads, settings.models.int8, kept_results(settings)
         self.heatmaps = HeatmapRuns(
-            self.computing, self.explaining, self.registry, threads=threads, int8=int8, cache=kept_results(settings)
+            self.computing, self.explaining, self.registry, threads=threads, int8=int8, cache=kept
         )
         self.annotations = AnnotationSet()
         self.edits = EditStack(self.annotations)
