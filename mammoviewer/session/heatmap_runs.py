@@ -134,6 +134,16 @@ class HeatmapRuns:
                 loaded = self._models[manifest.identity] = OnnxModel(manifest, threads=self._threads, int8=self._int8)
             return loaded
 
+    def runs_on(self, model: str) -> str:
+        """Return what a model runs on, its form and its threads, for people; empty before it was used."""
+        with self._lock:
+            loaded = self._models.get(model)
+        if loaded is None or not loaded.provider:
+            return ""
+        threads = f"{loaded.threads} thread{'s' if loaded.threads > 1 else ''}"
+        form = ", int8" if loaded.role == "int8" else ""
+        return f"{loaded.provider.removesuffix('ExecutionProvider')}, {threads}{form}"
+
     def use_int8(self, wanted: bool) -> None:
         """Let later runs use the int8 form of models that have one, or not."""
         with self._lock:

@@ -302,3 +302,18 @@ def test_a_refused_model_can_be_forced_from_the_notice_and_is_badged(volume: Wor
 def test_nothing_is_forced_on_an_image_that_was_closed(volume: Workspace) -> None:
     choose_first_model(volume)
     assert force_model(volume, "gone") is None
+
+
+def test_the_panel_tells_what_the_model_runs_on_once_it_ran(four_views: Workspace, qtbot: QtBot) -> None:
+    choose_first_model(four_views)
+    panel = AiPanel(four_views, ActiveView(four_views))
+    qtbot.addWidget(panel)
+    assert dict(panel._facts.lines)["Runs on"] == "not run yet"
+    job = run_model(four_views)
+    assert job is not None
+    qtbot.waitUntil(lambda: dict(panel._facts.lines)["Runs on"] != "not run yet", timeout=20_000)
+    told = dict(panel._facts.lines)["Runs on"]
+    assert "thread" in told
+    assert four_views.heatmaps.runs_on(four_views.desk.model) == told
+    four_views.heatmaps.use_int8(True)
+    assert four_views.heatmaps.runs_on(four_views.desk.model) == "", "it is loaded again in the other form"

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
@@ -11,6 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
+from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.gui.actions.commands import COMMANDS, with_bindings
 from mammoviewer.gui.actions.desk import Desk
 from mammoviewer.gui.actions.held_keys import HeldKeys
@@ -18,6 +20,7 @@ from mammoviewer.gui.canvas.grid import ViewportGrid
 from mammoviewer.gui.dialogs.cheat_sheet import CheatSheet
 from mammoviewer.gui.dialogs.command_palette import CommandPalette, find_commands
 from mammoviewer.session.hands_settings import HandsSettings
+from mammoviewer.session.settings import Settings, SettingsFile
 from mammoviewer.session.viewer_state import Tool
 from mammoviewer.session.workspace import Workspace
 
@@ -115,10 +118,14 @@ def test_corner_text_goes_round(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.id)
-def test_no_command_fails_when_nothing_is_open(command: object, workspace: Workspace, qtbot: QtBot) -> None:
+def test_no_command_fails_when_nothing_is_open(
+    command: object, workspace: Workspace, qtbot: QtBot, tmp_path: Path
+) -> None:
     grid = ViewportGrid(workspace)
     qtbot.addWidget(grid)
-    BY_ID[command.id].handler(Desk(workspace, grid, Mock()))  # type: ignore[attr-defined]
+    window = Mock()
+    window.keys.settings = SettingsFile(tmp_path / "settings.json")
+    BY_ID[command.id].handler(Desk(workspace, grid, window))  # type: ignore[attr-defined]
 
 
 @pytest.fixture
@@ -194,3 +201,20 @@ def test_the_cheat_sheet_shows_every_key(qtbot: QtBot) -> None:
     assert wanted <= texts
     assert "1 … 9" in texts
     assert isinstance(sheet, QWidget)
+
+
+def test_settings_of_the_models_are_turned_over_by_the_palette(desk: Desk, tmp_path: Path) -> None:
+    kept = SettingsFile(tmp_path / "settings.json")
+    desk.window.keys.settings = kept  # type: ignore[attr-defined]
+    told: list[Notice] = []
+    desk.workspace.notice.connect(told.append)
+    for _ in range(2):
+        BY_ID["ai.int8"].handler(desk)
+        BY_ID["ai.plugins"].handler(desk)
+    assert [notice.text.rpartition(": ")[2] for notice in told] == ["on", "on", "off", "off"]
+    assert kept.settings == Settings()
+    (tmp_path / "file").write_text("x")
+    kept.path = tmp_path / "file" / "settings.json"
+    BY_ID["ai.int8"].handler(desk)
+    assert told[-1].severity is Severity.ERROR
+    assert not kept.settings.models.int8

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
+from mammoviewer.base.errors import SettingsError
+from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.actions.desk import Desk
 from mammoviewer.gui.dialogs.add_model_dialog import AddModelDialog
@@ -61,6 +64,20 @@ def _add_model(desk: Desk) -> None:
     desk.window.show_dialog(AddModelDialog(desk.workspace))
 
 
+def _switch(name: str, what: str, desk: Desk) -> None:
+    """Turn a setting of the models over and say how it is now."""
+    kept = desk.window.keys.settings
+    models = kept.settings.models
+    models = replace(models, **{name: not getattr(models, name)})
+    try:
+        kept.update(replace(kept.settings, models=models))
+    except SettingsError as error:
+        desk.workspace.notice.emit(Notice.from_error(error))
+        return
+    on = "on" if getattr(models, name) else "off"
+    desk.workspace.notice.emit(Notice(Severity.INFO, f"{what}: {on}"))
+
+
 _AI = (
     Command("ai.run", "Run the model on this slice", ("Ctrl+R",), lambda desk: run_model(desk.workspace)),
     Command(
@@ -82,6 +99,15 @@ _AI = (
     Command("ai.back_mark", "Previous AI mark", ("Shift+N",), functools.partial(_walk, -1)),
     Command("ai.clear_kept", "Remove kept results of models", (), lambda desk: clear_kept_results(desk.workspace)),
     Command("ai.add_model", "Add a model…", (), _add_model),
+    Command(
+        "ai.int8", "Int8 forms of models on or off", (), functools.partial(_switch, "int8", "Int8 forms of models")
+    ),
+    Command(
+        "ai.plugins",
+        "Python preprocessors of models on or off",
+        (),
+        functools.partial(_switch, "plugins", "Python preprocessors of installed packages"),
+    ),
     Command("ai.accept_mark", "Accept the AI mark as a finding", ("Return", "Enter"), _accept, images_only=True),
 )
 

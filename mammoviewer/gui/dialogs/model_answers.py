@@ -133,6 +133,7 @@ def _number(decimals: int, low: float, high: float, step: float) -> QDoubleSpinB
     spin.setDecimals(decimals)
     spin.setRange(low, high)
     spin.setSingleStep(step)
+    spin.lineEdit().setTextMargins(6, 0, 0, 0)
     return spin
 
 
@@ -140,4 +141,5 @@ def _count() -> QSpinBox:
     spin = QSpinBox()
     spin.setRange(8, 4096)
     spin.setValue(256)
+    spin.lineEdit().setTextMargins(6, 0, 0, 0)
     return spin

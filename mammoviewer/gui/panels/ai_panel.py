@@ -102,7 +102,10 @@ class AiPanel(QWidget):
         self._show_progress()
 
     def _show_progress(self) -> None:
-        self._jobs = [job for job in self._jobs if not job.state.final]
+        going = [job for job in self._jobs if not job.state.final]
+        if len(going) < len(self._jobs):
+            self._show_facts()
+        self._jobs = going
         for widget in (self._bar, self._progress, self._cancel):
             widget.setVisible(bool(self._jobs))
         if self._jobs:
@@ -111,6 +114,16 @@ class AiPanel(QWidget):
             others = f" (+{len(self._jobs) - 1})" if len(self._jobs) > 1 else ""
             self._bar.setValue(round(job.fraction * 1000))
             self._progress.setText(f"{job.name}{others}: {job.fraction * 100:.0f} %  {job.message}")
+
+    def _show_facts(self) -> None:
+        """Show what the model is, and what it runs on as soon as that is known."""
+        chosen = self._workspace.desk.model
+        model = next((model for model in self._workspace.registry.models if model.identity == chosen), None)
+        if model is None:
+            self._facts.show_facts([("Model", "none chosen")])
+            return
+        running = self._workspace.heatmaps.runs_on(chosen) or "not run yet"
+        self._facts.show_facts([*model_facts(model), ("Runs on", running)])
 
     def _refresh(self) -> None:
         state = self._active.state
@@ -122,5 +135,5 @@ class AiPanel(QWidget):
         self._run_all.setEnabled(can_run)
         self._run_all.setVisible(state is not None and state.frames > 1)
         self._run.setText("Run on this slice" if state is not None and state.frames > 1 else "Run on this image")
-        self._facts.show_facts(model_facts(model) if model is not None else [("Model", "none chosen")])
+        self._show_facts()
         self._show_progress()
