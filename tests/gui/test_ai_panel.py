@@ -3,11 +3,13 @@
 import math
 import threading
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from helpers.heatmaps import make_heatmap
+from helpers.model_makers import brightest_bundle
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
@@ -317,3 +319,19 @@ def test_the_panel_tells_what_the_model_runs_on_once_it_ran(four_views: Workspac
     assert four_views.heatmaps.runs_on(four_views.desk.model) == told
     four_views.heatmaps.use_int8(True)
     assert four_views.heatmaps.runs_on(four_views.desk.model) == "", "it is loaded again in the other form"
+
+
+def test_a_model_without_a_gradient_can_be_explained_too(four_views: Workspace, qtbot: QtBot, tmp_path: Path) -> None:
+    brightest_bundle(tmp_path / "models" / "bright")
+    four_views.registry.directories = (tmp_path / "models",)
+    four_views.registry.refresh()
+    choose_first_model(four_views)
+    panel = AiPanel(four_views, ActiveView(four_views))
+    qtbot.addWidget(panel)
+    assert panel._cam.isEnabled()
+    assert panel._cam.text() == "Explain the whole image"
+    state = four_views.active
+    assert state is not None
+    qtbot.mouseClick(panel._cam, Qt.MouseButton.LeftButton)
+    identity = state.image.attributes.identity
+    qtbot.waitUntil(lambda: four_views.heatmaps.cam(identity, 0, four_views.desk.model) is not None, timeout=20_000)

@@ -15,6 +15,7 @@ from mammoviewer.gui.panels.ai_runs import AiRuns
 from mammoviewer.gui.panels.ai_scores import AiScores
 from mammoviewer.gui.panels.model_combo import ModelCombo
 from mammoviewer.gui.panels.parts import FactGrid, button, column, divider, label, row, scrolling, section
+from mammoviewer.inference.manifest_schema import DETECTION
 from mammoviewer.inference.model_records import ModelManifest
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.session.workspace import Workspace
@@ -131,7 +132,9 @@ class AiPanel(QWidget):
         model = models.get(self._workspace.desk.model)
         can_run = state is not None and model is not None
         self._run.setEnabled(can_run)
-        self._cam.setEnabled(can_run and model is not None and bool(model.cam.head_grad))
+        self._cam.setEnabled(can_run and model is not None and model.task != DETECTION)
+        has_gradient = model is None or bool(model.cam.head_grad)
+        self._cam.setText("Grad-CAM of the whole image" if has_gradient else "Explain the whole image")
         self._run_all.setEnabled(can_run)
         self._run_all.setVisible(state is not None and state.frames > 1)
         self._run.setText("Run on this slice" if state is not None and state.frames > 1 else "Run on this image")
