@@ -335,7 +335,10 @@ class HeatmapRuns:
         notice = notice_of(job)
         if notice is not None:
             forcible = isinstance(job.error, ModelRefused) and job.error.overridable
-            self.notice.emit(replace(notice, refused_image=identity) if forcible else notice)
+            if forcible and identity:
+                # The window offers a button where the command line has an option.
+                notice = replace(notice, refused_image=identity, hint="" if "--force" in notice.hint else notice.hint)
+            self.notice.emit(notice)
 
 
 def _mode(request: RunRequest, model: OnnxModel) -> Mode:

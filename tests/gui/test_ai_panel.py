@@ -282,6 +282,7 @@ def test_a_refused_model_can_be_forced_from_the_notice_and_is_badged(volume: Wor
     assert job is not None
     assert job.wait(20)
     qtbot.waitUntil(lambda: line._remedy.text() == "Run all the same")
+    assert "--force" not in line.notices[0].hint
     line.show()
     qtbot.mouseClick(line._remedy, Qt.MouseButton.LeftButton)
     assert line.notices == ()
