@@ -1,8 +1,9 @@
 """Count the marks of a classifier on whole images, by threshold, with and without the air filled.
 
-Run ``python benchmarks/marks_per_image.py [--data DIR] [--model FOLDER] [--exams DIR] [--json FILE] [--write]``. Every
-image goes through :mod:`mammoviewer.inference.predict` with the window's own settings. Phantom exams are made anew
-(or kept in ``--exams``); real images are read from ``--data``. A true place is a phantom cluster or a calcification of
+Run ``python benchmarks/marks_per_image.py [--data DIR] [--model FOLDER] [--exams DIR] [--json FILE] [--own] [--few]
+[--write]``. Every image goes through :mod:`mammoviewer.inference.predict`, in one pass where the model has that form;
+``--own`` leaves out the variant that is not the model's, ``--few`` half of the exams. Phantom exams are made anew (or
+kept in ``--exams``); real images are read from ``--data``. A true place is a phantom cluster or a calcification of
 mini-MIAS; a mark within its radius + 5 mm finds it, and any other mark is false. Images without a truth (one GE
 mammogram, one exam of four films) are counted apart, the first as "unknown". Half of the exams (by seed) and of the
 films (by patient) choose the marking threshold; the other half reports. ``--write`` puts it into the model's folder.
@@ -33,10 +34,11 @@ from mammoviewer.imaging.phantom.truth import exam_truth
 from mammoviewer.inference.detections import find_peaks
 from mammoviewer.inference.manifest import ModelManifest, load_manifest
 from mammoviewer.inference.onnx_session import OnnxModel
-from mammoviewer.inference.predict import predict_image
+from mammoviewer.inference.predict import Mode, predict_image
 from mammoviewer.training.marking import MarkFigures, lowest_threshold, write_marking
 
 EXAMS = ((11, "A"), (11, "C"), (12, "B"), (12, "D"), (13, "A"), (13, "C"), (14, "B"), (14, "D"))
+FEW_EXAMS = ((11, "A"), (12, "D"), (13, "C"), (14, "B"))
 CHOOSING_SEEDS = (11, 12)
 FILL_AIR = {"op": "fill_air", "margin": 24, "image_edge": True}
 THRESHOLDS = (*(round(0.3 + 0.01 * step, 2) for step in range(70)), 0.995, 0.999)
@@ -75,9 +77,9 @@ class Marks:
     found: list[float] = field(default_factory=list)
 
 
-def phantom_cases(folder: Path) -> Iterator[Case]:
+def phantom_cases(folder: Path, exams: Sequence[tuple[int, str]] = EXAMS) -> Iterator[Case]:
     """Yield the mammograms of the exams, written to ``folder`` where they are not there yet."""
-    for seed, density in EXAMS:
+    for seed, density in exams:
         directory = folder / f"{seed}{density}"
         names = {view: f"{view}.dcm" for view in VIEWS}
         if not (directory / "LMLO.dcm").exists():
@@ -135,7 +137,8 @@ def unknown_cases(data: Path) -> Iterator[Case]:
 def marks_of(case: Case, model: OnnxModel) -> Marks:
     """Run the model over the image of a case and sort its marks into found places and false ones."""
     (image,) = open_paths([case.path], pixel_spacing_mm=case.pixel_size_mm).images
-    heatmap = predict_image(image, 0, model, pixel_size_mm=case.pixel_size_mm).heatmap
+    mode: Mode = "dense" if "dense" in model.manifest.windows.modes else "patches"
+    heatmap = predict_image(image, 0, model, pixel_size_mm=case.pixel_size_mm, mode=mode).heatmap
     marks = Marks(case, found=[0.0] * len(case.places))
     # Peaks from a higher threshold are the first of these: the highest are taken first.
     for peak in find_peaks(heatmap, threshold=THRESHOLDS[0], limit=10_000):
@@ -203,6 +206,11 @@ def reported(marks: Sequence[Marks], threshold: float) -> MarkFigures:
     )
 
 
+def command_of(options: argparse.Namespace, name: str) -> str:
+    """Return the command that counts the same again; whether other variants are shown beside does not matter."""
+    return f"{COMMAND} --model models/{name}{' --few' if options.few else ''}"
+
+
 def variants(manifest: ModelManifest) -> dict[str, ModelManifest]:
     """Return the model without and with the air filled; neither changes the other steps."""
     plain = [step for step in manifest.preprocessing if step["op"] != "fill_air"]
@@ -228,12 +236,14 @@ def main() -> None:
     manifest = load_manifest(options.model)
     with TemporaryDirectory(prefix="marks-") as temporary:
         cases = [
-            *phantom_cases(options.exams or Path(temporary)),
+            *phantom_cases(options.exams or Path(temporary), FEW_EXAMS if options.few else EXAMS),
             *film_cases(options.data),
             *unknown_cases(options.data),
         ]
         figures: dict[str, Any] = {"model": manifest.identity, "thresholds": THRESHOLDS, "variants": {}}
         for name, variant in variants(manifest).items():
+            if options.own and variant.preprocessing != manifest.preprocessing:
+                continue
             start = time.perf_counter()
             model = OnnxModel(variant, threads=1)
             marks = [marks_of(case, model) for case in cases]
@@ -245,7 +255,7 @@ def main() -> None:
             print("\n".join(f"  {key} {value:g}" for key, value in asdict(report).items()))
             figures["variants"][name] = {"curves": curves, "reported": asdict(report)}
             if options.write and variant.preprocessing == manifest.preprocessing:
-                write_marking(options.model, report, command=COMMAND)
+                write_marking(options.model, report, command=command_of(options, manifest.name))
     if options.json is not None:
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
@@ -258,6 +268,8 @@ def parsed() -> argparse.Namespace:
         "--model", type=Path, default=bundled_models_dir() / "microcalc-hypermodel", help="model folder"
     )
     parser.add_argument("--exams", type=Path, metavar="DIR", help="keep the phantom exams here, and take those there")
+    parser.add_argument("--own", action="store_true", help="count with the preprocessing of the model alone")
+    parser.add_argument("--few", action="store_true", help="half of the phantom exams: quicker, less certain")
     parser.add_argument("--write", action="store_true", help="put threshold and figures into the model folder")
     return parser.parse_args()
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from mammoviewer.base.errors import MammoViewerError
 from mammoviewer.base.paths import bundled_models_dir, user_models_dir
 from mammoviewer.cli.display import display_problem
-from mammoviewer.inference.registry import ModelRegistry
+from mammoviewer.inference.registry import DEFAULT_MODEL, ModelRegistry
 from mammoviewer.session.demo import demo_exam
 from mammoviewer.session.demo_run import DemoOptions, run_demo
 from mammoviewer.session.window_request import WindowRequest
@@ -28,7 +28,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(NAME, help="the built-in demo exam", description=__doc__)
     parser.add_argument("--headless", action="store_true", help="no window: do the whole job and write what it makes")
     parser.add_argument("--out", type=Path, default=Path("demo-output"), metavar="DIR", help="default %(default)s")
-    parser.add_argument("--model", default="microcalc-hypermodel", help="default %(default)s")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="default %(default)s")
     parser.add_argument("--scale", type=float, default=1.0, help="linear size of the exam's images, for quick trials")
     parser.add_argument("--no-train", action="store_true", help="leave the retraining out")
     parser.add_argument("--no-screenshots", action="store_true", help="leave the pictures of the window out")

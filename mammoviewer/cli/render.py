@@ -15,6 +15,7 @@ from mammoviewer.cli.values import choose_voi, describe_voi, filter_step, fracti
 from mammoviewer.dicom.image import Image
 from mammoviewer.imaging.colormaps import COLORMAPS
 from mammoviewer.imaging.geometry import Orientation
+from mammoviewer.inference.registry import DEFAULT_MODEL
 from mammoviewer.session.rendering import Rendering, render, write_picture
 from mammoviewer.session.viewer_state import OverlayStyle
 
@@ -22,7 +23,6 @@ _CAM_FROM = 0.2
 """A map that explains has no score to begin at; below this share of its largest value it would veil the picture."""
 
 NAME = "render"
-DEFAULT_MODEL = "microcalc-hypermodel"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

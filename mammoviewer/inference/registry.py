@@ -9,6 +9,9 @@ from mammoviewer.base.errors import ModelError
 from mammoviewer.base.paths import bundled_models_dir, user_models_dir
 from mammoviewer.inference.manifest import MANIFEST_NAME, ModelManifest, load_manifest
 
+DEFAULT_MODEL = "microcalc-hypermodel"
+"""The bundled model that is taken where none is named."""
+
 
 def default_directories() -> tuple[Path, Path]:
     """Return the folders that are searched: the bundled models, then the user's."""

@@ -28,7 +28,13 @@ class Hyperparameters:
     rate: float = 0.1
 
 
-class LocalContrast(nn.Module):
+class Contrast(nn.Module):
+    """First step of a trunk: detail without absolute brightness. ``margin_px`` fewer pixels come out on every side."""
+
+    margin_px: int = 0
+
+
+class LocalContrast(Contrast):
     """Replace each pixel by ten times its difference from the mean of the 15x15 pixels around it.
 
     Specks stand out of what surrounds them whatever the window, the film or the detector; absolute brightness, by
@@ -208,7 +214,10 @@ def _past_contrast(base: nn.Module, pictures: Tensor) -> Tensor:
     """Run a trunk without its first step, the local contrast."""
     if isinstance(base, CommitteeTrunk):
         return torch.cat([_past_contrast(expert, pictures) for expert in base.experts], dim=1)
-    if not isinstance(base, nn.Sequential):
-        raise TypeError("a trunk is a sequence that begins with LocalContrast")
+    if not isinstance(base, nn.Sequential) or not isinstance(base[0], Contrast):
+        raise TypeError("a trunk is a sequence that begins with a contrast")
+    margin = base[0].margin_px
+    if margin:
+        pictures = pictures[:, :, margin:-margin, margin:-margin]
     result: Tensor = base[1:](pictures)
     return result

@@ -23,6 +23,7 @@ UNMEASURED = """## On whole images
 How many places of a whole image this model marks has not been measured: marks begin at the operating threshold.
 """
 
+_VIEWS = 4
 _SECTION = re.compile(r"^## On whole images\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -107,12 +108,14 @@ def write_marking(folder: Path, figures: MarkFigures, *, command: str) -> ModelM
 def card_section(figures: MarkFigures, command: str) -> str:
     """Return what the card says of whole images."""
     f = figures
+    exams = f.phantom_views // _VIEWS
     clusters = f"{f.phantom_clusters_found:.0%} of {f.phantom_clusters} clusters"
     listed = f"{f.calcifications_found:.0%} of {f.calcifications} listed places"
     return f"""## On whole images
-Marks begin at {f.threshold:g}, the lowest threshold at which the mammograms of four phantom exams had on average
-{MOST_FALSE_MARKS:g} false mark or fewer. A mark is false unless it lies within the radius + 5 mm of a true place. Four
-phantom exams of other seeds (densities A to D) and films of other patients, counted once the threshold stood, gave:
+Marks begin at {f.threshold:g}, the lowest threshold at which the mammograms of {exams} phantom exams had on average
+{MOST_FALSE_MARKS:g} false mark or fewer. A mark is false unless it lies within the radius + 5 mm of a true place. As
+many phantom exams of other seeds (together densities A to D) and films of other patients, counted once the threshold
+stood, gave:
 
 | images | false marks per image | true places marked |
 |---|---|---|

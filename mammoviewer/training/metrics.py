@@ -53,6 +53,15 @@ def bootstrap_gain(
     return float(low), float(high)
 
 
+def bootstrap_accuracy(
+    truth: Truth, decided: NDArray[np.bool_], groups: Sequence[str], *, resamples: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """Return the 95 % interval of the share of right decisions when whole groups are drawn with replacement."""
+    right = (truth == 1) == decided
+    low, high = np.percentile([right[drawn].mean() for drawn in _draws(groups, resamples, seed)], (2.5, 97.5))
+    return float(low), float(high)
+
+
 def best_threshold(truth: Truth, scores: DoubleArray) -> float:
     """Return the threshold with the highest accuracy; the middle of the widest stretch of equals."""
     order = np.sort(np.unique(scores))

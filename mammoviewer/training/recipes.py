@@ -11,11 +11,15 @@ from mammoviewer.base.errors import TrainingError
 from mammoviewer.training.bundle import check_output
 from mammoviewer.training.distributed import present_group
 from mammoviewer.training.recipe_files import load_recipe
+from mammoviewer.training.recipe_microcalc_dense import run_microcalc_dense
+from mammoviewer.training.recipe_microcalc_ensemble import run_microcalc_ensemble
 from mammoviewer.training.recipe_microcalc_hypermodel import run_microcalc_hypermodel
 from mammoviewer.training.recipe_run import RecipeRun
 from mammoviewer.training.spec import SPEC_NAME, Emit, TrainingSpec
 
 RECIPES: Mapping[str, Callable[[RecipeRun], Mapping[str, Any]]] = {
+    "microcalc-dense": run_microcalc_dense,
+    "microcalc-ensemble": run_microcalc_ensemble,
     "microcalc-hypermodel": run_microcalc_hypermodel,
 }
 """What carries out each recipe of ``resources/recipes``: publishes ``spec.output`` and returns the metrics."""

@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from mammoviewer.base.errors import MammoViewerError, TrainingError
 from mammoviewer.inference.manifest import load_manifest, read_verified
-from mammoviewer.training.architectures import CommitteeTrunk, Hyperparameters, MicrocalcHypermodel
+from mammoviewer.training.architectures import CommitteeTrunk, Hyperparameters, MicrocalcHypermodel, Network
+from mammoviewer.training.networks.dense_microcalc import DenseMicrocalc
 
 _MAX_DIM = 512
+_DENSE_BLOCKS = 4
 _WEIGHT = re.compile(r"trunk\.(?:base\.)?((?:experts\.\d+\.)?\d+\.\d+\.(?:weight|bias|running_mean|running_var))")
 
 
@@ -60,7 +62,7 @@ def _single(weights: dict[str, Tensor], folder: Path) -> tuple[nn.Module, int]:
             hint="choose a model that was made by this program",
             path=folder,
         )
-    network = MicrocalcHypermodel(Hyperparameters(dim=len(first)))
+    network = _empty(weights)
     try:
         missing, unknown = network.trunk.load_state_dict(weights, strict=False)
     except RuntimeError as error:
@@ -69,6 +71,14 @@ def _single(weights: dict[str, Tensor], folder: Path) -> tuple[nn.Module, int]:
     if unknown or any(not name.endswith("num_batches_tracked") for name in missing):
         raise TrainingError("the weights of the base model do not fit together", path=folder)
     return network.trunk.eval(), network.channels
+
+
+def _empty(weights: dict[str, Tensor]) -> Network:
+    """Return the network that the weights fit; the dense one has a fourth convolution."""
+    widths = [len(weights[name]) for name in (f"{block}.0.weight" for block in range(1, 5)) if name in weights]
+    if len(widths) == _DENSE_BLOCKS:
+        return DenseMicrocalc((widths[0], widths[1], widths[2], widths[3]))
+    return MicrocalcHypermodel(Hyperparameters(dim=widths[0]))
 
 
 def _below(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mammoviewer.base.paths import bundled_models_dir
 from mammoviewer.gui.bridge import bind
 from mammoviewer.gui.panels.parts import CalmCombo
+from mammoviewer.inference.registry import DEFAULT_MODEL
 from mammoviewer.session.workspace import Workspace
 
 
@@ -40,5 +41,6 @@ def choose_first_model(workspace: Workspace) -> None:
     if workspace.desk.model in [model.identity for model in models]:
         return
     bundled = [model for model in models if model.folder.parent == bundled_models_dir()]
-    first = next(iter((*bundled, *models)), None)
+    usual = [model for model in bundled if model.name == DEFAULT_MODEL]
+    first = next(iter((*usual, *bundled, *models)), None)
     workspace.desk.model = first.identity if first is not None else ""

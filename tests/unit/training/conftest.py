@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -66,5 +67,26 @@ def make_patches() -> Callable[..., PatchSet]:
                 labels.append(label)
                 groups.append(f"region {region}")
         return PatchSet(np.stack(images), tuple(labels), tuple(groups), tuple(groups), classes)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_infn() -> Callable[[Path], Path]:
+    """Writes a folder in the layout of the INFN set: 48 patches of 24 cases, those of class 1 with bright dots."""
+
+    def make(folder: Path) -> Path:
+        folder.mkdir(parents=True)
+        generator = np.random.default_rng(0)
+        lines = ["file,label,case"]
+        for number in range(48):
+            image = generator.normal(90, 4, (60, 60))
+            if number % 2:
+                image[tuple(generator.integers(5, 55, (2, 15)))] += 120
+            name = f"{number % 2}_{number}.png"
+            assert cv2.imwrite(str(folder / name), image.clip(0, 255).astype(np.uint8))
+            lines.append(f"{name},{number % 2},case{number // 2}")
+        (folder / "patches.csv").write_text("\n".join(lines), encoding="utf-8")
+        return folder
 
     return make

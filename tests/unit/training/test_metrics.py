@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 from mammoviewer.training.metrics import (
     area_under_curve,
     best_threshold,
+    bootstrap_accuracy,
     bootstrap_interval,
     brier_score,
     calibration_error,
@@ -29,6 +30,16 @@ def test_area_agrees_with_scikit_learn_also_with_ties() -> None:
     scores = np.round(truth * 0.3 + generator.random(200), 1)
     assert area_under_curve(truth, scores) == pytest.approx(roc_auc_score(truth, scores))
     assert area_under_curve(TRUTH, SCORES) == pytest.approx(8.5 / 9)
+
+
+def test_interval_of_the_accuracy_is_drawn_over_groups() -> None:
+    truth = np.repeat([0, 1], 50)
+    decided = np.arange(100) % 50 >= 10
+    alone = bootstrap_accuracy(truth, decided, [str(i) for i in range(100)])
+    grouped = bootstrap_accuracy(truth, decided, [str(i // 10) for i in range(100)])
+    right = float(np.mean(decided == (truth == 1)))
+    assert alone[0] < right < alone[1]
+    assert grouped[0] < alone[0] < alone[1] < grouped[1]
 
 
 def test_area_of_one_class_is_not_a_number() -> None:

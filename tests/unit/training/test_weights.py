@@ -22,15 +22,23 @@ def onnx_features(folder: Path, pictures: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(session.run(["features"], {"input": pictures.numpy()})[0])
 
 
-@pytest.mark.parametrize("which", ["small", "bundled"])
+@pytest.mark.parametrize("which", ["small", "microcalc-hypermodel", "microcalc-dense"])
 def test_trunk_gives_the_features_of_the_model_folder(base_model: Path, which: str) -> None:
-    folder = base_model if which == "small" else bundled_models_dir() / "microcalc-hypermodel"
+    folder = base_model if which == "small" else bundled_models_dir() / which
     trunk, channels = load_trunk(folder)
     pictures = torch.rand(2, 1, 60, 60)
     with torch.no_grad():
         features = trunk(pictures)
     assert features.shape[1] == channels
     assert torch.allclose(features, onnx_features(folder, pictures), atol=1e-4)
+
+
+def test_the_dense_model_can_be_retrained() -> None:
+    trunk, channels = load_trunk(bundled_models_dir() / "microcalc-dense")
+    with torch.no_grad():
+        logits, features = RegionClassifier(trunk, channels, 2).eval()(torch.rand(2, 1, 60, 60))
+    assert logits.shape == (2, 2)
+    assert features.shape == (2, 2 * channels, 7, 7)
 
 
 def test_a_retrained_model_can_be_retrained(base_model: Path, tmp_path: Path) -> None:
