@@ -69,7 +69,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     frames.add_argument("--frame", type=int, metavar="N", help="one 0-based frame of a volume")
     frames.add_argument("--frames", default="all", metavar="all|LIST", help="e.g. 3,10-20; default all")
     parser.add_argument("--threshold", type=float, metavar="P", help="lowest score of a peak (default: the model's)")
-    parser.add_argument("--cam", action="store_true", help="also write the Grad-CAM over the image")
+    parser.add_argument("--cam", action="store_true", help="also write the explanation (CAM) over the image")
     parser.add_argument("--cam-method", choices=METHODS, help="default: the model's")
     rules = "max, mean, top-K, noisy-or or s3; default %(default)s"
     parser.add_argument("--over-slices", default=DEFAULT_RULE, metavar="RULE", help=f"slices to volume: {rules}")

@@ -17,6 +17,7 @@ from mammoviewer.gui.canvas.model_output import shown_output
 from mammoviewer.gui.canvas.viewport import Viewport
 from mammoviewer.gui.dialogs.export_dialog import ExportDialog
 from mammoviewer.gui.panels.notice_line import NoticeLine
+from mammoviewer.inference.cam import Cam
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.session.blind import ai_hidden, seen_densities, seen_of_readers
 from mammoviewer.session.exporting import ExportContent, export, offered_formats, why_not
@@ -56,7 +57,10 @@ def export_content(workspace: Workspace, state: ViewerState, viewport: Viewport 
         region=visible_region(viewport) if viewport is not None and viewport.state is state else None,
     )
     said = seen_densities(workspace, state.image, workspace.annotations.densities)
-    return ExportContent(view, maps, everything, densities=said)
+    hidden = ai_hidden(workspace, state.image)
+    cam = None if hidden else workspace.heatmaps.cam(identity, state.frame, workspace.desk.model)
+    explained = cam.overlay if isinstance(cam, Cam) else cam
+    return ExportContent(view, maps, everything, cam=explained, densities=said)
 
 
 def visible_region(viewport: Viewport) -> tuple[tuple[float, float], tuple[float, float]] | None:

@@ -122,7 +122,7 @@ class MainWindow(QMainWindow):
         return SidePanels(
             [
                 ("Findings", "Findings (Ctrl+1)", FindingsPanel(workspace)),
-                ("AI", "Classifier, heatmap, Grad-CAM (Ctrl+2)", AiPanel(workspace, active)),
+                ("AI", "Classifier, heatmap, explanations (Ctrl+2)", AiPanel(workspace, active)),
                 ("Filters", "Window and filters (Ctrl+3)", self.filters_panel),
                 ("Train", "Retrain from your regions (Ctrl+4)", self.train_panel),
                 ("Details", "Facts and header of the image (Ctrl+5)", DetailsPanel(workspace, active)),

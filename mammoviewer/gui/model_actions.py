@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mammoviewer.base.errors import ModelRefused
 from mammoviewer.base.notices import Notice, Severity
-from mammoviewer.gui.canvas.model_output import HIDDEN
+from mammoviewer.gui.canvas.model_output import HIDDEN, cam_choice
 from mammoviewer.gui.navigation import show_place
 from mammoviewer.inference.detections import Detection
 from mammoviewer.jobs.job import Job
@@ -106,12 +106,12 @@ def run_model_on_study(workspace: Workspace) -> list[Job]:
 
 
 def explain_image(workspace: Workspace) -> Job | None:
-    """Make the Grad-CAM of the whole present slice and show it."""
+    """Explain the whole present slice and show it."""
     state = _ready(workspace)
     if state is None:
         return None
     state.overlay = Overlay.CAM
-    return workspace.heatmaps.explain_image(state.image, state.frame, workspace.desk.model)
+    return workspace.heatmaps.explain_image(state.image, state.frame, workspace.desk.model, cam_choice(workspace))
 
 
 def _ready(workspace: Workspace) -> ViewerState | None:

@@ -173,7 +173,7 @@ def _predict_and_export(demo: DemoRun, image: Image, progress: Progress) -> None
     cam = cam_for_image(prepared, model, progress=subprogress(progress, 0.3, 0.5))
     explained = replace(_view(image), heat=cam, style=OverlayStyle(threshold=0.2, colormap="viridis"))
     write_picture(demo.options.out / f"{stem}-cam.png", render(explained))
-    demo.say("explained it by Grad-CAM over the whole image")
+    demo.say("explained it over the whole image")
 
 
 def _retrain(demo: DemoRun, image: Image, progress: Progress) -> None:

@@ -25,6 +25,7 @@ from mammoviewer.dicom.sco_export import write_tomosynthesis
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.inference.predictions_file import heatmap_tiff
 from mammoviewer.session.finding_formats import FINDING_FORMATS, Batch, FindingFormat
+from mammoviewer.session.map_files import ARRAYS, write_map_seg
 from mammoviewer.session.rendering import Rendering, render, write_picture
 
 TOMOSYNTHESIS = "bto"
@@ -43,6 +44,8 @@ class ExportContent:
         Finished heatmaps of the image, by frame.
     findings
         All findings of the image, on every frame.
+    cam
+        The explanation of the frame in view, of a patch or of the whole image.
     densities
         The breast densities of its examination.
     stem
@@ -53,6 +56,7 @@ class ExportContent:
     heatmaps: Mapping[int, Heatmap]
     findings: tuple[Finding, ...]
     stem: str = ""
+    cam: Heatmap | None = None
     densities: tuple[BreastDensity, ...] = ()
 
     @property
@@ -66,6 +70,7 @@ class Needs(enum.Enum):
 
     VIEW = ""
     HEATMAP = "run a model on this image first"
+    CAM = "explain a patch or the whole image first"
     REGIONS = "there are no regions"
     MARKS = "nothing is marked"
 
@@ -107,6 +112,15 @@ def _write_seg(content: ExportContent, path: Path) -> None:
     write_heatmap_seg(
         path, _Resampled(content.heatmaps), content.view.image, model_name=first.model, class_name=first.class_name
     )
+
+
+def _write_cam(content: ExportContent, path: Path) -> None:
+    if content.cam is None:
+        raise ExportError("there is no explanation to export", hint=Needs.CAM.value)
+    if path.suffix == ".dcm":
+        write_map_seg(path, content.cam, content.view.image)
+    else:
+        ARRAYS[path.suffix[1:]](path, content.cam)
 
 
 class _Resampled(Mapping[int, FloatArray]):
@@ -155,6 +169,9 @@ FORMATS: tuple[ExportFormat, ...] = (
     ExportFormat("png16", "Present view with overlays, PNG 16 bit", ".png", _write_picture16),
     ExportFormat("tiff", "Heatmap of this slice, float TIFF", ".tif", _write_tiff, Needs.HEATMAP),
     ExportFormat("seg", "Heatmap, DICOM SEG (fractional)", ".dcm", _write_seg, Needs.HEATMAP, why_no_segmentation),
+    ExportFormat("camnpy", "Explanation, NumPy array", ".npy", _write_cam, Needs.CAM),
+    ExportFormat("camcsv", "Explanation, CSV", ".csv", _write_cam, Needs.CAM),
+    ExportFormat("camseg", "Explanation, DICOM SEG (fractional)", ".dcm", _write_cam, Needs.CAM, why_no_segmentation),
     ExportFormat("json", "Regions, JSON", ".json", _write_json, Needs.MARKS, densities=True),
     ExportFormat("coco", "Regions, COCO", ".coco.json", _write_coco, Needs.REGIONS),
     *(
@@ -186,6 +203,7 @@ def why_not(form: ExportFormat, content: ExportContent) -> str:
     there = {
         Needs.VIEW: True,
         Needs.HEATMAP: bool(content.heatmaps),
+        Needs.CAM: content.cam is not None,
         Needs.REGIONS: any(not finding.is_measure for finding in content.findings),
         Needs.MARKS: bool(content.findings),
     }

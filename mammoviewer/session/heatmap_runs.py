@@ -44,6 +44,14 @@ class RunRequest:
     mode: Mode = "patches"
 
 
+@dataclass(frozen=True)
+class CamChoice:
+    """How scores are explained: a method, empty for the model's own, and whether only above the mean plus one sd."""
+
+    method: str = ""
+    above_noise: bool = False
+
+
 class _Run:
     """A run that has been started: which frames still wait, and the job that works them off."""
 
@@ -276,35 +284,42 @@ class HeatmapRuns:
         self._keep(self._scores, key, (model.manifest.outputs.positive_class, prediction.scores), age)
         self.changed.emit(identity, frame)
 
-    def explain_patch(self, image: Image, frame: int, model: str, row: float, column: float) -> Job:
-        """Make the Grad-CAM of the patch centred on a stored point of the breast; the newest request wins."""
-        identity = image.attributes.identity
+    def explain_patch(
+        self, image: Image, frame: int, model: str, point: tuple[float, float], how: CamChoice | None = None
+    ) -> Job:
+        """Explain the patch centred on a stored (row, column) of the breast; the newest request wins."""
+        identity, chosen = image.attributes.identity, how or CamChoice()
         age = self._age(identity, model)
 
         def work(progress: Progress) -> None:
             loaded = self.model(model)
             progress(0.2, "patch")
             prepared = prepare_frame(image, frame, loaded.manifest, override=self.was_forced(identity, model))
-            if not prepared.on_breast(row, column):
+            if not prepared.on_breast(*point):
                 # A score of air means nothing, and a map of it looks as if it did.
                 raise ModelRefused("that is not breast", hint="point at the breast to have a patch explained")
-            self._keep(self._cams, (identity, frame, model), cam_for_patch(prepared, loaded, row, column), age)
+            cam = cam_for_patch(prepared, loaded, *point, method=chosen.method or None, quiet=chosen.above_noise)
+            self._keep(self._cams, (identity, frame, model), cam, age)
             self.changed.emit(identity, frame)
 
-        return self._explaining.submit("Grad-CAM of a patch", work, key="cam", priority=3, on_done=self._tell)
+        return self._explaining.submit("Explain a patch", work, key="cam", priority=3, on_done=self._tell)
 
-    def explain_image(self, image: Image, frame: int, model: str) -> Job:
-        """Make the Grad-CAM of the whole image, blended from its patches."""
-        identity = image.attributes.identity
+    def explain_image(self, image: Image, frame: int, model: str, how: CamChoice | None = None) -> Job:
+        """Explain the whole image, from the heatmap that is there or is made for it."""
+        identity, chosen = image.attributes.identity, how or CamChoice()
         age = self._age(identity, model)
 
         def work(progress: Progress) -> None:
             loaded = self.model(model)
             prepared = prepare_frame(image, frame, loaded.manifest, override=self.was_forced(identity, model))
-            self._keep(self._cams, (identity, frame, model), cam_for_image(prepared, loaded, progress=progress), age)
+            known = self.heatmap(identity, frame, model)
+            known = known if known is not None and known.complete else None
+            method, quiet = chosen.method or None, chosen.above_noise
+            cam = cam_for_image(prepared, loaded, known, method=method, quiet=quiet, progress=progress)
+            self._keep(self._cams, (identity, frame, model), cam, age)
             self.changed.emit(identity, frame)
 
-        return self._explaining.submit("Grad-CAM of the image", work, key="cam", priority=2, on_done=self._tell)
+        return self._explaining.submit("Explain the image", work, key="cam", priority=2, on_done=self._tell)
 
     def forget(self, identity: str) -> None:
         """Drop what was found on an image, whose pixels have changed, and stop what is under way on it."""

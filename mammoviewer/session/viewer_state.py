@@ -201,7 +201,9 @@ class DeskState:
     ``linked_cursor`` shows the place under the cursor in the other viewports, ``pointed`` is that place: an image's
     identity and stored (row, column). ``selected_finding`` is the id of a finding or empty; ``label`` is the class that
     a new region gets; ``cine_loops`` tells that the cine begins anew at the end instead of turning; ``corner_text`` is
-    ``full``, ``minimal`` or ``off``; ``mark`` is the model's mark that the reader has gone to; ``blind`` hides AI until
+    ``full``, ``minimal`` or ``off``; ``mark`` is the model's mark that the reader has gone to;
+    ``cam_method`` is how scores are explained, empty for the model's own way, ``cam_above_noise`` leaves out of
+    explanations what is below the mean plus one standard deviation; ``blind`` hides AI until
     the first read is signed; ``black_air`` keeps the air of inverted
     pictures black; ``lens`` shows the magnifier, ``lens_factor`` times the zoom, with its own filter;
     ``chosen_before`` is the finding that was selected last before the present
@@ -224,6 +226,8 @@ class DeskState:
     mode: Mode = "patches"
     largest_over_slices: bool = False
     mark: Detection | None = None
+    cam_method: str = ""
+    cam_above_noise: bool = False
     blind: bool = False
     black_air: bool = True
     lens: bool = False

@@ -289,9 +289,9 @@ def test_alt_click_asks_for_the_patch_under_the_cursor(
 
     monkeypatch.setattr(four_views.heatmaps, "explain_patch", explain_patch)
     click(viewport, place(viewport, 80.0, 90.0), LEFT, Qt.KeyboardModifier.AltModifier)
-    image, frame, model, row, column = asked[0]
+    image, frame, model, point, _ = asked[0]
     assert (image, frame, model) == (viewport.shown.image, 0, "some.1")
-    assert (row, column) == pytest.approx((80.0, 90.0), abs=0.01)
+    assert point == pytest.approx((80.0, 90.0), abs=0.01)
     click(viewport, (2.0, 2.0), LEFT, Qt.KeyboardModifier.AltModifier)
     assert len(asked) == 1
 

@@ -91,10 +91,8 @@ _AI = (
     Command("ai.opacity_down", "Overlay fainter", ("[",), functools.partial(_opacity, -OPACITY_STEP)),
     Command("ai.opacity_up", "Overlay stronger", ("]",), functools.partial(_opacity, OPACITY_STEP)),
     Command("ai.contours", "Overlay as contours", ("Shift+H",), _contours),
-    Command("ai.cam_patch", "Explain the patch under the cursor (Grad-CAM)", ("G",), _explain_patch),
-    Command(
-        "ai.cam_image", "Explain the whole image (Grad-CAM)", ("Shift+G",), lambda desk: explain_image(desk.workspace)
-    ),
+    Command("ai.cam_patch", "Explain the patch under the cursor (CAM)", ("G",), _explain_patch),
+    Command("ai.cam_image", "Explain the whole image (CAM)", ("Shift+G",), lambda desk: explain_image(desk.workspace)),
     Command("ai.next_mark", "Next AI mark", ("N",), functools.partial(_walk, 1)),
     Command("ai.back_mark", "Previous AI mark", ("Shift+N",), functools.partial(_walk, -1)),
     Command("ai.clear_kept", "Remove kept results of models", (), lambda desk: clear_kept_results(desk.workspace)),

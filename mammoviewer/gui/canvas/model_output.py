@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mammoviewer.base.errors import ModelError
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.inference.cam import Cam
+from mammoviewer.inference.cam_methods import GRADIENT_METHODS, METHODS, TITLES
 from mammoviewer.inference.detections import Detection
 from mammoviewer.inference.heatmap import Heatmap
+from mammoviewer.inference.manifest_schema import DETECTION
+from mammoviewer.inference.model_records import ModelManifest
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.session.blind import ai_hidden
+from mammoviewer.session.heatmap_runs import CamChoice
 from mammoviewer.session.marks import MarkLink, mark_links, marks_of
 from mammoviewer.session.model_scores import LARGEST, largest_over_slices
 from mammoviewer.session.viewer_state import Overlay, ViewerState
@@ -35,7 +40,8 @@ class ModelOutput:
         if self.scores is None:
             return ""
         if self.cam is not None:
-            return f"{self.scores.model}\n{self.cam.class_name} {self.cam.score:.2f}\n{self.cam.method}, one patch"
+            way = TITLES.get(self.cam.method, self.cam.method)
+            return f"{self.scores.model}\n{self.cam.class_name} {self.cam.score:.2f}\n{way}, one patch"
         kind = _kind(self.scores)
         state = "" if self.scores.complete else ", coming in" if self.coming else ", stopped"
         return f"{self.scores.model}\n{self.scores.class_name}\n{kind}{state}"
@@ -68,6 +74,24 @@ def shown_output(workspace: Workspace, state: ViewerState, frame: int) -> ModelO
     return ModelOutput()
 
 
+def cam_choice(workspace: Workspace) -> CamChoice:
+    """Return how the reader wants scores explained; a method that the chosen model cannot have is left to the model."""
+    desk = workspace.desk
+    try:
+        manifest = workspace.registry.get(desk.model)
+    except ModelError:
+        return CamChoice()
+    fits = desk.cam_method in fitting_methods(manifest)
+    return CamChoice(desk.cam_method if fits else "", desk.cam_above_noise)
+
+
+def fitting_methods(manifest: ModelManifest) -> tuple[str, ...]:
+    """Return the methods that a model's files allow; none for one that gives boxes."""
+    if manifest.task == DETECTION:
+        return ()
+    return METHODS if manifest.cam.head_grad else tuple(m for m in METHODS if m not in GRADIENT_METHODS)
+
+
 def ask_for_cam(workspace: Workspace, state: ViewerState, frame: int, point: tuple[float, float]) -> None:
     """Ask for the CAM of the patch at a stored (row, column) and show it, or say that no model is chosen.
 
@@ -86,7 +110,7 @@ def ask_for_cam(workspace: Workspace, state: ViewerState, frame: int, point: tup
         if job.state is JobState.FAILED and state.overlay is Overlay.CAM:
             state.overlay = before
 
-    job = workspace.heatmaps.explain_patch(state.image, frame, model, *point)
+    job = workspace.heatmaps.explain_patch(state.image, frame, model, point, cam_choice(workspace))
     job.finished.connect(settle)
     # It may have been over before anybody listened.
     settle(job)

@@ -8,14 +8,14 @@ from PySide6.QtWidgets import QLayout, QProgressBar, QVBoxLayout, QWidget
 from mammoviewer.gui.active_view import ActiveView
 from mammoviewer.gui.bridge import bind, bind_values
 from mammoviewer.gui.dialogs.add_model_dialog import AddModelDialog
-from mammoviewer.gui.model_actions import explain_image, run_model
+from mammoviewer.gui.model_actions import run_model
 from mammoviewer.gui.panels.ai_marks import AiMarks
 from mammoviewer.gui.panels.ai_overlay import AiOverlay
 from mammoviewer.gui.panels.ai_runs import AiRuns
 from mammoviewer.gui.panels.ai_scores import AiScores
+from mammoviewer.gui.panels.explain_card import ExplainCard
 from mammoviewer.gui.panels.model_combo import ModelCombo
-from mammoviewer.gui.panels.parts import FactGrid, button, column, divider, label, row, scrolling, section
-from mammoviewer.inference.manifest_schema import DETECTION
+from mammoviewer.gui.panels.parts import FactGrid, button, divider, label, row, scrolling, section
 from mammoviewer.inference.model_records import ModelManifest
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.session.workspace import Workspace
@@ -61,8 +61,6 @@ class AiPanel(QWidget):
         self._bar.setTextVisible(False)
         self._bar.setRange(0, 1000)
         self._progress = label("", "quiet")
-        self._cam = button("Grad-CAM of the whole image", lambda: explain_image(workspace), icon_name="cam")
-        hint = label("Alt + click, or G over a place, explains the patch under the cursor.", "dim", wrap=True)
         self._facts = FactGrid()
         self._overlay = AiOverlay(workspace, active)
         self._marks = AiMarks(workspace, active)
@@ -73,7 +71,7 @@ class AiPanel(QWidget):
         )
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        why = section("Explain", column([self._cam, hint]))
+        why = ExplainCard(workspace, active)
         about = section("About the model", self._facts)
         parts: list[QWidget | QLayout | None] = [model]
         for part in (self._overlay, AiScores(workspace, active), self._marks, why, about):
@@ -132,9 +130,6 @@ class AiPanel(QWidget):
         model = models.get(self._workspace.desk.model)
         can_run = state is not None and model is not None
         self._run.setEnabled(can_run)
-        self._cam.setEnabled(can_run and model is not None and model.task != DETECTION)
-        has_gradient = model is None or bool(model.cam.head_grad)
-        self._cam.setText("Grad-CAM of the whole image" if has_gradient else "Explain the whole image")
         self._run_all.setEnabled(can_run)
         self._run_all.setVisible(state is not None and state.frames > 1)
         self._run.setText("Run on this slice" if state is not None and state.frames > 1 else "Run on this image")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 import threading
 
+import numpy as np
 import pytest
 from helpers.images import breast_like, make_image
 from helpers.model_makers import boxes_bundle, brightest_bundle, dense_bundle, whole_image_bundle
@@ -12,7 +13,7 @@ from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.inference.result_cache import ResultCache
 from mammoviewer.jobs.job import JobState
 from mammoviewer.jobs.thread_runner import ThreadRunner
-from mammoviewer.session.heatmap_runs import HeatmapRuns, RunRequest
+from mammoviewer.session.heatmap_runs import CamChoice, HeatmapRuns, RunRequest
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_a_slice_of_a_run_under_way_is_brought_forward_in_it(tmp_path):
         everything = runs.start(RunRequest(image, tuple(range(6)), model, override=True))
         assert runs.start(RunRequest(image, (4,), model, override=True)) is everything
         other = runs.start(RunRequest(make_image("LCC", uid="1.3"), (0,), model, override=True))
-        explained = runs.explain_patch(image, 0, model, 80.0, 90.0)
+        explained = runs.explain_patch(image, 0, model, (80.0, 90.0))
         assert explained.wait(20), "an explanation does not wait for the runs"
         runs.changed.connect(lambda identity, frame: came.append(frame) if identity == "1.2" else None)
         gate.set()
@@ -75,12 +76,12 @@ def test_a_patch_of_air_is_not_explained(tmp_path):
     with ThreadRunner(1, "explain") as runner:
         runs = HeatmapRuns(runner, runner, registry)
         runs.notice.connect(told.append)
-        refused = runs.explain_patch(image, 0, model, 160.0, 10.0)
+        refused = runs.explain_patch(image, 0, model, (160.0, 10.0))
         assert refused.wait(20)
         assert refused.state is JobState.FAILED
         assert runs.cam("1.2", 0, model) is None
         assert [(notice.text, bool(notice.hint)) for notice in told] == [("that is not breast", True)]
-        explained = runs.explain_patch(image, 0, model, 160.0, 200.0)
+        explained = runs.explain_patch(image, 0, model, (160.0, 200.0))
         assert explained.wait(20)
         assert explained.state is JobState.DONE
 
@@ -187,3 +188,23 @@ def test_a_run_that_was_cancelled_goes_on_from_the_windows_it_had(tmp_path, monk
         assert whole.complete
         total = (whole.scores == whole.scores).sum()
         assert 0 < sum(ran) <= 0.92 * total
+
+
+def test_scores_are_explained_in_the_way_that_was_chosen(tmp_path):
+    bundle = brightest_bundle(tmp_path / "spots")
+    image = make_image("RCC", pixels=breast_like(320, 240), uid="1.2")
+    model = bundle.identity
+    with ThreadRunner(1, "runs") as runner:
+        runs = HeatmapRuns(runner, runner, ModelRegistry([tmp_path]))
+        assert runs.explain_image(image, 0, model).wait(60)
+        own = runs.cam("1.2", 0, model)
+        assert own.mode == "cam:eigencam"
+        assert runs.explain_image(image, 0, model, CamChoice("ablationcam", above_noise=True)).wait(60)
+        quiet = runs.cam("1.2", 0, model)
+        assert quiet.mode == "cam:ablationcam"
+        assert (np.nan_to_num(quiet.values) == 0).mean() > 0.5
+        assert runs.start(RunRequest(image, (0,), model)).wait(60)
+        assert runs.explain_image(image, 0, model).wait(60)
+        np.testing.assert_array_equal(runs.cam("1.2", 0, model).values, own.values)
+        assert runs.explain_patch(image, 0, model, (160.0, 200.0), CamChoice("occlusion")).wait(60)
+        assert runs.cam("1.2", 0, model).method == "occlusion"
