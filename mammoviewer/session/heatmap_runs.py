@@ -19,7 +19,7 @@ from mammoviewer.inference.detections import Detection, grouped_over_frames
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.predict import Mode, predict_image, prepare_frame
-from mammoviewer.inference.preprocess import refusals
+from mammoviewer.inference.preprocess import PreparedImage, refusals
 from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.inference.result_cache import ResultCache
 from mammoviewer.jobs.job import Job
@@ -28,6 +28,7 @@ from mammoviewer.session.outcome import notice_of
 
 _Key = tuple[str, int, str]
 _T = TypeVar("_T")
+_MakesCam = Callable[[PreparedImage, OnnxModel, Progress], Cam | Heatmap]
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ class CamChoice:
 
     method: str = ""
     above_noise: bool = False
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Return it as the functions that explain take it."""
+        return {"method": self.method or None, "quiet": self.above_noise}
 
 
 class _Run:
@@ -288,38 +294,39 @@ class HeatmapRuns:
         self, image: Image, frame: int, model: str, point: tuple[float, float], how: CamChoice | None = None
     ) -> Job:
         """Explain the patch centred on a stored (row, column) of the breast; the newest request wins."""
-        identity, chosen = image.attributes.identity, how or CamChoice()
-        age = self._age(identity, model)
+        way = (how or CamChoice()).options
 
-        def work(progress: Progress) -> None:
-            loaded = self.model(model)
-            progress(0.2, "patch")
-            prepared = prepare_frame(image, frame, loaded.manifest, override=self.was_forced(identity, model))
+        def make(prepared: PreparedImage, loaded: OnnxModel, _progress: Progress) -> Cam:
             if not prepared.on_breast(*point):
                 # A score of air means nothing, and a map of it looks as if it did.
                 raise ModelRefused("that is not breast", hint="point at the breast to have a patch explained")
-            cam = cam_for_patch(prepared, loaded, *point, method=chosen.method or None, quiet=chosen.above_noise)
-            self._keep(self._cams, (identity, frame, model), cam, age)
-            self.changed.emit(identity, frame)
+            return cam_for_patch(prepared, loaded, *point, **way)
 
-        return self._explaining.submit("Explain a patch", work, key="cam", priority=3, on_done=self._tell)
+        return self._explain("Explain a patch", image, (frame, model), make, priority=3)
 
     def explain_image(self, image: Image, frame: int, model: str, how: CamChoice | None = None) -> Job:
         """Explain the whole image, from the heatmap that is there or is made for it."""
-        identity, chosen = image.attributes.identity, how or CamChoice()
+        way = (how or CamChoice()).options
+        known = self.heatmap(image.attributes.identity, frame, model)
+
+        def make(prepared: PreparedImage, loaded: OnnxModel, progress: Progress) -> Heatmap:
+            there = known if known is not None and known.complete else None
+            return cam_for_image(prepared, loaded, there, progress=progress, **way)
+
+        return self._explain("Explain the image", image, (frame, model), make, priority=2)
+
+    def _explain(self, name: str, image: Image, on: tuple[int, str], make: _MakesCam, *, priority: int) -> Job:
+        (frame, model), identity = on, image.attributes.identity
         age = self._age(identity, model)
 
         def work(progress: Progress) -> None:
             loaded = self.model(model)
+            progress(0.1, "prepare")
             prepared = prepare_frame(image, frame, loaded.manifest, override=self.was_forced(identity, model))
-            known = self.heatmap(identity, frame, model)
-            known = known if known is not None and known.complete else None
-            method, quiet = chosen.method or None, chosen.above_noise
-            cam = cam_for_image(prepared, loaded, known, method=method, quiet=quiet, progress=progress)
-            self._keep(self._cams, (identity, frame, model), cam, age)
+            self._keep(self._cams, (identity, frame, model), make(prepared, loaded, progress), age)
             self.changed.emit(identity, frame)
 
-        return self._explaining.submit("Explain the image", work, key="cam", priority=2, on_done=self._tell)
+        return self._explaining.submit(name, work, key="cam", priority=priority, on_done=self._tell)
 
     def forget(self, identity: str) -> None:
         """Drop what was found on an image, whose pixels have changed, and stop what is under way on it."""
