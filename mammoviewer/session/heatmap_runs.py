@@ -15,7 +15,7 @@ from mammoviewer.base.notices import Notice
 from mammoviewer.base.progress import Progress, subprogress
 from mammoviewer.dicom.image import Image
 from mammoviewer.inference.cam import Cam, cam_for_image, cam_for_patch
-from mammoviewer.inference.detections import Detection, grouped_over_frames
+from mammoviewer.inference.detections import Detection
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.predict import Mode, predict_image, prepare_frame
@@ -24,6 +24,7 @@ from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.inference.result_cache import ResultCache
 from mammoviewer.jobs.job import Job
 from mammoviewer.jobs.thread_runner import ThreadRunner
+from mammoviewer.session.mark_groups import MarkGroups
 from mammoviewer.session.outcome import notice_of
 
 _Key = tuple[str, int, str]
@@ -126,7 +127,7 @@ class HeatmapRuns:
         self._detections: dict[_Key, tuple[Detection, ...]] = {}
         self._scores: dict[_Key, tuple[str, Mapping[str, float]]] = {}
         self._cams: dict[_Key, Cam | Heatmap] = {}
-        self._grouped: dict[tuple[str, str], tuple[list[tuple[Detection, ...]], tuple[Detection, ...]]] = {}
+        self._groups = MarkGroups()
         self._started: dict[str, _Run] = {}
         self._forgotten: Counter[str] = Counter()
         self._forced: set[tuple[str, str]] = set()
@@ -182,12 +183,7 @@ class HeatmapRuns:
         if frames == 1:
             return self.detections(identity, 0, model)
         found = [self.detections(identity, frame, model) for frame in range(frames)]
-        known = self._grouped.get((identity, model))
-        # What has not changed since is the very same object.
-        if known is None or not all(one is other for one, other in zip(known[0], found, strict=True)):
-            known = found, grouped_over_frames([mark for marks in found for mark in marks])
-            self._grouped[identity, model] = known
-        return known[1]
+        return self._groups.of((identity, model), found)
 
     def scores(self, identity: str, frame: int, model: str) -> Mapping[str, float]:
         """Return the score of each class that a finished run found on a frame, empty before."""
@@ -349,8 +345,6 @@ class HeatmapRuns:
                 for key in [key for key in found if unwanted(key)]:
                     del found[key]
             self._forced = {key for key in self._forced if not unwanted((key[0], 0, key[1]))}
-            for identity, model in [k for k in self._grouped if unwanted((k[0], 0, k[1]))]:
-                del self._grouped[identity, model]
 
     def _tell(self, job: Job, identity: str = "") -> None:
         """Emit the notice of a job that failed; ``identity`` is the image that a refused model could be forced on."""
