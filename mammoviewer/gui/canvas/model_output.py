@@ -50,7 +50,8 @@ class ModelOutput:
 def _kind(heatmap: Heatmap) -> str:
     """Return what the values of a map are."""
     if heatmap.mode.startswith(("cam:", LARGEST)):
-        return heatmap.mode.removeprefix("cam:")
+        method = heatmap.mode.removeprefix("cam:")
+        return TITLES.get(method, method)
     return f"score, {heatmap.share:.0%} of the windows" if heatmap.mode == "coarse" else "score"
 
 
