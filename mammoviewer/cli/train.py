@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import signal
 import sys
 import tempfile
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +87,7 @@ def _spec(arguments: argparse.Namespace) -> TrainingSpec:
 def _train(spec: TrainingSpec, processes: int, log: Path | None) -> int:
     watch = _Watch()
     errors: deque[str] = deque(maxlen=5)
-    with tempfile.TemporaryDirectory(prefix="mammoviewer-train-") as folder:
+    with tempfile.TemporaryDirectory(prefix="mammoviewer-train-") as folder, _ended_with_its_child():
         code = run_json_lines(
             worker_command(spec.write(Path(folder) / SPEC_NAME), processes),
             on_event=watch,
@@ -99,6 +102,16 @@ def _train(spec: TrainingSpec, processes: int, log: Path | None) -> int:
         raise TrainingError(f"the training process ended with code {code}", hint=errors[-1].strip() if errors else "")
     _print_result(watch.result)
     return 0
+
+
+@contextlib.contextmanager
+def _ended_with_its_child() -> Iterator[None]:
+    """Take a request to end like Ctrl+C, which ends the training process too; it would train on otherwise."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _show(name: str) -> None:

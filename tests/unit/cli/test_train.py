@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -114,3 +117,29 @@ def test_a_setting_out_of_range_is_told_before_anything_starts(
 ) -> None:
     assert _run(*arguments, "--set", "outer_folds=1") == 1
     assert "outer_folds is a whole number from 2 to 20, not '1'" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_ending_the_command_ends_the_training(arguments: list[object], tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    child = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    program = (
+        "import sys; from mammoviewer.cli import train; from mammoviewer.cli.main import run; "
+        f"train.worker_command = lambda *_: [sys.executable, '-c', {child!r}]; "
+        "sys.exit(run(['train', *sys.argv[1:]], show=None))"
+    )
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            end = time.monotonic() + 60
+            while not (note.exists() and note.read_text()):
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            process.terminate()
+            _, errors = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert process.returncode == 1
+    assert "interrupted" in errors
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(note.read_text()), 0)

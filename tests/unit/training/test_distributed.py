@@ -51,7 +51,7 @@ def run_two(folder: Path, program: Path) -> list[Any]:
     start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
     command = [*start, str(program), str(folder), "4"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return [json.loads((folder / f"seen{rank}.json").read_text(encoding="utf-8")) for rank in range(2)]
 
