@@ -11,6 +11,7 @@ import pytest
 from helpers.heatmaps import make_heatmap
 from helpers.model_makers import brightest_bundle
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from mammoviewer.annotations.edits import ReplaceFinding
@@ -329,10 +330,10 @@ def test_a_model_without_a_gradient_can_be_explained_too(four_views: Workspace, 
     choose_first_model(four_views)
     panel = AiPanel(four_views, ActiveView(four_views))
     qtbot.addWidget(panel)
-    assert panel._cam.isEnabled()
-    assert panel._cam.text() == "Explain the whole image"
+    (explain,) = [found for found in panel.findChildren(QPushButton) if found.text() == "Explain the whole image"]
+    assert explain.isEnabled()
     state = four_views.active
     assert state is not None
-    qtbot.mouseClick(panel._cam, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(explain, Qt.MouseButton.LeftButton)
     identity = state.image.attributes.identity
     qtbot.waitUntil(lambda: four_views.heatmaps.cam(identity, 0, four_views.desk.model) is not None, timeout=20_000)
