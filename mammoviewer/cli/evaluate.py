@@ -19,6 +19,7 @@ from mammoviewer.datasets.layouts import LAYOUTS, load_cases
 from mammoviewer.datasets.splits import PARTS, read_split
 from mammoviewer.inference.manifest import ModelManifest, load_manifest
 from mammoviewer.inference.onnx_session import OnnxModel
+from mammoviewer.inference.predict import MODES
 from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.training.evaluation import EvaluationOptions, evaluate
 from mammoviewer.training.evaluation_files import write_evaluation
@@ -41,7 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--split", type=Path, metavar="FILE", help="a split.json; take only the patients of one part")
     parser.add_argument("--part", choices=PARTS, default="test", help="of the split; default %(default)s")
     parser.add_argument("--unit", choices=UNITS, default="", help="what is judged; by default what fits the data")
-    parser.add_argument("--mode", choices=("patches", "dense"), default="patches", help="over whole images")
+    parser.add_argument("--mode", choices=MODES, default="patches", help="over whole images")
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="at most N images, evenly over the list")
     parser.add_argument(
         "--seed", type=int, default=20, metavar="N", help="of the drawing of patients; default %(default)s"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -47,12 +48,14 @@ def score_marks(run: Scoring, cases: Sequence[Case], classes: ClassMap, *, mode:
     def work(case: Case, image: Image) -> None:
         frames = range(*_frames(case, image))
         marks: list[Detection] = []
+        highest = 0.0
         for frame in frames:
             prepared = run.prepared(image, frame, case)
             found = predict_prepared(prepared, run.model, mode=mode, threshold=_LOWEST_MARK)
             marks += [replace(mark, class_name="") for mark in found.detections]
+            known = [found.score(name) for name in classes.classes]
+            highest = max([highest, *(score for score in known if math.isfinite(score))])
         together = merged([marks]) if len(frames) == 1 else grouped_over_frames(marks)
-        highest = max((mark.score for mark in together), default=0.0)
         truth = _image_truth(case, looked_for)
         if truth is None:
             run.left_out += 1

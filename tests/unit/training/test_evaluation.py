@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import pytest
 from helpers import layout_makers as make
-from helpers.model_makers import make_bundle, onnx_bytes
+from helpers.model_makers import boxes_bundle, make_bundle, onnx_bytes
 
 from mammoviewer.base.errors import ArgumentError, Cancelled, InputError
+from mammoviewer.datasets.cases import Case, CaseFinding, CaseList
 from mammoviewer.datasets.layouts import load_cases
 from mammoviewer.datasets.splits import Split, write_split
 from mammoviewer.inference.manifest import ModelManifest
@@ -101,6 +103,26 @@ def test_a_patch_model_over_whole_images(tmp_path: Path, films: Path) -> None:
     assert found["sensitivity_at_fp_ci"]["1"] is None
     assert set(found["froc"][0]) == {"threshold", "false_per_image", "sensitivity"}
     assert "sensitivity_at_fp_within_8.5_mm" in found
+
+
+def test_a_detection_model(tmp_path: Path) -> None:
+    # The model says the same four boxes of every image, each as sure as the image is bright.
+    cases = []
+    for number, grey in enumerate((250, 240, 40, 30)):
+        picture = np.full((160, 160), 20, np.uint8)
+        picture[12:16, 24:28] = grey
+        path = tmp_path / f"{number}.png"
+        cv2.imwrite(str(path), picture)
+        lesion = CaseFinding("malignant", "Mass", (9.5, 19.5, 29.5, 43.5)) if grey > 100 else None
+        labels = ("malignant", "Mass") if lesion else ("normal",)
+        cases.append(Case(path, f"p{number}", labels=labels, findings=(lesion,) if lesion else (), pixel_size_mm=0.2))
+    model = OnnxModel(boxes_bundle(tmp_path / "m"))
+    found = evaluate(model, CaseList("library", tmp_path, tuple(cases)), QUICK).metrics
+    assert (found["task"], found["unit"], found["n"], found["auc"]) == ("detection", "image", 4, 1.0)
+    assert (found["froc_images"], found["froc_lesions"], found["marked_classes"]) == (4, 2, ["mass"])
+    # The surest box is the lesion, the others are further than 8.5 mm away.
+    assert found["sensitivity_at_fp"]["2"] == 1.0
+    assert found["sensitivity_at_fp_within_8.5_mm"]["4"] == 1.0
 
 
 def _image_model(folder: Path, classes: tuple[str, ...], side: int = 24) -> OnnxModel:
