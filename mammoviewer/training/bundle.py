@@ -34,6 +34,7 @@ from mammoviewer.inference.manifest import (
 )
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.training.architectures import Detector, Network
+from mammoviewer.training.compact_onnx import Stored, compact
 from mammoviewer.training.distributed import present_group
 from mammoviewer.training.export_onnx import (
     BOXES,
@@ -81,6 +82,8 @@ class BundleFacts:
         Whether to write ``head_grad.onnx``, which the methods cam, gradcam, gradcam++ and hirescam need.
     dense
         The one-pass form of a patch classifier, pictures to a map of logits; ``tiling`` then has the mode "dense".
+    matrices
+        Of :func:`mammoviewer.training.compact_onnx.round_matrices`: large matrices that the files keep as bytes.
     """
 
     name: str
@@ -108,6 +111,7 @@ class BundleFacts:
     head_gradient: bool = True
     any_size: bool = False
     dense: nn.Module | None = None
+    matrices: Mapping[bytes, Stored] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -167,11 +171,13 @@ def _write_files(folder: Path, network: Network | Detector, facts: BundleFacts) 
     roles = ["model"]
     path = folder / "model.onnx"
     export_model(network, path, facts.shape, any_size=facts.any_size)
+    compact(path, facts.matrices)
     verify_model(network, path, facts.shape, facts.value_range)
     if facts.head_gradient and isinstance(network, Network):
         roles.append("head_grad")
         path = folder / "head_grad.onnx"
         export_head_gradient(network, path, facts.shape)
+        compact(path, facts.matrices)
         verify_head_gradient(network, path, facts.shape)
     if facts.dense is not None:
         roles.append("dense")

@@ -45,6 +45,8 @@ def compact(path: Path, table: Mapping[bytes, Stored]) -> None:
     import onnx
     from onnx import helper, numpy_helper
 
+    if not table:
+        return
     model = onnx.load_model_from_string(path.read_bytes())
     kept, added, nodes = [], [], []
     for tensor in model.graph.initializer:

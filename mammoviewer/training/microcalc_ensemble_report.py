@@ -61,6 +61,7 @@ def ensemble_facts(run: RecipeRun, outcome: EnsembleOutcome) -> BundleFacts:
         training_data=({**DATA, "cases": metrics["out_of_fold"]["groups"], "patches": len(outcome.data.development)},),
         metrics=metrics,
         tiling=Tiling(PATCH_SHAPE, stride=_STRIDE),
+        matrices=outcome.matrices,
     )
 
 
