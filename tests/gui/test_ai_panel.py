@@ -5,6 +5,7 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,6 +38,7 @@ from mammoviewer.gui.panels.ai_panel import AiPanel, model_facts
 from mammoviewer.gui.panels.model_combo import ModelCombo, choose_first_model
 from mammoviewer.gui.panels.notice_line import NoticeLine
 from mammoviewer.imaging.colormaps import COLORMAPS
+from mammoviewer.inference import onnx_session
 from mammoviewer.inference.detections import Detection
 from mammoviewer.session.viewer_state import Overlay
 from mammoviewer.session.workspace import Workspace
@@ -337,3 +339,22 @@ def test_a_model_without_a_gradient_can_be_explained_too(four_views: Workspace, 
     qtbot.mouseClick(explain, Qt.MouseButton.LeftButton)
     identity = state.image.attributes.identity
     qtbot.waitUntil(lambda: four_views.heatmaps.cam(identity, 0, four_views.desk.model) is not None, timeout=20_000)
+
+
+def test_sessions_are_made_off_the_threads_of_the_window(
+    four_views: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose_first_model(four_views)
+    made_on: list[threading.Thread] = []
+    make = onnx_session._make_session
+
+    def watched(*arguments: Any) -> Any:
+        made_on.append(threading.current_thread())
+        return make(*arguments)
+
+    monkeypatch.setattr(onnx_session, "_make_session", watched)
+    job = run_model(four_views)
+    assert job is not None
+    assert job.wait(30)
+    assert made_on
+    assert threading.main_thread() not in made_on
