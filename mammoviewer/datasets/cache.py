@@ -166,6 +166,11 @@ class CacheReader(AbstractContextManager["CacheReader"]):
         return len(self.labels)
 
     @property
+    def digest(self) -> str:
+        """Return the SHA-256 of all pictures as it was when they were written."""
+        return str(self._file.attrs["sha256"])
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Return the shape of one picture."""
         return tuple(self._pictures.shape[1:])
@@ -201,6 +206,16 @@ class CacheReader(AbstractContextManager["CacheReader"]):
         step = min(size or self.batch_size, self.batch_size)
         for start in range(0, len(wanted), step):
             yield self._batch(wanted[start : start + step])
+
+    def at(self, indices: Sequence[int]) -> CachedBatch:
+        """Return the items of these places, in this order.
+
+        Raises
+        ------
+        InputError
+            A chunk is not what its checksum says.
+        """
+        return self._batch(np.asarray(indices, dtype=np.intp))
 
     def verify(self) -> None:
         """Raise :class:`InputError` unless all pictures have the SHA-256 they were written with; reads in batches."""

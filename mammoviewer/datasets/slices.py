@@ -1,7 +1,7 @@
 """Slices of tomosynthesis volumes for training: which frames are chosen, and their classes.
 
 As in the slice classifier of Paterno (INFN, next_AIM 2023): about ten slices a projection, those of positives around
-the lesion; the slices of several data sets that were prepared alike are merged.
+the lesion; data sets that are prepared alike are merged.
 """
 
 from __future__ import annotations
@@ -11,14 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mammoviewer.base.arrays import FloatArray
 from mammoviewer.base.errors import ArgumentError
-from mammoviewer.datasets.cases import Case
+from mammoviewer.datasets.cases import Case, CaseList
 
 NEGATIVE, POSITIVE = "negative", "positive"
 TWO_CLASSES = (NEGATIVE, POSITIVE)
 THREE_CLASSES = (NEGATIVE, "malignant", "benign")
-PROJECTIONS = ("CC", "MLO")
 
 
 @dataclass(frozen=True)
@@ -28,26 +26,6 @@ class ChosenSlice:
     case: Case
     frame: int
     label: int
-
-
-@dataclass(frozen=True, eq=False)
-class SliceSet:
-    """Slices float32 (n, rows, columns) with class indices, patients, and names for reports; one entry per slice."""
-
-    images: FloatArray
-    labels: tuple[int, ...]
-    patients: tuple[str, ...]
-    names: tuple[str, ...]
-    classes: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        """Check that the parts fit together."""
-        count = len(self.images)
-        if self.images.ndim != 3 or not len(self.labels) == len(self.patients) == len(self.names) == count:
-            raise ArgumentError("slices, labels, patients and names differ in number")
-
-    def __len__(self) -> int:
-        return len(self.labels)
 
 
 def choose_slices(
@@ -81,26 +59,22 @@ def choose_slices(
     return tuple(sorted(chosen, key=lambda one: one.frame))
 
 
-def merged(sets: Sequence[SliceSet]) -> SliceSet:
-    """Return the slices of several data sets that were prepared alike as one set.
+def merged_cases(lists: Sequence[CaseList]) -> tuple[Case, ...]:
+    """Return the volumes of several data sets, which are to be prepared alike, as one.
 
     Raises
     ------
     ArgumentError
-        There is none, or classes or sizes differ, or two sets name the same patient.
+        Two sets name the same patient: split apart, it would stand on both sides.
     """
-    if not sets or len({part.classes for part in sets}) != 1 or len({part.images.shape[1:] for part in sets}) != 1:
-        raise ArgumentError("the sets to merge have other classes or slices of other sizes")
-    patients = [set(part.patients) for part in sets]
-    if sum(map(len, patients)) != len(set().union(*patients)):
-        raise ArgumentError("two of the sets to merge name the same patient", hint="take the case out of one of them")
-    return SliceSet(
-        np.concatenate([part.images for part in sets]),
-        tuple(label for part in sets for label in part.labels),
-        tuple(patient for part in sets for patient in part.patients),
-        tuple(name for part in sets for name in part.names),
-        sets[0].classes,
-    )
+    seen: set[str] = set()
+    for one in lists:
+        patients = set(one.patients)
+        if seen & patients:
+            reason = f"two of the data sets to merge name the same patient, {sorted(seen & patients)[0]}"
+            raise ArgumentError(reason, hint="take its cases out of one of them")
+        seen |= patients
+    return tuple(case for one in lists for case in one.cases)
 
 
 def _reached(case: Case, frames: int, severity: str, margin: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -10,6 +10,7 @@ from typing import Any
 from mammoviewer.base.errors import TrainingError
 from mammoviewer.training.bundle import check_output
 from mammoviewer.training.distributed import present_group
+from mammoviewer.training.recipe_dbt_slices import run_dbt_slices
 from mammoviewer.training.recipe_files import load_recipe
 from mammoviewer.training.recipe_microcalc_dense import run_microcalc_dense
 from mammoviewer.training.recipe_microcalc_ensemble import run_microcalc_ensemble
@@ -18,6 +19,7 @@ from mammoviewer.training.recipe_run import RecipeRun
 from mammoviewer.training.spec import SPEC_NAME, Emit, TrainingSpec
 
 RECIPES: Mapping[str, Callable[[RecipeRun], Mapping[str, Any]]] = {
+    "dbt-slices": run_dbt_slices,
     "microcalc-dense": run_microcalc_dense,
     "microcalc-ensemble": run_microcalc_ensemble,
     "microcalc-hypermodel": run_microcalc_hypermodel,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mammoviewer.base.errors import ArgumentError
-from mammoviewer.datasets.cases import Case, CaseFinding
-from mammoviewer.datasets.slices import THREE_CLASSES, TWO_CLASSES, SliceSet, choose_slices, merged
+from mammoviewer.datasets.cases import Case, CaseFinding, CaseList
+from mammoviewer.datasets.slices import THREE_CLASSES, TWO_CLASSES, choose_slices, merged_cases
 
 
 def volume(*lesions: tuple[str, int, int]) -> Case:
@@ -47,17 +47,14 @@ def test_lesions_without_a_severity_shadow_nothing() -> None:
     assert {label for _, label in chosen(volume(("", 0, 39)), TWO_CLASSES)} == {0}
 
 
-def slices(patient: str, classes: tuple[str, ...] = TWO_CLASSES, side: int = 4) -> SliceSet:
-    return SliceSet(np.zeros((2, side, side), np.float32), (0, 1), (patient, patient), ("a", "b"), classes)
+def listed(*patients: str) -> CaseList:
+    return CaseList("phantom", Path(), tuple(Case(Path("x.dcm"), patient) for patient in patients))
 
 
-def test_sets_that_were_prepared_alike_are_merged() -> None:
-    both = merged([slices("one"), slices("two")])
-    assert len(both) == 4
-    assert both.patients == ("one", "one", "two", "two")
+def test_sets_of_different_patients_are_merged() -> None:
+    assert [case.patient for case in merged_cases([listed("one", "one"), listed("two")])] == ["one", "one", "two"]
 
 
-def test_what_does_not_fit_is_not_merged() -> None:
-    for other in (slices("two", THREE_CLASSES), slices("two", side=5), slices("one")):
-        with pytest.raises(ArgumentError):
-            merged([slices("one"), other])
+def test_a_patient_of_two_sets_is_not_merged() -> None:
+    with pytest.raises(ArgumentError, match="same patient, one"):
+        merged_cases([listed("one"), listed("two", "one")])
