@@ -29,6 +29,7 @@ from mammoviewer.inference.window_grid import WindowGrid, window_grid
 # Windows below this share of the operating threshold weigh too little to be worth a gradient.
 _WORTH = 0.2
 _BATCH = 16
+_LEVEL = 99.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +116,8 @@ def cam_for_image(
     windows give (``dense_patch_agreement`` of its manifest), the features of all windows are cut out of those of one
     pass. A model that looks at whole images has one map.
 
-    Returns a map in [0, 1] on the stored image, NaN outside the breast; 1 is the strongest evidence in this image.
+    Returns a map in [0, 1] on the stored image, NaN outside the breast; 1 is the strongest evidence in this image, the
+    half per cent of the positive cells with the most.
     Blending is sum(w p map) / sum(w), w a Gaussian over the patch, so that a window without a score pulls the map down.
 
     Raises
@@ -148,7 +150,7 @@ def cam_for_image(
     return cam_overlay(
         prepared,
         manifest,
-        canvas.blended(),
+        _levelled(canvas.blended()),
         grid.origin,
         (float(canvas.step), float(canvas.step)),
         mask=prepared.mask,
@@ -156,6 +158,13 @@ def cam_for_image(
         class_name=explainer.class_name,
         quiet=quiet,
     )
+
+
+def _levelled(values: FloatArray) -> FloatArray:
+    """Return a map cut where one in 200 of its positive cells exceeds it: one window must not hide the rest."""
+    positive = values[np.isfinite(values) & (values > 0)]
+    limit = np.float32(np.percentile(positive, _LEVEL)) if positive.size else np.float32(0.0)
+    return np.minimum(values, limit)
 
 
 def _whole(prepared: PreparedImage, model: OnnxModel, method: str | None, quiet: bool) -> Heatmap:

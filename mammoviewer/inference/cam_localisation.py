@@ -26,6 +26,7 @@ from mammoviewer.inference.onnx_session import OnnxModel
 FEWEST = 6
 """From so few lesions nothing is told."""
 _SEED = 20
+_HALF = 0.5
 _LESIONS = 24
 _LARGE_PX = 60_000
 _TEXTURE, _SPECK, _MASS = 0.06, 0.3, 0.22
@@ -46,7 +47,8 @@ def localised(values: FloatArray, lesion: BoolArray, breast: BoolArray) -> Local
     seen = np.where(breast, np.maximum(np.nan_to_num(values), 0.0), 0.0).astype(np.float64)
     middle = centre_map(breast)
     return Localised(
-        hit=bool(seen.max() > 0 and lesion.flat[int(seen.argmax())]),
+        # Of places that are as high most have to lie in the lesion.
+        hit=bool(seen.max() > 0 and lesion[seen >= 0.999 * seen.max()].mean() > _HALF),
         energy=_share(seen, lesion),
         baseline_hit=bool(lesion.flat[int(middle.argmax())]),
         baseline_energy=_share(middle, lesion),
