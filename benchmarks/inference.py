@@ -1,6 +1,6 @@
 """How fast a classifier looks at a whole mammogram: dense against patches, our patches against a plain loop.
 
-Run: QT_QPA_PLATFORM=offscreen python benchmarks/inference.py [--json FILE] [--dense NAME] [--repeats 3]
+Run: QT_QPA_PLATFORM=offscreen python benchmarks/inference.py [--json FILE] [--dense NAME] [--repeats 3] [--scale 1]
 
 The image is computed: half an ellipse of textured breast in 3328x2560 pixels of 0.085 mm. The dense networks are built
 here with random weights, which take as long as trained ones; ``--dense`` takes an installed model for the
@@ -52,17 +52,18 @@ class _Frames:
         return self.pixels, "computed"
 
 
-def mammogram() -> Image:
-    """Return the computed mammogram, 12 bits, chest wall at the right."""
+def mammogram(scale: float = 1.0) -> Image:
+    """Return the computed mammogram, 12 bits, chest wall at the right; ``scale`` is its linear size."""
     generator = np.random.default_rng(7)
-    row, column = np.ogrid[0:ROWS, 0:COLUMNS]
-    inside = ((row - ROWS / 2) / (0.46 * ROWS)) ** 2 + ((COLUMNS - 1 - column) / (0.72 * COLUMNS)) ** 2 < 1
-    texture = np.clip(generator.normal(2000, 200, (ROWS, COLUMNS)), 400, 4000)
+    rows, columns = round(ROWS * scale), round(COLUMNS * scale)
+    row, column = np.ogrid[0:rows, 0:columns]
+    inside = ((row - rows / 2) / (0.46 * rows)) ** 2 + ((columns - 1 - column) / (0.72 * columns)) ** 2 < 1
+    texture = np.clip(generator.normal(2000, 200, (rows, columns)), 400, 4000)
     attributes = ImageAttributes(
         path=Path("computed.dcm"),
         kind=ImageKind.MAMMOGRAM,
-        rows=ROWS,
-        columns=COLUMNS,
+        rows=rows,
+        columns=columns,
         SOPInstanceUID="1.2.3.4",
         StudyInstanceUID="1.2.3",
         BitsStored=12,
@@ -95,9 +96,8 @@ def seconds_of(function: Callable[[], object], repeats: int) -> float:
     return median_ms(function, repeats) / 1000
 
 
-def measure(folder: Path, dense_name: str, repeats: int) -> dict[str, float]:
+def measure(folder: Path, image: Image, dense_name: str, repeats: int) -> dict[str, float]:
     threads = all_threads()
-    image = mammogram()
     figures: dict[str, float] = {"cores": float(threads)}
     findings = OnnxModel(dense_bundle(folder / "findings", patch=256, stages=5), threads=threads)
     prepared = prepare_frame(image, 0, findings.manifest)
@@ -138,7 +138,7 @@ def measure(folder: Path, dense_name: str, repeats: int) -> dict[str, float]:
     return figures
 
 
-def window_gaps(folder: Path) -> dict[str, float]:
+def window_gaps(folder: Path, image: Image) -> dict[str, float]:
     """Return the longest waits of the window while it makes heatmaps of the image."""
     from mammoviewer.gui.app import make_application
     from mammoviewer.gui.bridge import Bridge
@@ -157,7 +157,6 @@ def window_gaps(folder: Path) -> dict[str, float]:
     window = MainWindow(workspace, settings)
     window.resize(2560, 1440)
     window.show()
-    image = mammogram()
     workspace.add(OpenResult((image,), ()))
     gaps = Gaps()
     start = time.monotonic()
@@ -187,14 +186,16 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--dense", default="", metavar="NAME", help="a dense-capable model for the microcalcifications")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--scale", type=float, default=1.0, help="linear size of the image, for a quick look")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         os.environ["MAMMOVIEWER_HOME"] = home
         folder = Path(home) / "made"
-        figures = measure(folder, options.dense, options.repeats)
+        image = mammogram(options.scale)
+        figures = measure(folder, image, options.dense, options.repeats)
         if not (folder / "microcalc").exists():
             dense_bundle(folder / "microcalc", patch=64, stages=3)
-        figures |= window_gaps(folder)
+        figures |= window_gaps(folder, image)
     report(figures, options.json)
 
 
