@@ -66,7 +66,7 @@ def test_a_range_of_slices_runs_from_the_slice_in_view_outwards(volume: Workspac
     assert (widget._first.value(), widget._last.value()) == (1, 12)
     widget._first.setValue(9)
     widget._last.setValue(7)
-    button = next(one for one in widget.findChildren(QPushButton) if one.text() == "Run on these")
+    button = next(one for one in widget.findChildren(QPushButton) if one.text() == "Run")
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     state = volume.active
     assert state is not None

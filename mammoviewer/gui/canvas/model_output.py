@@ -62,7 +62,8 @@ def shown_output(workspace: Workspace, state: ViewerState, frame: int) -> ModelO
     identity, model = state.image.attributes.identity, workspace.desk.model
     runs = workspace.heatmaps
     if state.overlay is Overlay.HEATMAP and workspace.desk.largest_over_slices and state.frames > 1:
-        return ModelOutput(largest_over_slices(runs, state.image, frame, model))
+        coming = any(runs.is_coming(identity, other, model) for other in range(state.frames))
+        return ModelOutput(largest_over_slices(runs, state.image, frame, model), coming=coming)
     if state.overlay is Overlay.HEATMAP:
         found = runs.heatmap(identity, frame, model)
         marks = marks_of(workspace, state.image)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QSpinBox, QVBoxLayout, QWidget
 
 from mammoviewer.gui.active_view import ActiveView
@@ -11,6 +13,24 @@ from mammoviewer.gui.panels.parts import CalmCombo, button, label, row
 from mammoviewer.session.workspace import Workspace
 
 MODES = (("Every window", "patches"), ("Coarse to fine", "coarse"), ("One dense pass", "dense"))
+
+
+_SPIN_WIDTH = 60
+
+
+class _CalmSpin(QSpinBox):
+    """A number that the wheel changes only when it has the focus, so that scrolling the panel is safe."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Leave the wheel to the panel unless the number was chosen."""
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
 
 
 class AiRuns(QWidget):
@@ -23,12 +43,13 @@ class AiRuns(QWidget):
         self._mode = CalmCombo()
         self._mode.setAccessibleName("How the model looks")
         self._mode.activated.connect(lambda: setattr(workspace.desk, "mode", self._mode.currentData()))
-        self._first, self._last = QSpinBox(), QSpinBox()
+        self._first, self._last = _CalmSpin(), _CalmSpin()
         for box, name in ((self._first, "First slice"), (self._last, "Last slice")):
             box.setAccessibleName(name)
             box.setMinimum(1)
+            box.setFixedWidth(_SPIN_WIDTH)
         self._range = QWidget()
-        run = button("Run on these", self._run_range, tip="Run the model on a range of slices")
+        run = button("Run", self._run_range, tip="Run the model on a range of slices")
         layout = row([label("Slices", "dim"), self._first, label("to", "dim"), self._last, run, None])
         layout.setContentsMargins(0, 0, 0, 0)
         self._range.setLayout(layout)
