@@ -10,19 +10,27 @@ from typing import Any
 from mammoviewer.base.errors import TrainingError
 from mammoviewer.training.bundle import check_output
 from mammoviewer.training.distributed import present_group
+from mammoviewer.training.recipe_cnni_bcc import run_cnni_bcc
 from mammoviewer.training.recipe_dbt_slices import run_dbt_slices
 from mammoviewer.training.recipe_files import load_recipe
+from mammoviewer.training.recipe_findings_patches import run_findings_patches
+from mammoviewer.training.recipe_lesion_ssd import run_lesion_ssd
 from mammoviewer.training.recipe_microcalc_dense import run_microcalc_dense
 from mammoviewer.training.recipe_microcalc_ensemble import run_microcalc_ensemble
 from mammoviewer.training.recipe_microcalc_hypermodel import run_microcalc_hypermodel
+from mammoviewer.training.recipe_rsna_breast import run_rsna_breast
 from mammoviewer.training.recipe_run import RecipeRun
 from mammoviewer.training.spec import SPEC_NAME, Emit, TrainingSpec
 
 RECIPES: Mapping[str, Callable[[RecipeRun], Mapping[str, Any]]] = {
+    "cnni-bcc": run_cnni_bcc,
+    "findings-patches": run_findings_patches,
+    "lesion-ssd": run_lesion_ssd,
     "dbt-slices": run_dbt_slices,
     "microcalc-dense": run_microcalc_dense,
     "microcalc-ensemble": run_microcalc_ensemble,
     "microcalc-hypermodel": run_microcalc_hypermodel,
+    "rsna-breast": run_rsna_breast,
 }
 """What carries out each recipe of ``resources/recipes``: publishes ``spec.output`` and returns the metrics."""
 

@@ -1,0 +1,34 @@
+"""What the film recipes lay beside a model: ``report.html``, ``report.json`` and ``split.json``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mammoviewer.datasets.splits import Split, write_split
+from mammoviewer.training.bundle import BundleFacts
+from mammoviewer.training.film_card import command_line
+from mammoviewer.training.recipe_run import RecipeRun
+from mammoviewer.training.report_html import write_report
+
+
+def write_film_report(folder: Path, run: RecipeRun, facts: BundleFacts, split: Split) -> None:
+    """Write the split and the report: main figures, learning curves, FROC where there is one, settings."""
+    write_split(folder / "split.json", split)
+    metrics = facts.metrics
+    report: dict[str, Any] = {
+        "title": facts.title,
+        "intended_use": facts.intended_use,
+        "summary": metrics,
+        "learning": [{"name": facts.name, "epochs": metrics["curves"]}],
+        "parameters": {**run.settings, "command": command_line(run)},
+        "seeds": {"run": run.spec.seed, "split": split.seed},
+        "data": {"films": metrics["films"]},
+    }
+    if "froc" in metrics:
+        report["froc"] = {
+            "points": metrics["froc"],
+            "at": metrics["sensitivity_at_fp"],
+            "at_ci": metrics["sensitivity_at_fp_ci"],
+        }
+    write_report(folder, report)

@@ -1,0 +1,267 @@
+"""The recipe ``cnni-bcc`` (S4): normal, benign or malignant patches of 128x128 pixels of mini-MIAS films."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mammoviewer.base.arrays import DoubleArray, FloatArray
+from mammoviewer.base.progress import subprogress
+from mammoviewer.datasets.cases import SEVERITIES
+from mammoviewer.datasets.mini_mias import PIXEL_SIZE_MM
+from mammoviewer.datasets.mini_mias_patches import COLUMNS, PATCH_PX, corners, grid_patches, overlap
+from mammoviewer.training.bundle import BundleFacts, published_folder, write_bundle
+from mammoviewer.training.cnni_card import INTENDED_USE, card
+from mammoviewer.training.crops import Crop, CropChange, crop
+from mammoviewer.training.film_report import write_film_report
+from mammoviewer.training.films import DATA, Film, FilmSets, load_films
+from mammoviewer.training.loop import probabilities_of
+from mammoviewer.training.metrics import Truth, finite_or_none, log_loss, macro_area
+from mammoviewer.training.networks.cnni import CnniBcc, Form, Kernels
+from mammoviewer.training.patch_figures import balanced_threshold, class_figures, statistics_baseline
+from mammoviewer.training.recipe_run import RecipeRun
+from mammoviewer.training.step_training import StepPlan, train_steps
+from mammoviewer.training.synthetic_lesions import draw_cluster, draw_mass
+
+PREPROCESSING: tuple[Mapping[str, Any], ...] = (
+    {"op": "voi", "window": "default"},
+    {"op": "resample_pixel_size"},
+    {"op": "percentile_range", "low": 1.0, "high": 99.0},
+)
+CHANGE = CropChange(zoom=0.2, gamma=0.2, contrast=0.2, brightness=0.05)
+_KINDS = ("MAMMOGRAM", "SYNTHETIC_2D", "SECONDARY", "RASTER")
+_SMOOTHING = 0.03
+_DRAWN_UNTIL = 0.7
+_EACH_NORMAL = 8
+
+
+@dataclass(frozen=True, eq=False)
+class GridSet:
+    """The patches of the grid of some films: float32 (n, 128, 128), class index and patient of each."""
+
+    images: FloatArray
+    labels: Truth
+    groups: tuple[str, ...]
+
+
+def run_cnni_bcc(run: RecipeRun) -> Mapping[str, Any]:
+    """Train, count on the test patients, publish; return the metrics."""
+    films = load_films(
+        run.spec.data,
+        steps=PREPROCESSING,
+        pixel_size_mm=PIXEL_SIZE_MM,
+        validation=run.number("validation"),
+        seed=run.spec.seed,
+        progress=subprogress(lambda done, text: run.tell(text, done), 0.0, 0.05),
+    )
+    torch.manual_seed(run.spec.seed)
+    network = CnniBcc(
+        cast(Kernels, run.text("kernels")), form=cast(Form, run.text("form")), dropout=run.number("dropout")
+    )
+    grids = {name: grid_set(getattr(films, name), run) for name in ("train", "validation", "test")}
+    sampler = PatchSampler(films.train, run)
+
+    curves = _train(run, network, sampler, _some(grids["validation"]))
+    facts = _facts(run, films, grids, network, curves)
+    with published_folder(run.spec.output, replace=True) as folder:
+        write_bundle(folder, network.plain().eval(), facts)
+        write_film_report(folder, run, facts, films.split)
+    return facts.metrics
+
+
+def _train(run: RecipeRun, network: CnniBcc, sampler: PatchSampler, held_out: GridSet) -> list[dict[str, Any]]:
+    plan = StepPlan(
+        run.integer("epochs"),
+        run.integer("steps"),
+        run.number("learning_rate"),
+        run.number("weight_decay"),
+        share=(0.05, 0.95),
+    )
+
+    fine = round(run.number("fine_share") * plan.epochs) if run.text("form") == "squares" else 0
+
+    def loss(epoch: int, generator: np.random.Generator) -> Tensor:
+        network.set_fine_only(epoch <= fine)
+        pictures, wanted = sampler.batch(epoch, generator)
+        return functional.cross_entropy(network(pictures)[0], wanted)
+
+    def validate() -> Mapping[str, float | None]:
+        found = predict(network, held_out.images)
+        auc = finite_or_none(macro_area(held_out.labels, found))
+        return {"validation_loss": log_loss(held_out.labels, found), "auc": auc}
+
+    curves = train_steps(network, loss, plan, run, validate)
+    network.set_fine_only(False)
+    return curves
+
+
+class PatchSampler:
+    """Draws training patches: normal ones, and lesions of each severity equally often; see the recipe's settings."""
+
+    def __init__(self, films: Sequence[Film], run: RecipeRun) -> None:
+        self._films = films
+        self._run = run
+        self._whole = run.text("label") == "film"
+        self._lesions: dict[int, list[tuple[Film, tuple[float, float, float]]]] = {1: [], 2: []}
+        for film in films:
+            for circle, finding in zip(film.circles, film.case.findings, strict=True):
+                self._lesions[SEVERITIES.index(finding.label)].append((film, circle))
+
+    def batch(self, epoch: int, generator: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Return pictures (n, 1, 128, 128) and target probabilities (n, 3)."""
+        drawn = [self._one(epoch, generator) for _ in range(self._run.integer("batch"))]
+        pictures = torch.from_numpy(np.stack([part.values for part, _ in drawn]))
+        return pictures, torch.stack([self._target(label) for _, label in drawn])
+
+    def _target(self, label: int) -> Tensor:
+        """Return a softened target: severities are confused with each other sooner than with normal tissue."""
+        target = torch.full((3,), _SMOOTHING / 3)
+        target[label] += 1 - _SMOOTHING
+        if label > 0:
+            moved = self._run.number("severity_smoothing")
+            target[label] -= moved
+            target[3 - label] += moved
+        return target
+
+    def _one(self, epoch: int, generator: np.random.Generator) -> tuple[Crop, int]:
+        if self._whole:
+            film = self._films[int(generator.integers(len(self._films)))]
+            return self._crop(film, _grid_place(generator), generator), SEVERITIES.index(film.case.severity)
+        if generator.random() < self._run.number("normal_share"):
+            return self._normal(generator), 0
+        label = int(generator.integers(1, 3))
+        fade = max(0.0, 1 - epoch / (_DRAWN_UNTIL * self._run.integer("epochs")))
+        if generator.random() < self._run.number("synthetic") * fade:
+            return self._drawn(label, generator), label
+        film, circle = self._lesions[label][int(generator.integers(len(self._lesions[label])))]
+        while True:
+            reach = PATCH_PX / 2 + circle[2]
+            place = tuple(at + generator.uniform(-reach, reach) for at in circle[:2])
+            if _overlap_at(circle, place) >= self._run.number("overlap"):
+                return self._crop(film, (place[0], place[1]), generator), label
+
+    def _normal(self, generator: np.random.Generator) -> Crop:
+        while True:
+            film = self._films[int(generator.integers(len(self._films)))]
+            place = _grid_place(generator)
+            shown = film.mask[int(place[0]), int(place[1])] or generator.random() < 0.15
+            if shown and all(_overlap_at(circle, place) < 0.05 for circle in film.circles):
+                return self._crop(film, place, generator)
+
+    def _drawn(self, label: int, generator: np.random.Generator) -> Crop:
+        """Return a normal patch with a drawn lesion, a smooth one for benign and a spiculated one for malignant."""
+        result = self._normal(generator)
+        place = generator.uniform(0.15, 0.85, 2) * PATCH_PX
+        circle = (float(place[0]), float(place[1]), float(np.exp(generator.uniform(np.log(12), np.log(60)))))
+        if generator.random() < 0.75:
+            draw_mass(result.values[0], circle, generator, spiculated=label == SEVERITIES.index("malignant"))
+        else:
+            draw_cluster(result.values[0], circle, generator, speck_px=(0.6, 1.6))
+        np.clip(result.values, 0.0, 1.0, out=result.values)
+        return result
+
+    @staticmethod
+    def _crop(film: Film, place: tuple[float, float], generator: np.random.Generator) -> Crop:
+        return crop(film.values, place, PATCH_PX, generator, CHANGE)
+
+
+def grid_set(films: Sequence[Film], run: RecipeRun) -> GridSet:
+    """Return the 32 patches of the middle columns of each film, labelled as the settings say."""
+    images, labels, groups = [], [], []
+    for film in films:
+        images.append(grid_patches(film.values[0]))
+        for corner in corners():
+            shown = [
+                SEVERITIES.index(finding.label)
+                for circle, finding in zip(film.circles, film.case.findings, strict=True)
+                if overlap(circle, corner) >= run.number("overlap")
+            ]
+            whole = SEVERITIES.index(film.case.severity)
+            labels.append(whole if run.text("label") == "film" else max(shown, default=0))
+            groups.append(film.case.patient)
+    return GridSet(np.concatenate(images), np.asarray(labels, dtype=np.int64), tuple(groups))
+
+
+def _some(grid: GridSet) -> GridSet:
+    """Return all patches with a lesion and one of eight normal ones, enough for the curves."""
+    chosen = np.flatnonzero((grid.labels > 0) | (np.arange(len(grid.labels)) % _EACH_NORMAL == 0))
+    return GridSet(grid.images[chosen], grid.labels[chosen], tuple(grid.groups[i] for i in chosen.tolist()))
+
+
+def predict(network: CnniBcc, images: FloatArray) -> DoubleArray:
+    """Return the probabilities (n, 3) of patches (n, 128, 128)."""
+    network.eval()
+    with torch.no_grad():
+        parts = [network(part[:, None])[0] for part in torch.split(torch.from_numpy(images), 64)]
+    return probabilities_of(torch.cat(parts))
+
+
+def _facts(
+    run: RecipeRun,
+    films: FilmSets,
+    grids: Mapping[str, GridSet],
+    network: CnniBcc,
+    curves: Sequence[Mapping[str, Any]],
+) -> BundleFacts:
+    test, train, held_out = grids["test"], grids["train"], grids["validation"]
+    some = _some(train)
+    run.tell("counting", 0.96)
+    found = class_figures(test.labels, predict(network, test.images), test.groups, SEVERITIES, seed=run.spec.seed)
+    grey = class_figures(
+        test.labels,
+        statistics_baseline(some.images, some.labels, test.images, len(SEVERITIES)),
+        test.groups,
+        SEVERITIES,
+        seed=run.spec.seed,
+    )
+    malignant = SEVERITIES.index("malignant")
+    validation = predict(network, held_out.images)
+    scores = validation[:, malignant]
+    threshold = balanced_threshold((held_out.labels == malignant).astype(np.int64), scores)
+    metrics = {
+        "task": "patch-classification",
+        "unit": "patch of the grid, patients of the project's test split",
+        **found,
+        "baseline_statistics": {key: grey[key] for key in ("auc", "auc_ci", "accuracy", "balanced_accuracy")},
+        "baseline_majority_accuracy": float(np.bincount(test.labels, minlength=3).max() / len(test.labels)),
+        "films": {name: len(getattr(films, name)) for name in ("train", "validation", "test")},
+        "patches_train": np.bincount(train.labels, minlength=3).tolist(),
+        "validation_auc": macro_area(held_out.labels, validation),
+        "curves": [dict(row) for row in curves],
+    }
+    return BundleFacts(
+        name=run.spec.name,
+        tag=run.spec.tag,
+        title=run.spec.title or "Normal, benign or malignant patch (CNNI-BCC)",
+        classes=SEVERITIES,
+        positive_class="malignant",
+        operating_threshold=round(threshold, 3),
+        patch=(PATCH_PX, PATCH_PX),
+        pixel_size_mm=PIXEL_SIZE_MM,
+        preprocessing=PREPROCESSING,
+        kinds=_KINDS,
+        card=card(run, network.plain(), metrics),
+        intended_use=INTENDED_USE,
+        training_data=({**DATA, "films": metrics["films"]},),
+        metrics=metrics,
+    )
+
+
+def _grid_place(generator: np.random.Generator) -> tuple[float, float]:
+    """Return a place in the middle columns of the grid, away from the upper and lower edge."""
+    first, last = COLUMNS[0] * PATCH_PX + PATCH_PX / 2, (COLUMNS[-1] + 1) * PATCH_PX - PATCH_PX / 2
+    return float(generator.uniform(PATCH_PX / 2, 7.5 * PATCH_PX)), float(generator.uniform(first, last))
+
+
+def _overlap_at(circle: tuple[float, float, float], place: Sequence[float]) -> float:
+    reach = PATCH_PX / 2 + circle[2]
+    if any(abs(at - middle) > reach for at, middle in zip(circle[:2], place, strict=True)):
+        return 0.0
+    corner = (round(place[0] - PATCH_PX / 2), round(place[1] - PATCH_PX / 2))
+    return overlap(circle, corner)

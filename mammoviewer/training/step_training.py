@@ -1,0 +1,173 @@
+"""The training loop of recipes that draw every batch anew: schedules, early stop, and a checkpoint after each epoch.
+
+All randomness of an epoch comes from (seed, epoch), so that a run that goes on from its checkpoint ends with the very
+weights of one that was never interrupted.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mammoviewer.base.errors import TrainingError
+from mammoviewer.training.checkpoint import Checkpoint
+from mammoviewer.training.distributed import present_group
+from mammoviewer.training.recipe_run import RecipeRun
+
+BatchLoss = Callable[[int, np.random.Generator], Tensor]
+"""Epoch (from 1) and generator to the loss of one fresh batch."""
+Validate = Callable[[], Mapping[str, float | None]]
+"""``validation_loss`` and ``auc`` of the network as it stands."""
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """Multiply the learning rate by ``factor`` after ``patience`` epochs without a better validation loss."""
+
+    patience: int
+    factor: float = 0.1
+    minimum: float = 1e-6
+
+
+@dataclass(frozen=True)
+class EarlyStop:
+    """End after ``patience`` epochs in which the validation loss fell by less than ``least`` in all."""
+
+    patience: int
+    least: float
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """Length and step sizes; without a plateau the rate rises over ``warm_up`` of the steps, then falls to nothing."""
+
+    epochs: int
+    steps: int
+    learning_rate: float
+    weight_decay: float = 0.01
+    warm_up: float = 0.15
+    plateau: Plateau | None = None
+    stop: EarlyStop | None = None
+    name: str = "epoch"
+    share: tuple[float, float] = (0.0, 0.9)
+
+
+@dataclass(eq=False)
+class _State:
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    rates: torch.optim.lr_scheduler.LRScheduler
+    curves: list[dict[str, Any]] = field(default_factory=list)
+
+
+def train_steps(
+    network: nn.Module, loss: BatchLoss, plan: StepPlan, run: RecipeRun, validate: Validate | None = None
+) -> list[dict[str, Any]]:
+    """Train in place, leave the network in evaluation mode and return one row per epoch for learning curves.
+
+    Raises
+    ------
+    TrainingError
+        There are several processes, or the state of an interrupted run cannot be read.
+    """
+    if present_group().size > 1:
+        raise TrainingError("this recipe learns in one process", hint="leave --processes out")
+    state, kept = _start(network, plan), run.checkpoint(plan.name)
+    _resume(state, kept)
+    begun, before = time.monotonic(), len(state.curves)
+    for epoch in range(before + 1, plan.epochs + 1):
+        row = _epoch(state, loss, plan, (run.spec.seed, epoch), kept.hold)
+        if validate is not None:
+            row.update(validate())
+        if plan.plateau is not None:
+            state.rates.step(row.get("validation_loss", row["loss"]))
+        state.curves.append(row)
+        done = epoch / plan.epochs
+        pace = (time.monotonic() - begun) / (epoch - before)
+        run.emit(
+            {
+                "event": "epoch",
+                "epochs": plan.epochs,
+                **row,
+                "fraction": plan.share[0] + (plan.share[1] - plan.share[0]) * done,
+                "seconds_left": pace * (plan.epochs - epoch),
+            }
+        )
+        _keep(state, kept)
+        if plan.stop is not None and _stalled(state.curves, plan.stop):
+            break
+    network.eval()
+    return state.curves
+
+
+def _start(network: nn.Module, plan: StepPlan) -> _State:
+    learnt = [weight for weight in network.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(learnt, plan.learning_rate, weight_decay=plan.weight_decay)
+    rates: torch.optim.lr_scheduler.LRScheduler
+    if plan.plateau is not None:
+        p = plan.plateau
+        rates = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            optimizer, factor=p.factor, patience=p.patience, min_lr=p.minimum
+        )
+    else:
+        rates = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, plan.learning_rate, total_steps=plan.epochs * plan.steps + 1, pct_start=plan.warm_up
+        )
+    return _State(network, optimizer, rates)
+
+
+def _epoch(
+    state: _State, loss: BatchLoss, plan: StepPlan, place: tuple[int, int], hold: Callable[[], None]
+) -> dict[str, Any]:
+    seed, epoch = place
+    generator = np.random.default_rng(place)
+    torch.manual_seed(seed * 100_003 + epoch)
+    state.network.train()
+    losses = []
+    rate = float(state.optimizer.param_groups[0]["lr"])
+    for _ in range(plan.steps):
+        hold()
+        error = loss(epoch, generator)
+        state.optimizer.zero_grad()
+        error.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
+        state.optimizer.step()
+        if plan.plateau is None:
+            state.rates.step()
+        losses.append(float(error.detach()))
+    state.network.eval()
+    return {"epoch": epoch, "loss": math.fsum(losses) / len(losses), "learning_rate": rate}
+
+
+def _keep(state: _State, kept: Checkpoint) -> None:
+    kept.save(
+        {
+            "network": state.network.state_dict(),
+            "optimizer": state.optimizer.state_dict(),
+            "rates": state.rates.state_dict(),
+            "curves": state.curves,
+        }
+    )
+
+
+def _resume(state: _State, kept: Checkpoint) -> None:
+    before = kept.load()
+    if before is not None:
+        state.network.load_state_dict(before["network"])
+        state.optimizer.load_state_dict(before["optimizer"])
+        state.rates.load_state_dict(before["rates"])
+        state.curves = before["curves"]
+
+
+def _stalled(curves: list[dict[str, Any]], stop: EarlyStop) -> bool:
+    losses = [float(row.get("validation_loss") or row["loss"]) for row in curves]
+    if len(losses) <= stop.patience:
+        return False
+    return min(losses[: -stop.patience]) - min(losses[-stop.patience :]) < stop.least

@@ -1,0 +1,160 @@
+"""Each recipe of films runs from a folder to a model folder, on small data in the true layouts."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from helpers import layout_makers  # noqa: E402
+
+from mammoviewer.base.errors import TrainingError  # noqa: E402
+from mammoviewer.base.paths import bundled_models_dir  # noqa: E402
+from mammoviewer.datasets.layouts import load_cases  # noqa: E402
+from mammoviewer.inference.froc import sensitivity_intervals  # noqa: E402
+from mammoviewer.inference.manifest import load_manifest, verify_files  # noqa: E402
+from mammoviewer.training import film_agreement, patch_figures, recipe_lesion_ssd  # noqa: E402
+from mammoviewer.training.networks.breast_cnn import BreastCnn  # noqa: E402
+from mammoviewer.training.networks.cnni import CnniBcc  # noqa: E402
+from mammoviewer.training.recipe_findings_patches import focal_loss  # noqa: E402
+from mammoviewer.training.recipe_rsna_breast import freeze_all_but_last  # noqa: E402
+from mammoviewer.training.recipes import run_recipe  # noqa: E402
+from mammoviewer.training.spec import TrainingSpec  # noqa: E402
+
+pytestmark = pytest.mark.torch
+BUNDLED = {"cnni-bcc-3x3": "cnni-bcc", "findings-patch": "findings-patches", "lesion-locator": "lesion-ssd"}
+SHORT = {"epochs": 1, "steps": 1, "batch": 2, "validation": 0.3}
+
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patch_figures, "_RESAMPLES", 40)
+    monkeypatch.setattr(film_agreement, "_FILMS", 1)
+    quick = functools.partial(sensitivity_intervals, samples=40)
+    monkeypatch.setattr(recipe_lesion_ssd, "sensitivity_intervals", quick)
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return layout_makers.mini_mias(tmp_path_factory.mktemp("films"), patients=8)
+
+
+def _trained(recipe: str, data: Path, output: Path, **settings: Any) -> tuple[Mapping[str, Any], list[Any]]:
+    told: list[Any] = []
+    spec = TrainingSpec(
+        kind="recipe",
+        data=data,
+        output=output,
+        name=recipe,
+        recipe=recipe,
+        parameters={**SHORT, **settings},
+        threads=1,
+    )
+    return run_recipe(spec, told.append), told
+
+
+def test_cnni_bcc(films: Path, tmp_path: Path) -> None:
+    metrics, told = _trained("cnni-bcc", films, tmp_path / "model", kernels="3x3")
+    manifest = load_manifest(tmp_path / "model")
+    assert manifest.outputs.classes == ("normal", "benign", "malignant")
+    assert metrics["n"] == 32 * metrics["films"]["test"]
+    assert sum(map(sum, metrics["confusion"])) == metrics["n"]
+    assert any(event["event"] == "epoch" for event in told)
+    card = (tmp_path / "model" / "CARD.md").read_text()
+    assert "15,683 weights" in card
+    assert "--set epochs=1" in card
+    assert json.loads((tmp_path / "model" / "report.json").read_text())["learning"][0]["epochs"][0]["epoch"] == 1
+    assert "<html" in (tmp_path / "model" / "report.html").read_text()
+    split = json.loads((tmp_path / "model" / "split.json").read_text())
+    assert tuple(split["test"]) == load_cases(films).project_split().test
+    every = [name for part in ("train", "validation", "test") for name in split[part]]
+    assert len(every) == len(set(every)) == 8
+
+
+def test_lesion_ssd(films: Path, tmp_path: Path) -> None:
+    metrics, _ = _trained("lesion-ssd", films, tmp_path / "model", width=4, crop=64)
+    manifest = load_manifest(tmp_path / "model")
+    assert manifest.task == "detection"
+    assert manifest.outputs.boxes == "boxes"
+    assert set(metrics["sensitivity_at_fp"]) == {"0.25", "0.5", "1", "2", "4"}
+    assert metrics["lesions"] >= 1
+
+
+def test_findings_patches(films: Path, tmp_path: Path) -> None:
+    metrics, _ = _trained("findings-patches", films, tmp_path / "model")
+    manifest = load_manifest(tmp_path / "model")
+    assert manifest.channels == 3
+    assert manifest.tiling is not None
+    assert "dense" in manifest.tiling.modes
+    assert metrics["dense_patch_agreement"]["spearman"] > 0.999
+    assert metrics["per_class"]["circumscribed mass"]["n"] > 0
+
+
+def test_findings_patches_take_the_kinds_of_another_set(tmp_path: Path) -> None:
+    data = layout_makers.vindr(tmp_path, studies=12)
+    table = data / "finding_annotations.csv"
+    lines = table.read_text().splitlines()
+    for number, line in enumerate(lines):
+        if "No Finding" in line:
+            kind = "Mass" if number % 2 else "Suspicious Calcification"
+            lines[number] = line.replace("['No Finding']", f"['{kind}']").replace(",,,,,,", ",BI-RADS 4,20,30,40,50,")
+    table.write_text("\n".join(lines) + "\n")
+    metrics, _ = _trained("findings-patches", data, tmp_path / "model", backbone="mobilenet_v2")
+    manifest = load_manifest(tmp_path / "model")
+    assert {"any finding", "Mass", "Suspicious Calcification"} <= set(manifest.outputs.classes)
+    assert manifest.tiling is not None
+    assert manifest.tiling.modes == ("patches",)
+    assert "dense_patch_agreement" not in metrics
+
+
+@pytest.mark.parametrize("layout", ["mini-mias", "rsna"])
+def test_rsna_breast(films: Path, tmp_path: Path, layout: str) -> None:
+    data = films if layout == "mini-mias" else layout_makers.rsna(tmp_path / "rsna", patients=12)
+    settings = {"rows": 96, "columns": 64, "window": "full_width"}
+    metrics, _ = _trained("rsna-breast", data, tmp_path / "model", **settings)
+    manifest = load_manifest(tmp_path / "model")
+    assert manifest.task == "image-classification"
+    assert manifest.input.shape == (None, 1, 96, 64)
+    assert set(metrics["auc_by_breast"]) == {"s3", "max", "mean", "noisy-or", "top-2"}
+
+
+def test_a_recipe_refuses_the_layout_of_another(tmp_path: Path) -> None:
+    data = layout_makers.rsna(tmp_path / "rsna", patients=2)
+    with pytest.raises(TrainingError, match="layout rsna"):
+        _trained("cnni-bcc", data, tmp_path / "model")
+
+
+def test_focal_loss_of_a_half_is_a_quarter_of_the_cross_entropy() -> None:
+    logits, labels = torch.zeros(1, 2), torch.tensor([[1.0, 0.0]])
+    assert float(focal_loss(logits, labels, 2.0)) == pytest.approx(2 * 0.25 * np.log(2))
+    assert float(focal_loss(logits, labels, 0.0)) == pytest.approx(2 * np.log(2))
+
+
+def test_only_the_last_blocks_and_the_head_learn_where_asked() -> None:
+    network = BreastCnn(width=4)
+    freeze_all_but_last(network, "last-block")
+    learning = [name for name, weight in network.named_parameters() if weight.requires_grad]
+    assert {name.split(".")[0] + "." + name.split(".")[1] for name in learning} == {"trunk.4", "trunk.5", "head.linear"}
+
+
+def test_the_bundled_networks_are_whole_and_their_cards_give_their_figures() -> None:
+    weights = {
+        kernels: sum(weight.numel() for weight in CnniBcc(kernels).parameters())  # type: ignore[arg-type]
+        for kernels in ("paper", "3x3")
+    }
+    for name, recipe in BUNDLED.items():
+        manifest = load_manifest(bundled_models_dir() / name)
+        verify_files(manifest)
+        card = (manifest.folder / "CARD.md").read_text()
+        assert f"mammoviewer train --recipe {recipe}" in card
+        figure = manifest.metrics["sensitivity_at_fp"]["2"] if name == "lesion-locator" else manifest.metrics["auc"]
+        assert f"{figure:.2f}" in card
+        if name.startswith("cnni-bcc"):
+            assert f"{weights['3x3' if name.endswith('3x3') else 'paper']:,} weights" in card

@@ -1,0 +1,85 @@
+"""The loop of freshly drawn batches: schedules, early stop, and going on after an interruption."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from mammoviewer.training.recipe_run import RecipeRun  # noqa: E402
+from mammoviewer.training.spec import TrainingSpec  # noqa: E402
+from mammoviewer.training.step_training import EarlyStop, Plateau, StepPlan, train_steps  # noqa: E402
+
+pytestmark = pytest.mark.torch
+
+
+def _run(folder: Path, told: list[Mapping[str, Any]] | None = None) -> RecipeRun:
+    folder.mkdir(parents=True, exist_ok=True)
+    spec = TrainingSpec(kind="recipe", data=folder, output=folder / "out", name="model", recipe="cnni-bcc")
+    return RecipeRun(spec, {}, (told if told is not None else []).append, folder)
+
+
+def _network() -> torch.nn.Linear:
+    torch.manual_seed(0)
+    return torch.nn.Linear(4, 1)
+
+
+def _loss(network: torch.nn.Linear):
+    def loss(_epoch: int, generator: np.random.Generator) -> torch.Tensor:
+        inputs = torch.from_numpy(generator.normal(size=(8, 4)).astype(np.float32))
+        return (network(inputs) - inputs.sum(dim=1, keepdim=True)).square().mean()
+
+    return loss
+
+
+def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path: Path) -> None:
+    plan = StepPlan(6, 5, 0.05)
+    whole = _network()
+    train_steps(whole, _loss(whole), plan, _run(tmp_path / "whole"))
+
+    class Stopped(Exception):
+        pass
+
+    told: list[Mapping[str, Any]] = []
+    run = _run(tmp_path / "parts", told)
+
+    def emit(event: Mapping[str, Any]) -> None:
+        told.append(event)
+        if len(told) == 4:
+            raise Stopped
+
+    first = _network()
+    with pytest.raises(Stopped):
+        train_steps(first, _loss(first), plan, RecipeRun(run.spec, {}, emit, run.checkpoints))
+    second = torch.nn.Linear(4, 1)
+    curves = train_steps(second, _loss(second), plan, run)
+    assert [row["epoch"] for row in curves] == [1, 2, 3, 4, 5, 6]
+    assert torch.equal(second.weight, whole.weight)
+
+
+def test_a_plateau_lowers_the_learning_rate_down_to_its_least(tmp_path: Path) -> None:
+    network = _network()
+    plan = StepPlan(6, 1, 0.001, plateau=Plateau(0, factor=0.1, minimum=1e-5))
+    curves = train_steps(network, _loss(network), plan, _run(tmp_path), lambda: {"validation_loss": 1.0, "auc": None})
+    assert [row["learning_rate"] for row in curves] == pytest.approx([1e-3, 1e-3, 1e-4, 1e-5, 1e-5, 1e-5])
+
+
+def test_it_stops_when_the_validation_loss_stays(tmp_path: Path) -> None:
+    network = _network()
+    losses = iter([1.0, 0.5, 0.499, 0.498, 0.497, 0.4])
+    plan = StepPlan(6, 1, 0.001, stop=EarlyStop(3, 0.01))
+    curves = train_steps(network, _loss(network), plan, _run(tmp_path), lambda: {"validation_loss": next(losses)})
+    assert len(curves) == 5
+
+
+def test_every_epoch_is_told_with_what_is_left(tmp_path: Path) -> None:
+    told: list[Mapping[str, Any]] = []
+    network = _network()
+    train_steps(network, _loss(network), StepPlan(2, 1, 0.001, share=(0.5, 1.0)), _run(tmp_path, told))
+    assert [event["fraction"] for event in told] == [0.75, 1.0]
+    assert told[-1]["seconds_left"] == 0.0
