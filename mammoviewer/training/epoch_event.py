@@ -39,6 +39,7 @@ def epoch_event(epoch: Epoch, epochs: int, labels: Tensor | None, **more: Any) -
         "learning_rate": epoch.learning_rate,
         "confusion": confusion,
         "seconds": epoch.seconds,
+        "replayed": epoch.replayed,
         **more,
     }
 

@@ -77,8 +77,8 @@ class KeptFits:
             self._passed += len(data.labels)
             event = self._event(name, epoch, epochs, validation)
             curve.append((epoch.loss, epoch.validation_loss, event["auc"]))
-            if not epoch.replayed:
-                self._run.emit(event)
+            # those run before an interruption too: whoever goes on draws the whole curve
+            self._run.emit(event)
             return True
 
         fit(
