@@ -21,7 +21,9 @@ from mammoviewer.inference.tiling import PARTIAL_INTERVAL_S, PartialHandler
 from mammoviewer.inference.window_grid import WindowGrid, window_grid
 
 TILE_PX = 512
-"""Model pixels of a part along each side, without what surrounds it."""
+"""Model pixels of a part along each side at least, without what surrounds it."""
+TILE_PATCHES = 4
+"""So many patches it has along each side at least: neighbouring parts share what a patch reaches beyond its centre."""
 
 _Cells = tuple[slice, slice]
 
@@ -31,15 +33,15 @@ def run_dense(
     model: OnnxModel,
     *,
     class_index: int | None = None,
-    tile_px: int = TILE_PX,
+    tile_px: int = 0,
     on_partial: PartialHandler | None = None,
     progress: Progress = no_progress,
 ) -> Heatmap:
     """Run the dense form of a model over an image.
 
-    Where the manifest states the halo, the image is run in parts of about ``tile_px`` model pixels, each with the halo
-    around it, and parts without breast are left out: the numbers are those of one pass over the whole. Without a
-    stated halo there is one pass.
+    Where the manifest states the halo, the image is run in parts of about ``tile_px`` model pixels (0 for 512 or four
+    patches, whichever is more), each with the halo around it, and parts without breast are left out: the numbers are
+    those of one pass over the whole. Without a stated halo there is one pass.
 
     Parameters
     ----------
@@ -61,7 +63,11 @@ def run_dense(
     builder = HeatmapBuilder(prepared, model, grid, class_index=index, mode="dense")
     image = as_batch(grid.padded(prepared.values)[np.newaxis], manifest.channels)
     halo = max(grid.counts) if windows.dense_halo is None else math.ceil(windows.dense_halo / stride)
-    side = max(grid.counts) if windows.dense_halo is None else max(1, tile_px // stride)
+    side = (
+        max(grid.counts)
+        if windows.dense_halo is None
+        else max(1, (tile_px or max(TILE_PX, TILE_PATCHES * max(windows.patch))) // stride)
+    )
     tiles = list(tiles_of(builder.wanted, side))
     progress(0.0, "whole image")
     shown_at = time.monotonic()
