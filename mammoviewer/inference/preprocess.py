@@ -17,7 +17,7 @@ from mammoviewer.inference.manifest import ModelManifest
 
 _CROP_PATCHES = 4
 # Times the pixel size of the model.
-_COARSEST = 1.5
+COARSEST = 1.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +99,7 @@ def refusals(
 def _too_coarse(attributes: ImageAttributes, manifest: ModelManifest, pixel_size_mm: float | None) -> list[str]:
     """Return the reason where enlarging would have to make up what the model looks for."""
     spacing, wanted = _spacing(attributes, manifest, pixel_size_mm), manifest.input.pixel_size_mm
-    if spacing is None or wanted is None or max(spacing) <= _COARSEST * wanted:
+    if spacing is None or wanted is None or max(spacing) <= COARSEST * wanted:
         return []
     return [f"its pixels of {max(spacing):.3g} mm are too coarse, the model was made for {wanted:.3g} mm"]
 

@@ -159,7 +159,8 @@ def _render_views(image: Image, out: Path) -> None:
 
 def _predict_and_export(demo: DemoRun, image: Image, progress: Progress) -> None:
     model = OnnxModel(demo.registry.get(demo.options.model))
-    prediction = predict_image(image, 0, model, progress=subprogress(progress, 0.1, 0.3))
+    # An exam of reduced size has coarser pixels than the model was made for; it is only to show what the program does.
+    prediction = predict_image(image, 0, model, override=True, progress=subprogress(progress, 0.1, 0.3))
     stem = image.attributes.path.stem
     own = tuple(finding for finding in demo.findings if finding.image_uid == image.attributes.identity)
     heatmap = prediction.map
@@ -169,7 +170,7 @@ def _predict_and_export(demo: DemoRun, image: Image, progress: Progress) -> None
     keys = tuple(form.key for form in offered_formats(content) if not why_not(form, content))
     written = export(content, keys, demo.options.out / "exports", stem).paths
     demo.say(f"{model.manifest.identity} on {stem}: {len(prediction.detections)} peaks; wrote {len(written)} exports")
-    prepared = prepare_frame(image, 0, model.manifest)
+    prepared = prepare_frame(image, 0, model.manifest, override=True)
     cam = cam_for_image(prepared, model, progress=subprogress(progress, 0.3, 0.5))
     explained = replace(_view(image), heat=cam, style=OverlayStyle(threshold=0.2, colormap="viridis"))
     write_picture(demo.options.out / f"{stem}-cam.png", render(explained))

@@ -26,7 +26,7 @@ from mammoviewer.datasets.regions import Box, LabelledRegion, patches_from_regio
 from mammoviewer.dicom.image import Image
 from mammoviewer.imaging.preparation_steps import channels_after
 from mammoviewer.inference.manifest import ModelManifest
-from mammoviewer.inference.preprocess import PreparedImage, check_suitable, prepare
+from mammoviewer.inference.preprocess import COARSEST, PreparedImage, check_suitable, prepare
 from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.jobs.process_runner import run_json_lines
 from mammoviewer.session.region_groups import Grouping, group_regions, stored_box
@@ -42,6 +42,7 @@ from mammoviewer.training.spec import (
 
 CROPS_PER_REGION = 4
 FEWEST_REGIONS_PER_CLASS = 2
+_HAIR = 1.001
 _NORMAL_NAMES = ("normal", "background", "negative", "other", "benign")
 
 
@@ -272,6 +273,9 @@ def _at_size_of(findings: Sequence[Finding], images: Sequence[Image], base: Mode
             top, left, bottom, right = finding.roi.bounding_box()
             extents.append(max((bottom - top) * spacing.row_mm, (right - left) * spacing.column_mm))
     size = pixel_size_for_regions(extents, patch_px=base.windows.patch[0], finest_mm=finest)
+    # Made for smaller pixels than this, the model would be refused for the very images it learnt from.
+    known = [max(spacing.row_mm, spacing.column_mm) for spacing in spacings.values() if spacing is not None]
+    size = max([size, *(_HAIR * mm / COARSEST for mm in known)])
     return replace(base, input=replace(base.input, pixel_size_mm=size))
 
 
