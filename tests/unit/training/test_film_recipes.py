@@ -29,7 +29,12 @@ from mammoviewer.training.recipes import run_recipe  # noqa: E402
 from mammoviewer.training.spec import TrainingSpec  # noqa: E402
 
 pytestmark = pytest.mark.torch
-BUNDLED = {"cnni-bcc-3x3": "cnni-bcc", "findings-patch": "findings-patches", "lesion-locator": "lesion-ssd"}
+BUNDLED = {
+    "cnni-bcc": "cnni-bcc",
+    "cnni-bcc-3x3": "cnni-bcc",
+    "findings-patch": "findings-patches",
+    "lesion-locator": "lesion-ssd",
+}
 SHORT = {"epochs": 1, "steps": 1, "batch": 2, "validation": 0.3}
 
 
