@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mammoviewer.base.arrays import FloatArray
+from mammoviewer.base.arrays import BoolArray, FloatArray
 from mammoviewer.base.errors import ArgumentError, ModelError
 from mammoviewer.base.progress import Progress, no_progress, subprogress
 from mammoviewer.inference.cam_canvas import CamCanvas, cam_overlay
@@ -30,6 +30,7 @@ from mammoviewer.inference.window_grid import WindowGrid, window_grid
 _WORTH = 0.2
 _BATCH = 16
 _LEVEL = 99.5
+MOST_EXPLAINED = 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +113,9 @@ def cam_for_image(
 ) -> Heatmap:
     """Explain a whole image: the patch maps of the windows of ``heatmap``, weighted by their scores and blended.
 
+    Of windows that lie nearer to each other than half their size the one with the highest score is explained, and of
+    those at most the ``MOST_EXPLAINED`` with the highest scores: each costs a gradient.
+
     Without a heatmap the windows are run first. Where the model proves that one pass over the image gives what its
     windows give (``dense_patch_agreement`` of its manifest), the features of all windows are cut out of those of one
     pass. A model that looks at whole images has one map.
@@ -138,9 +142,10 @@ def cam_for_image(
     if grid.counts != heatmap.scores.shape:
         raise ArgumentError("the heatmap was not made from this image")
     known = np.nan_to_num(heatmap.scores)
-    worth = np.argwhere(known >= manifest.outputs.operating_threshold * _WORTH)
+    speaking = _speaking(heatmap.scores, grid)
+    worth = _strongest(speaking & (known >= manifest.outputs.operating_threshold * _WORTH), known)
     canvas = CamCanvas(grid, fineness=_feature_cell(model))
-    canvas.add_weights(np.isfinite(heatmap.scores))
+    canvas.add_weights(speaking)
     cut = _Cut.of(explainer, prepared, grid) if dense and explainer.method != "occlusion" else None
     windows = _windows(explainer, prepared, grid, worth) if cut is None else cut.windows(worth)
     for done, (index, values) in enumerate(windows, start=1):
@@ -158,6 +163,32 @@ def cam_for_image(
         class_name=explainer.class_name,
         quiet=quiet,
     )
+
+
+def _strongest(worth: BoolArray, scores: FloatArray) -> NDArray[np.intp]:
+    """Return the windows (n, 2), row by row, that are worth explaining; of too many those with the highest scores."""
+    places = np.argwhere(worth)
+    if len(places) > MOST_EXPLAINED:
+        order = np.argsort(-scores[places[:, 0], places[:, 1]], kind="stable")[:MOST_EXPLAINED]
+        places = places[np.sort(order)]
+    return places
+
+
+def _speaking(scores: FloatArray, grid: WindowGrid) -> BoolArray:
+    """Return the windows that are explained: of those nearer to each other than half a window the highest speaks.
+
+    Maps of windows a few pixels apart say the same.
+    """
+    side = max(1, min(grid.patch) // (2 * grid.stride))
+    rows, columns = scores.shape
+    padded = np.full((-(-rows // side) * side, -(-columns // side) * side), -np.inf, dtype=np.float32)
+    padded[:rows, :columns] = np.where(np.isfinite(scores), scores, np.float32(-np.inf))
+    blocks = padded.reshape(padded.shape[0] // side, side, padded.shape[1] // side, side).swapaxes(1, 2)
+    flat = blocks.reshape(*blocks.shape[:2], side * side)
+    chosen = np.arange(side * side) == flat.argmax(axis=2)[..., np.newaxis]
+    spread = chosen.reshape(blocks.shape).swapaxes(1, 2).reshape(padded.shape)
+    speaking: BoolArray = spread[:rows, :columns] & np.isfinite(scores)
+    return speaking
 
 
 def _levelled(values: FloatArray) -> FloatArray:
@@ -207,6 +238,10 @@ class _Cut:
     def of(cls, explainer: Explainer, prepared: PreparedImage, grid: WindowGrid) -> _Cut | None:
         """Return the features of an image; None where windows do not begin at cells of the feature map."""
         model = explainer.model
+        sizes = zip(grid.patch, _feature_size(model), strict=True)
+        if any(side % cells for side, cells in sizes):
+            # cells that do not part a window evenly are of an unpadded trunk, which shows less than the window
+            return None
         image = as_batch(grid.padded(prepared.values)[np.newaxis], model.manifest.channels)
         try:
             features = trunk_features(model, image)[0]
@@ -234,7 +269,12 @@ def _mirrored(first: int, count: int, size: int) -> NDArray[np.intp]:
 
 def _feature_cell(model: OnnxModel) -> int:
     """Return the size of a cell of the feature map in model pixels, rounded down, at least 1."""
+    sizes = zip(model.manifest.windows.patch, _feature_size(model), strict=True)
+    return max(1, min(side // cells for side, cells in sizes))
+
+
+def _feature_size(model: OnnxModel) -> tuple[int, int]:
+    """Return the rows and columns of the feature map of one window."""
     rows, columns = model.manifest.windows.patch
     _, features = model.run(np.zeros((1, model.manifest.channels, rows, columns), dtype=np.float32))
-    height, width = features.shape[2:]
-    return max(1, min(rows // int(height), columns // int(width)))
+    return int(features.shape[2]), int(features.shape[3])

@@ -9,12 +9,14 @@ from onnx import helper
 
 from mammoviewer.base.errors import ArgumentError, Cancelled, ModelError
 from mammoviewer.imaging.voi import Window
+from mammoviewer.inference import cam
 from mammoviewer.inference.cam import cam_for_image, cam_for_patch
 from mammoviewer.inference.cam_maps import Explainer, is_linear
 from mammoviewer.inference.cam_methods import METHODS, class_map
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.preprocess import prepare
 from mammoviewer.inference.tiling import run_patches
+from mammoviewer.inference.window_grid import window_grid
 
 
 def random_patch(seed=0):
@@ -288,3 +290,24 @@ def test_a_model_that_gives_boxes_is_not_explained(tmp_path):
     model.manifest = replace(model.manifest, task="detection")
     with pytest.raises(ModelError, match="classifiers"):
         Explainer(model)
+
+
+def test_of_windows_close_together_the_highest_speaks() -> None:
+    grid = window_grid((60, 60), (12, 12), 3)
+    scores = np.random.default_rng(1).random(grid.counts).astype(np.float32)
+    scores[4, 4] = np.nan
+    speaking = cam._speaking(scores, grid)
+    for top in range(0, grid.counts[0], 2):
+        for left in range(0, grid.counts[1], 2):
+            block, chosen = scores[top : top + 2, left : left + 2], speaking[top : top + 2, left : left + 2]
+            assert chosen.sum() == 1
+            assert block[chosen][0] == np.nanmax(block)
+    far = window_grid((60, 60), (12, 12), 12)
+    assert cam._speaking(np.ones(far.counts, np.float32), far).all()
+
+
+def test_of_too_many_windows_the_strongest_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cam, "MOST_EXPLAINED", 3)
+    scores = np.arange(12, dtype=np.float32).reshape(3, 4)
+    assert cam._strongest(scores > 5, scores).tolist() == [[2, 1], [2, 2], [2, 3]]
+    assert cam._strongest(scores > 9, scores).tolist() == [[2, 2], [2, 3]]
