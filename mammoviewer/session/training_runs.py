@@ -117,9 +117,7 @@ class TrainingRun:
         if missing:
             raise TrainingError("there are too few regions", hint=missing)
         base = self._registry.get(self.request.base_model)
-        if base.tiling is None or channels_after(base.preprocessing) != 1:
-            hint = "choose a model of grey patches"
-            raise TrainingError(f"model {base.identity} cannot be retrained on regions", hint=hint)
+        check_retrainable(base)
         with tempfile.TemporaryDirectory(prefix="mammoviewer-training-") as folder:
             spec = self._write_task(Path(folder), base, progress)
             self._watch(spec, Path(folder), progress)
@@ -127,10 +125,10 @@ class TrainingRun:
         return f"{spec.name}.{spec.tag}"
 
     def _write_task(self, folder: Path, base: ModelManifest, progress: Progress) -> TrainingSpec:
-        findings = _trainable(self.request.findings)
-        classes, positive = _classes(findings)
+        findings = trainable(self.request.findings)
+        classes, positive = classes_of(findings)
         patch = base.windows.patch
-        manifest = _at_size_of(findings, self.request.images, base)
+        manifest = at_size_of(findings, self.request.images, base)
         images = {image.attributes.identity: image.attributes for image in self.request.images}
         grouping = group_regions(findings, images)
         regions = self._regions(findings, grouping, manifest, progress)
@@ -170,7 +168,7 @@ class TrainingRun:
             if key not in prepared:
                 check_suitable(image.attributes, manifest)
                 prepared[key] = prepare(image.frame(finding.frame), image.attributes, manifest, frame=finding.frame)
-            box = _model_box(finding, image, prepared[key])
+            box = model_box(finding, image, prepared[key])
             regions.append(
                 LabelledRegion(prepared[key].values[0], box, finding.label, grouping.groups[number], finding.id)
             )
@@ -246,13 +244,21 @@ class TrainingRuns:
             self.current.cancel()
 
 
-def _trainable(findings: Sequence[Finding]) -> list[Finding]:
+def check_retrainable(base: ModelManifest) -> None:
+    """Raise :class:`TrainingError` where a model does not look at grey patches, which regions are cut into."""
+    if base.tiling is None or channels_after(base.preprocessing) != 1:
+        hint = "choose a model of grey patches"
+        raise TrainingError(f"model {base.identity} cannot be retrained on regions", hint=hint)
+
+
+def trainable(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the reader's regions of the classes that have enough of them."""
     counts = Counter(finding.label for finding in findings if finding.origin == "reader")
     enough = {label for label, count in counts.items() if count >= FEWEST_REGIONS_PER_CLASS}
     return [finding for finding in findings if finding.origin == "reader" and finding.label in enough]
 
 
-def _classes(findings: Sequence[Finding]) -> tuple[tuple[str, ...], str]:
+def classes_of(findings: Sequence[Finding]) -> tuple[tuple[str, ...], str]:
     """Return the classes, the one that means "nothing there" first, and the one the heatmap shows."""
     labels = sorted({finding.label for finding in findings})
     labels.sort(key=lambda label: label.casefold() not in _NORMAL_NAMES)
@@ -260,7 +266,7 @@ def _classes(findings: Sequence[Finding]) -> tuple[tuple[str, ...], str]:
     return tuple(labels), positive
 
 
-def _at_size_of(findings: Sequence[Finding], images: Sequence[Image], base: ModelManifest) -> ModelManifest:
+def at_size_of(findings: Sequence[Finding], images: Sequence[Image], base: ModelManifest) -> ModelManifest:
     """Return the base manifest at a pixel size at which the regions fill a patch."""
     finest = base.input.pixel_size_mm
     if finest is None:
@@ -279,7 +285,8 @@ def _at_size_of(findings: Sequence[Finding], images: Sequence[Image], base: Mode
     return replace(base, input=replace(base.input, pixel_size_mm=size))
 
 
-def _model_box(finding: Finding, image: Image, prepared: PreparedImage) -> Box:
+def model_box(finding: Finding, image: Image, prepared: PreparedImage) -> Box:
+    """Return the bounding box of a region in model pixels."""
     top, left, bottom, right = stored_box(finding, image.attributes)
     first, last = prepared.to_model(top, left), prepared.to_model(bottom, right)
     return first[0], first[1], last[0], last[1]

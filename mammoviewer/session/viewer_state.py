@@ -57,6 +57,7 @@ class Overlay(enum.StrEnum):
     NONE = "none"
     HEATMAP = "heatmap"
     CAM = "cam"
+    DRAFT = "draft"
 
 
 @dataclass
@@ -208,7 +209,8 @@ class DeskState:
     pictures black; ``lens`` shows the magnifier, ``lens_factor`` times the zoom, with its own filter;
     ``chosen_before`` is the finding that was selected last before the present
     one; ``brush_mm`` is the width of the brush; ``note_wanted`` is the id of the finding that the reader is to write a
-    text for; ``interpolation`` is one of :data:`session.settings.INTERPOLATIONS`.
+    text for; ``live`` lets a draft heatmap follow each region that is drawn;
+    ``interpolation`` is one of :data:`session.settings.INTERPOLATIONS`.
     """
 
     tool: Tool = Tool.WINDOW
@@ -235,6 +237,7 @@ class DeskState:
     lens_filter: str = "as shown"
     note_wanted: str = ""
     brush_mm: float = 3.0
+    live: bool = False
     interpolation: str = AUTOMATIC
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()

@@ -44,6 +44,7 @@ from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.patient_recorder import WRITE_PATIENCE_S, PatientRecorder
 from mammoviewer.session.pictures import PictureSource
 from mammoviewer.session.priors import current_of
+from mammoviewer.session.quick_learning import QuickLearning
 from mammoviewer.session.recipe_queue import RecipeQueue
 from mammoviewer.session.screens import Screens
 from mammoviewer.session.settings import Settings, kept_results
@@ -102,6 +103,7 @@ class Workspace:
         self.sidecars = Sidecars(self)
         self.reads = FirstReads()
         self.training = TrainingRuns(self.registry)
+        self.quick = QuickLearning(self.explaining, self.registry, self.heatmaps)
         self.recipes = RecipeQueue()
         self.studies: tuple[Study, ...] = ()
         self.opened: tuple[Opened, ...] = ()
@@ -239,6 +241,7 @@ class Workspace:
             identity = image.attributes.identity
             self._keep(renewed_view(self._states[identity], image))
             self.heatmaps.forget(identity)
+            self.quick.forget(identity)
             self.pictures.forget(identity)
             before.close()
         newer = dict(pairs)

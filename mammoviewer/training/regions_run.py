@@ -20,7 +20,8 @@ from mammoviewer.training.assessment import UNCHOSEN_THRESHOLD, HeldOut, assess,
 from mammoviewer.training.fine_tuning import tune_folds, tune_on_everything
 from mammoviewer.training.incumbent import incumbent_scores
 from mammoviewer.training.independence import with_same_pictures_joined
-from mammoviewer.training.probe import Embedding, choose_strength, embed, fit_linear, out_of_fold
+from mammoviewer.training.linear_fit import Embedding, choose_strength, fit_linear, out_of_fold
+from mammoviewer.training.probe import embed, set_head
 from mammoviewer.training.spec import Emit, TrainingSpec
 from mammoviewer.training.weights import load_trunk
 
@@ -78,5 +79,5 @@ def train_regions(spec: TrainingSpec, patches: PatchSet, emit: Emit) -> RegionRe
 
 def _with_probe(base: RegionClassifier, data: Embedding, seed: int) -> RegionClassifier:
     network = copy.deepcopy(base)
-    fit_linear(data, choose_strength(data, seed)).copy_to(network.pooled_head)
+    set_head(network.pooled_head, fit_linear(data, choose_strength(data, seed)))
     return network

@@ -11,6 +11,7 @@ from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.actions.desk import Desk
 from mammoviewer.gui.dialogs.add_model_dialog import AddModelDialog
 from mammoviewer.gui.dialogs.agreement_dialog import AgreementDialog
+from mammoviewer.gui.drafts import suggest_region, switch_live
 from mammoviewer.gui.model_actions import (
     accept_mark,
     clear_kept_results,
@@ -95,6 +96,18 @@ _AI = (
     Command("ai.cam_image", "Explain the whole image (CAM)", ("Shift+G",), lambda desk: explain_image(desk.workspace)),
     Command("ai.next_mark", "Next AI mark", ("N",), functools.partial(_walk, 1)),
     Command("ai.back_mark", "Previous AI mark", ("Shift+N",), functools.partial(_walk, -1)),
+    Command(
+        "train.live",
+        "Draft heatmap follows each region, on or off",
+        ("Ctrl+Shift+H",),
+        lambda desk: switch_live(desk.workspace),
+    ),
+    Command(
+        "train.suggest",
+        "Suggest where to draw the next region",
+        ("Ctrl+Shift+N",),
+        lambda desk: suggest_region(desk.workspace),
+    ),
     Command("ai.clear_kept", "Remove kept results of models", (), lambda desk: clear_kept_results(desk.workspace)),
     Command("ai.add_model", "Add a model…", (), _add_model),
     Command(

@@ -10,7 +10,7 @@ from mammoviewer.dicom.attributes import ImageAttributes, ImageKind
 from mammoviewer.gui.canvas.view_transform import ViewTransform
 from mammoviewer.imaging.voi import AUTO, Voi, Window
 from mammoviewer.session.first_view import lacks_window
-from mammoviewer.session.viewer_state import ViewerState
+from mammoviewer.session.viewer_state import Overlay, ViewerState
 
 FULL: Final = "full"
 MINIMAL: Final = "minimal"
@@ -178,6 +178,7 @@ def badges(state: ViewerState, *, bad: bool = False) -> tuple[Badge, ...]:
         (bad, Badge("BAD FRAME", refusal=True)),
         (state.model_refused, Badge("MODEL REFUSED", refusal=True)),
         (state.model_forced, Badge("MODEL FORCED", refusal=True)),
+        (state.overlay is Overlay.DRAFT, Badge("DRAFT MODEL")),
         (state.side_doubted, Badge(SIDE_DOUBTED)),
         (attributes.kind is ImageKind.MAMMOGRAM_RAW, Badge("RAW")),
         (("Partial view", "PARTIAL") in attributes.facts, Badge("PARTIAL")),

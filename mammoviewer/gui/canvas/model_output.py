@@ -70,6 +70,8 @@ def shown_output(workspace: Workspace, state: ViewerState, frame: int) -> ModelO
         here = tuple(mark for mark in marks if mark.first_frame <= frame <= mark.last_frame)
         links = mark_links(workspace, state.image) if here else {}
         return ModelOutput(found, here, coming=runs.is_coming(identity, frame, model), links=links)
+    if state.overlay is Overlay.DRAFT:
+        return ModelOutput(workspace.quick.heatmap(identity, frame), coming=workspace.quick.busy)
     if state.overlay is Overlay.CAM:
         cam = runs.cam(identity, frame, model)
         return ModelOutput(cam.overlay, cam=cam) if isinstance(cam, Cam) else ModelOutput(cam)

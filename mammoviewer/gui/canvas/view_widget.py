@@ -71,6 +71,8 @@ class ViewWidget(QWidget):
         bind(self, workspace.screens.changed, self.update)
         bind(self, workspace.facts_changed, self.update)
         bind_values(self, workspace.heatmaps.changed, self._scores_changed)
+        for signal in (workspace.quick.changed, workspace.quick.suggested):
+            bind(self, signal, self.update)
         bind_values(self, workspace.pictures.ready, self._frame_arrived)
         bind(self, workspace.pictures.failed, self.update)
 

@@ -23,6 +23,7 @@ from mammoviewer.gui.canvas.linked_layer import paint_linked_cursor
 from mammoviewer.gui.canvas.roi_layer import box_on_screen, paint_detection, stroke
 from mammoviewer.gui.canvas.screen_text import with_screen
 from mammoviewer.gui.canvas.slice_strip import WIDTH
+from mammoviewer.gui.canvas.suggestion_layer import paint_suggestion
 from mammoviewer.gui.canvas.text_layer import TextLayer, paint_haloed
 from mammoviewer.gui.canvas.tools import visible_findings
 from mammoviewer.gui.screens import calibration
@@ -161,6 +162,7 @@ class ViewportPainter:
             chosen = detection == gone_to or (link is not None and link.mark == gone_to)
             paint_detection(painter, detection, view, chosen=chosen, matched=link.text if link is not None else "")
         self._findings.paint(painter, viewport, visible_findings(viewport))
+        paint_suggestion(painter, viewport)
         gesture = viewport.hands.gesture
         paint_linked_cursor(painter, viewport)
         if gesture is not None:
@@ -247,6 +249,8 @@ class ViewportPainter:
             paint_colour_bar(painter, place, viewport.workspace.style, title, font)
 
     def _missing(self) -> str:
+        if self._viewport.shown.overlay is Overlay.DRAFT:
+            return "no draft of this frame yet"
         return "no map of this frame yet" if self._viewport.workspace.desk.model else "no model is chosen"
 
 

@@ -33,7 +33,9 @@ class AiOverlay(QWidget):
         super().__init__()
         self._style, self._desk = workspace.style, workspace.desk
         self._active = active
-        self._which = Segments([("Off", Overlay.NONE), ("Heatmap", Overlay.HEATMAP), ("CAM", Overlay.CAM)])
+        self._which = Segments(
+            [("Off", Overlay.NONE), ("Heatmap", Overlay.HEATMAP), ("CAM", Overlay.CAM), ("Draft", Overlay.DRAFT)]
+        )
         self._which.chosen.connect(self._choose)
         self._opacity = LabelledSlider("Opacity", 0.0, 1.0, 0.01, percent=True)
         self._opacity.moved.connect(lambda value: setattr(self._style, "opacity", value))

@@ -14,6 +14,7 @@ from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.gui.bridge import bind
 from mammoviewer.gui.model_actions import follow_model
 from mammoviewer.gui.panels.before_after import BeforeAfter
+from mammoviewer.gui.panels.draft_card import DraftCard
 from mammoviewer.gui.panels.model_combo import ModelCombo, choose_first_model
 from mammoviewer.gui.panels.parts import FactGrid, button, column, divider, label, row, scrolling, section, settle
 from mammoviewer.gui.panels.training_curves import TrainingCurves
@@ -66,6 +67,8 @@ class TrainPanel(QWidget):
         self._choice = QWidget()
         self.before_after = BeforeAfter(workspace)
         self._choice.setLayout(column([self.before_after, self._verdict, row([self._keep, self._revert, None])]))
+        self.draft = DraftCard(workspace)
+        self.draft.keep_wanted.connect(self.start)
         self._lay_out()
         bind(self, workspace.annotations.changed, self._refresh)
         bind(self, workspace.studies_changed, self._refresh)
@@ -87,7 +90,7 @@ class TrainPanel(QWidget):
         new = section("New model", *fields, run)
         recipes = button("Train by a recipe…", self.recipes_wanted.emit, tip="A data set, a split, a report")
         proper = section("From a data set", row([recipes, None]))
-        parts = [regions, divider(), new, self._outcome, self._progress, divider(), proper, None]
+        parts = [regions, divider(), self.draft, divider(), new, self._outcome, self._progress, divider(), proper, None]
         outer.addWidget(scrolling(parts))
 
     @property
@@ -144,6 +147,7 @@ class TrainPanel(QWidget):
     def finish(self, milliseconds: int = 15000) -> bool:
         """Cancel and wait for the thread; call when the window closes."""
         self.cancel()
+        self.draft.release()
         return self._thread is None or self._thread.wait(milliseconds)
 
     def keep(self) -> None:

@@ -19,8 +19,9 @@ from mammoviewer.datasets.splits import Fold, grouped_folds  # noqa: E402
 from mammoviewer.inference.manifest import load_manifest, verify_files  # noqa: E402
 from mammoviewer.training.fine_tuning import Curves  # noqa: E402
 from mammoviewer.training.incumbent import incumbent_scores  # noqa: E402
+from mammoviewer.training.linear_fit import fit_linear, out_of_fold  # noqa: E402
 from mammoviewer.training.loop import logits_of, probabilities_of  # noqa: E402
-from mammoviewer.training.probe import embed, fit_linear, out_of_fold  # noqa: E402
+from mammoviewer.training.probe import embed, set_head  # noqa: E402
 from mammoviewer.training.regions_bundle import build_region_model  # noqa: E402
 from mammoviewer.training.regions_run import train_regions  # noqa: E402
 from mammoviewer.training.spec import TrainingSpec  # noqa: E402
@@ -218,7 +219,7 @@ def test_linear_fit_is_what_the_network_computes(base_model: Path, make_patches:
     network = RegionClassifier(trunk, channels, 2).eval()
     data = embed(network.trunk, patches.images, patches.labels, patches.groups, 2)
     fitted = fit_linear(data, 0.03)
-    fitted.copy_to(network.pooled_head)
+    set_head(network.pooled_head, fitted)
     scores = probabilities_of(logits_of(network, torch.from_numpy(patches.images)[:, None]))
     assert np.allclose(scores, fitted.probabilities(data.features[:1]), atol=1e-4)
     assert math.isclose(scores.sum(), len(patches))
