@@ -153,11 +153,7 @@ class HeatmapRuns:
         """Return what a model runs on, its form and its threads, for people; empty before it was used."""
         with self._lock:
             loaded = self._models.get(model)
-        if loaded is None or not loaded.provider:
-            return ""
-        threads = f"{loaded.threads} thread{'s' if loaded.threads > 1 else ''}"
-        form = ", int8" if loaded.role == "int8" else ""
-        return f"{loaded.provider.removesuffix('ExecutionProvider')}, {threads}{form}"
+        return "" if loaded is None or not loaded.provider else _runs_on(loaded)
 
     def use_int8(self, wanted: bool) -> None:
         """Let later runs use the int8 form of models that have one, or not."""
@@ -348,13 +344,23 @@ class HeatmapRuns:
 
     def _tell(self, job: Job, identity: str = "") -> None:
         """Emit the notice of a job that failed; ``identity`` is the image that a refused model could be forced on."""
-        notice = notice_of(job)
+        notice = _notice(job, identity)
         if notice is not None:
-            forcible = isinstance(job.error, ModelRefused) and job.error.overridable
-            if forcible and identity:
-                # The window offers a button where the command line has an option.
-                notice = replace(notice, refused_image=identity, hint="" if "--force" in notice.hint else notice.hint)
             self.notice.emit(notice)
+
+
+def _runs_on(loaded: OnnxModel) -> str:
+    threads = f"{loaded.threads} thread{'s' if loaded.threads > 1 else ''}"
+    form = ", int8" if loaded.role == "int8" else ""
+    return f"{loaded.provider.removesuffix('ExecutionProvider')}, {threads}{form}"
+
+
+def _notice(job: Job, identity: str) -> Notice | None:
+    notice = notice_of(job)
+    if notice is not None and identity and isinstance(job.error, ModelRefused) and job.error.overridable:
+        # The window offers a button where the command line has an option.
+        return replace(notice, refused_image=identity, hint="" if "--force" in notice.hint else notice.hint)
+    return notice
 
 
 def _mode(request: RunRequest, model: OnnxModel) -> Mode:
