@@ -238,8 +238,7 @@ class _Cut:
     def of(cls, explainer: Explainer, prepared: PreparedImage, grid: WindowGrid) -> _Cut | None:
         """Return the features of an image; None where windows do not begin at cells of the feature map."""
         model = explainer.model
-        sizes = zip(grid.patch, _feature_size(model), strict=True)
-        if any(side % cells for side, cells in sizes):
+        if any(side % cells for side, cells in zip(grid.patch, _feature_size(model), strict=True)):
             # cells that do not part a window evenly are of an unpadded trunk, which shows less than the window
             return None
         image = as_batch(grid.padded(prepared.values)[np.newaxis], model.manifest.channels)
