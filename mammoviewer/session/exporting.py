@@ -70,7 +70,7 @@ class Needs(enum.Enum):
 
     VIEW = ""
     HEATMAP = "run a model on this image first"
-    CAM = "explain a patch or the whole image first"
+    CAM = "nothing is explained yet"
     REGIONS = "there are no regions"
     MARKS = "nothing is marked"
 

@@ -19,7 +19,12 @@ def torch_agreement(model: OnnxModel) -> str:
     Skipped
         torch is not installed, or the head cannot be compared.
     """
-    if importlib.util.find_spec("torch") is None:
+    try:
+        there = importlib.util.find_spec("torch") is not None
+    except ModuleNotFoundError:
+        # so answers who keeps it out on purpose
+        there = False
+    if not there:
         raise Skipped("torch is not installed")
     text: str = importlib.import_module("mammoviewer.training.torch_head").torch_agreement(model)
     return text

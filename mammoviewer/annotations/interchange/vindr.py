@@ -96,10 +96,13 @@ def _told(
     told: dict[str, BreastDensity] = {}
     for density in sorted(densities, key=lambda density: density.modified):
         told.update({image.identity: density for image in images if image.frames == 1 and is_of(density, image)})
-    losses["breast densities of further readers, which VinDr-Mammo does not hold"] += len(
-        {d.id for d in densities} - {d.id for d in told.values()}
-    )
-    losses["names of the readers of a breast density"] += sum(bool(d.reader) for d in set(told.values()))
+    held = set(told.values())
+    left = len({density.id for density in densities} - {density.id for density in held})
+    named = sum(bool(density.reader) for density in held)
+    if left:
+        losses["breast densities of further readers, which VinDr-Mammo does not hold"] += left
+    if named:
+        losses["names of the readers of a breast density"] += named
     return told
 
 
