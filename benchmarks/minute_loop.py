@@ -4,7 +4,7 @@ Run ``python benchmarks/minute_loop.py [--data DIR] [--models NAME,NAME] [--json
 four mammograms of a phantom exam, on specks and beside them. "followed" is what a reader with Live on waits for after
 the last label (the windows of the image were looked at while drawing), "cold" is everything at once, from decoded
 frames. AUC: the head learns from the patches of 20 patients among the development cases and is judged on the patches of
-the project's test cases, which no bundled model has seen; median of five draws of patients. The trunk of microcalc-dense
+the project's test cases, which no bundled model has seen; median of five draws. The trunk of microcalc-dense
 has seen the development cases, and its own head is the full training; those of the film models have seen none of these.
 """
 

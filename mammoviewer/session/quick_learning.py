@@ -41,6 +41,8 @@ from mammoviewer.session.training_runs import (
 from mammoviewer.training.linear_fit import load_solver
 
 DRAFT_MODE: Final = "draft"
+_LEAST_BREAST: Final = 0.75
+"""Share of breast in a window that is suggested: the skin line is strange, but tells little."""
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ class QuickLearning:
         windows = self._shelf.windows(task.target, task.frame, model, manifest)
         embed_windows(windows, model, progress=subprogress(progress, 0.3, 1.0))
         labelled = np.stack([region.features[0] for region in regions])
-        best = next_window(windows, labelled, draft, _labelled_windows(task, windows))
+        best = next_window(windows, labelled, draft, _not_worth(task, windows))
         if best is None:
             self.told.emit("Every place of this image lies in a region already.")
             return
@@ -291,9 +293,9 @@ def _regions_key(findings: list[Finding]) -> tuple[object, ...]:
     return tuple((one.id, one.image_uid, one.frame, one.label, one.roi) for one in findings)
 
 
-def _labelled_windows(task: QuickTask, windows: WindowEmbeddings) -> BoolArray:
-    """Return the windows whose centre lies in a region, or within a quarter of a window of one."""
-    taken = np.zeros(windows.grid.counts, dtype=np.bool_)
+def _not_worth(task: QuickTask, windows: WindowEmbeddings) -> BoolArray:
+    """Return the windows not to suggest: with their centre in a region or beside it, or too little breast in sight."""
+    taken = windows.grid.breast_fractions(windows.prepared.mask) < _LEAST_BREAST
     indices = np.argwhere(windows.wanted)
     centres = windows.centres(indices)
     scale, patch = windows.prepared.scale, windows.grid.patch
