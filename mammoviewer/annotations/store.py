@@ -1,14 +1,16 @@
 """Where findings are kept: one SQLite file, written as each edit is made.
 
 Every edit is one transaction in a write-ahead log that is flushed to disk before the edit counts as done, so that
-neither a killed program nor a power cut loses or halves one. Several programs may use the file at once.
+neither a killed program nor a power cut loses or halves one. Several programs may use the file at once: what
+another one said of a finding since it was read here is kept as a finding of its own before it is replaced or removed.
 """
 
 from __future__ import annotations
 
 import json
+import sqlite3
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,7 @@ class AnnotationStore(KeptInFile):
         self.path = path
         self.session = uuid.uuid4().hex
         self.reader = ""
+        self._seen: dict[str, tuple[Any, ...]] = {}
         self._file = SqliteFile(
             path,
             SCHEMA,
@@ -84,6 +87,7 @@ class AnnotationStore(KeptInFile):
             rows = self._file.rows(f"SELECT {_COLUMNS} FROM finding")
         else:
             rows = [row for uids in _chunks(image_uids) for row in self._rows_of(uids)]
+        self._seen.update((row[0], row) for row in rows)
         return tuple(sorted((from_row(row) for row in rows), key=lambda f: (f.created, f.id)))
 
     def densities(self, study_uids: Sequence[str] | None = None) -> tuple[BreastDensity, ...]:
@@ -136,6 +140,8 @@ class AnnotationStore(KeptInFile):
     def record(self, saved: tuple[Record, ...], deleted: tuple[str, ...]) -> None:
         """Keep one edit as one transaction: all of it or nothing.
 
+        A finding that another program has changed since it was read or kept here stays as a copy with an id of its own.
+
         Raises
         ------
         AnnotationError
@@ -144,10 +150,29 @@ class AnnotationStore(KeptInFile):
         rows = {record.id: _to_row(record) for record in saved}
         gone = [(record_id,) for record_id in deleted]
         with self._file.transaction() as connection:
+            copies = self._changed_elsewhere(connection, rows, deleted)
+            # No step of this session: undo of the edit after a restart leaves what another program said.
+            log_changes(connection, copies, session="", reader=self.reader)
+            connection.executemany(_SAVE, [row for _, row in copies.values()])
             log_changes(connection, {**dict.fromkeys(deleted), **rows}, session=self.session, reader=self.reader)
             for kind, save in ((FINDING, _SAVE), (DENSITY, _SAY)):
                 connection.executemany(f"DELETE FROM {kind} WHERE id = ?", gone)
                 connection.executemany(save, [row for found, row in rows.values() if found == kind])
+        self._seen.update((record_id, row) for record_id, (kind, row) in rows.items() if kind == FINDING)
+
+    def _changed_elsewhere(
+        self, connection: sqlite3.Connection, rows: Mapping[str, tuple[str, tuple[Any, ...]]], deleted: Sequence[str]
+    ) -> dict[str, tuple[str, tuple[Any, ...]]]:
+        """Return, under new ids, what another program made of the findings that are about to change or go."""
+        query = f"SELECT {_COLUMNS} FROM finding WHERE id = ?"
+        copies = {}
+        for record_id in (*rows, *deleted):
+            known = self._seen.get(record_id)
+            there = connection.execute(query, (record_id,)).fetchone() if known is not None else None
+            if there is not None and there not in (known, rows.get(record_id, ("", ()))[1]):
+                copy_id = uuid.uuid4().hex
+                copies[copy_id] = (FINDING, (copy_id, *there[1:]))
+        return copies
 
     def changes(self, *, finding_id: str = "", session: str = "") -> tuple[Change, ...]:
         """Return what was changed, by whom and when, the oldest first: of a finding, of a session, or all.

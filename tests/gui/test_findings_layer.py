@@ -13,8 +13,8 @@ from PySide6.QtCore import QPointF
 
 from mammoviewer.annotations.finding import new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
-from mammoviewer.gui.canvas import findings_layer
-from mammoviewer.gui.canvas.roi_layer import finding_at
+from mammoviewer.gui.canvas import findings_layer, roi_layer
+from mammoviewer.gui.canvas.roi_layer import finding_at, outline
 from mammoviewer.gui.canvas.tools import visible_findings
 
 
@@ -77,6 +77,21 @@ def test_the_picture_of_many_follows_zoom_and_changes(viewport):
     assert viewport._painter._findings._image.cacheKey() == zoomed.cacheKey(), "nothing is painted twice"
 
 
+def test_of_two_thousand_only_those_about_the_cursor_are_looked_at_closely(viewport, monkeypatch):
+    """However fast the machine: the line is built of the few whose box is near, and the one that is meant is found."""
+    findings = grid_of(viewport.identity, 2000)
+    built = []
+    monkeypatch.setattr(roi_layer, "outline", lambda roi, view: built.append(roi) or outline(roi, view))
+    viewport.zoom_by(8.0)
+    for number in (0, 777, 1999):
+        built.clear()
+        target = findings[number]
+        spot = QPointF(*place(viewport, target.roi.points[0][0], target.roi.centre[1]))
+        assert finding_at(findings, viewport.view, spot) is target
+        assert target.roi in built
+        assert len(built) < 40
+
+
 def test_two_thousand_are_found_and_painted_within_a_frame(viewport):
     findings = [
         replace(f, roi=f.roi.moved(0.0, 0.001 * number))
@@ -86,7 +101,9 @@ def test_two_thousand_are_found_and_painted_within_a_frame(viewport):
     target = findings[777]
     spot = QPointF(*place(viewport, target.roi.points[0][0], target.roi.centre[1]))
     seen = visible_findings(viewport)
-    assert finding_at(seen, viewport.view, spot) in {target, *findings}
+    found = finding_at(seen, viewport.view, spot)
+    assert found is not None
+    assert np.abs(np.subtract(found.roi.centre, target.roi.centre)).max() < 4.5, "or one as near to the hand"
     picture(viewport)
     best = min(_timed(lambda: finding_at(seen, viewport.view, spot)) for _ in range(5))
     assert best < 0.016
@@ -95,6 +112,7 @@ def test_two_thousand_are_found_and_painted_within_a_frame(viewport):
 
 
 def _timed(act):
-    start = time.perf_counter()
+    """Return the time of this thread alone: other programs on the machine take none of it."""
+    start = time.thread_time()
     act()
-    return time.perf_counter() - start
+    return time.thread_time() - start

@@ -77,6 +77,47 @@ def test_a_polygon_is_reshaped_by_its_points(view: ViewTransform) -> None:
     assert reshaped(triangle, 1, (5.0, 60.0)).points[1] == (5.0, 60.0)
 
 
+@pytest.mark.parametrize("dpr", [1.0, 1.5, 2.0])
+@pytest.mark.parametrize("zoom", [0.05, 1.0, 40.0])
+def test_handles_are_as_large_to_the_hand_at_every_zoom_and_density_of_the_screen(zoom: float, dpr: float) -> None:
+    """Seven logical pixels about the corner grasp it and eight do not, whatever a stored pixel measures there."""
+    roi = Roi(RoiKind.RECTANGLE, ((1000.0, 1000.0), (1000.0 + 400.0 / zoom, 1000.0 + 400.0 / zoom)))
+    view = view_transform(
+        (12000, 12000), Orientation(flip_rows=True), size=(600, 600), dpr=dpr, zoom=zoom, centre=(1000.0, 1000.0)
+    )
+    assert (view.zoom, view.dpr) == (zoom, dpr)
+    at = place(view, 1000.0, 1000.0)
+    step = place(view, 1000.0, 1001.0) - at
+    assert abs(step.x()) == pytest.approx(zoom / dpr)
+    for dx, dy in ((6.9, 0.0), (0.0, -6.9), (-4.8, 4.8)):
+        assert handle_at(roi, view, at + QPointF(dx, dy)) == 0
+    for dx, dy in ((7.2, 0.0), (0.0, -7.2), (5.2, 5.2)):
+        assert handle_at(roi, view, at + QPointF(dx, dy)) is None
+
+
+@pytest.mark.parametrize("zoom", [0.25, 1.0, 8.0])
+def test_handles_are_painted_where_they_are_grasped_on_a_fine_screen(qapp: QApplication, zoom: float) -> None:
+    half = 80.0 / zoom
+    roi = Roi(RoiKind.RECTANGLE, ((1000.0 - half, 1000.0 - half), (1000.0 + half, 1000.0 + half)))
+    view = view_transform((2000, 2000), Orientation(), size=(300, 300), dpr=2.0, zoom=zoom, centre=(1000.0, 1000.0))
+    image = QImage(600, 600, QImage.Format.Format_RGB888)
+    image.setDevicePixelRatio(2.0)
+    pictures = []
+    for selected in (False, True):
+        image.fill(0)
+        painter = QPainter(image)
+        paint_finding(painter, finding(roi), view, selected=selected)
+        painter.end()
+        flat = np.frombuffer(image.constBits(), np.uint8).reshape(600, image.bytesPerLine())
+        pictures.append(flat[:, :1800].reshape(600, 600, 3).sum(axis=2).astype(int))
+    for row, column in handles(roi):
+        spot = place(view, row, column)
+        x, y = round(2 * spot.x()), round(2 * spot.y())
+        around = pictures[1][y - 7 : y + 8, x - 7 : x + 8] > 60
+        plain = pictures[0][y - 7 : y + 8, x - 7 : x + 8] > 60
+        assert around.sum() > plain.sum() + 60, "a disc of four logical pixels, not two"
+
+
 def test_a_long_freehand_line_and_a_point_have_no_handles(view: ViewTransform) -> None:
     angle = np.linspace(0, 6, 200)
     circle = np.stack([50 + 20 * np.sin(angle), 50 + 20 * np.cos(angle)], axis=1)

@@ -251,6 +251,40 @@ def _newer(statements):
     return Schema(SCHEMA.application_id, (*SCHEMA.migrations, statements))
 
 
+@pytest.mark.parametrize("act", ["change", "remove"])
+def test_what_another_program_said_of_a_finding_meanwhile_is_not_lost(path, act):
+    finding = _finding(note="at first")
+    with AnnotationStore(path) as one, AnnotationStore(path) as other:
+        one.save(finding)
+        assert other.load() == (finding,)
+        theirs, ours = finding.edited(note="theirs"), finding.edited(label="Cyst")
+        other.save(theirs)
+        if act == "change":
+            one.save(ours)
+            one.save(ours.edited(note="ours again"))
+        else:
+            one.delete(finding.id)
+        kept = other.load()
+        (apart,) = (f for f in kept if f.id != finding.id)
+        assert replace(apart, id=finding.id) == theirs
+        assert [f.label for f in kept if f.id == finding.id] == (["Cyst"] if act == "change" else [])
+        assert [c.what for c in one.changes(finding_id=apart.id)] == ["added"]
+        assert apart.id not in {c.finding_id for c in one.changes(session=one.session)}, "undo leaves it alone"
+
+
+def test_without_another_program_nothing_is_kept_twice(path):
+    finding = _finding()
+    with AnnotationStore(path) as one, AnnotationStore(path) as other:
+        one.save(finding)
+        for note in "abc":
+            one.save(finding.edited(note=note))
+        other.load()
+        other.save(finding.edited(note="d"))
+        one.load()
+        one.delete(finding.id)
+        assert other.load() == ()
+
+
 def test_an_older_file_is_copied_and_brought_up_to_date(path):
     finding = _finding()
     with AnnotationStore(path) as store:
