@@ -9,8 +9,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mammoviewer.annotations.agreement import RegionAgreement, cohen_kappa, match_regions
+from mammoviewer.annotations.agreement import RegionAgreement, cohen_kappa, fleiss_kappa, match_regions
 from mammoviewer.annotations.birads import birads
+from mammoviewer.annotations.density import examination_of
 from mammoviewer.annotations.edits import AddFinding, CompositeEdit, Edit
 from mammoviewer.annotations.finding import READER, Finding, new_finding
 from mammoviewer.session.workspace import Workspace
@@ -44,6 +45,44 @@ def agreements(workspace: Workspace) -> tuple[PairAgreement, ...]:
     return tuple(
         _pair(workspace, findings, one, other) for one, other in itertools.combinations(readers_of(workspace), 2)
     )
+
+
+@dataclass(frozen=True)
+class CommonAgreement:
+    """All readers together: Fleiss' kappa of what each of them said of the same cases; NaN where it is undefined."""
+
+    what: str
+    readers: tuple[str, ...]
+    cases: int
+    kappa: float
+
+
+def common_agreements(workspace: Workspace, pairs: Sequence[PairAgreement]) -> tuple[CommonAgreement, ...]:
+    """Return how all readers agree on assessments and on densities; nothing where fewer than two speak.
+
+    A finding of the first reader is a case where each other reader has one that matches it and all are assessed; a
+    breast is one where each reader of a density has said it.
+    """
+    readers = readers_of(workspace)
+    matched: dict[str, list[str]] = {}
+    for pair in pairs:
+        if readers and pair.first == readers[0]:
+            for match in pair.regions.matches:
+                matched.setdefault(match.first.id, [match.first.assessment]).append(match.second.assessment)
+    assessed = [said for said in matched.values() if len(said) == len(readers) and all(said)]
+    studies = {examination_of(image.attributes) for image in (workspace.study.images if workspace.study else ())}
+    densities = [d for d in workspace.annotations.densities if d.study_uid in studies]
+    raters = tuple(sorted({density.reader for density in densities}))
+    breasts: dict[tuple[str, str], dict[str, str]] = {}
+    for density in densities:
+        breasts.setdefault((density.study_uid, density.laterality), {})[density.reader] = density.value
+    graded = [list(said.values()) for said in breasts.values() if len(said) == len(raters)]
+    found = []
+    for what, names, cases in (("assessments", readers, assessed), ("breast densities", raters, graded)):
+        if len(names) >= 2:
+            kappa = fleiss_kappa(cases) if cases else math.nan
+            found.append(CommonAgreement(what, names, len(cases), kappa))
+    return tuple(found)
 
 
 def _findings(workspace: Workspace) -> list[Finding]:
@@ -92,14 +131,17 @@ def consensus_edit(findings: Sequence[Finding]) -> Edit | None:
     return CompositeEdit(tuple(map(AddFinding, made)), title="Keep as consensus") if made else None
 
 
-def as_csv(pairs: Sequence[PairAgreement]) -> str:
-    """Return the table of the agreement as CSV."""
+def as_csv(pairs: Sequence[PairAgreement], common: Sequence[CommonAgreement] = ()) -> str:
+    """Return the table of the agreement as CSV; what all readers share follows the pairs, with Fleiss' kappa."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(
         ("first", "second", "matched", "only_first", "only_second", "dice", "mean_iou", "kappa", "assessed")
     )
     writer.writerows((pair.first, pair.second, *figures(pair)) for pair in pairs)
+    for one in common:
+        kappa = "" if math.isnan(one.kappa) else f"{one.kappa:.3f}"
+        writer.writerow((f"all {len(one.readers)} readers", one.what, *[""] * 5, kappa, one.cases))
     return out.getvalue()
 
 

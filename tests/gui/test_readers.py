@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from helpers.viewports import picture, shown
 
-from mammoviewer.annotations.edits import AddFinding, ReplaceFinding
+from mammoviewer.annotations.agreement import fleiss_kappa
+from mammoviewer.annotations.density import examination_of, new_density
+from mammoviewer.annotations.edits import AddFinding, ReplaceFinding, SayDensity
 from mammoviewer.annotations.finding import new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.gui.canvas.tools import visible_findings
@@ -17,7 +19,7 @@ from mammoviewer.gui.dialogs.agreement_dialog import AgreementDialog
 from mammoviewer.gui.exports import export_content
 from mammoviewer.gui.kept_settings import KeptSettings
 from mammoviewer.gui.readers import Readers
-from mammoviewer.session.reader_agreement import CONSENSUS, agreements
+from mammoviewer.session.reader_agreement import CONSENSUS, agreements, common_agreements
 from mammoviewer.session.settings import SettingsFile
 
 
@@ -85,7 +87,7 @@ def test_the_agreement_is_counted_and_kept_as_consensus(qtbot, four_views, tmp_p
     qtbot.addWidget(dialog)
     assert [dialog.table.item(0, column).text() for column in range(6)] == ["A", "B", "1", "1", "1", "0.500"]
     dialog.write(tmp_path / "table.csv")
-    (line,) = csv.DictReader((tmp_path / "table.csv").read_text().splitlines())
+    line, _everybody = csv.DictReader((tmp_path / "table.csv").read_text().splitlines())
     assert (line["first"], line["matched"], line["dice"]) == ("A", "1", "0.500")
     dialog.keep()
     (agreed,) = [f for f in four_views.annotations.findings if f.reader == CONSENSUS]
@@ -93,6 +95,35 @@ def test_the_agreement_is_counted_and_kept_as_consensus(qtbot, four_views, tmp_p
     assert len(agreements(four_views)) == 1, "the consensus is no reader"
     four_views.edits.undo()
     assert not [f for f in four_views.annotations.findings if f.reader == CONSENSUS]
+
+
+def test_all_readers_together_have_kappa_of_fleiss_on_assessments_and_densities(qtbot, four_views, tmp_path):
+    said = (("4A", "4A", "4B"), ("2", "2", "2"), ("3", "2", "3"))
+    for number, values in enumerate(said):
+        for reader, value in zip("ABC", values, strict=True):
+            add(four_views, box(10.0 + 45 * number, 40, 18.0), reader, assessment=value)
+    add(four_views, box(100, 90, 8.0), "A", assessment="5")
+    study = examination_of(four_views.images[0].attributes)
+    grades = {"R": "bbc", "L": "ccc"}
+    for side, values in grades.items():
+        for reader, value in zip("ABC", values, strict=True):
+            four_views.edit(SayDensity(new_density(study, side, value, reader=reader)))
+    four_views.edit(SayDensity(new_density("9.9", "R", "d", reader="D")))
+    assessments, densities = common_agreements(four_views, agreements(four_views))
+    assert (assessments.readers, assessments.cases) == (("A", "B", "C"), 3)
+    assert assessments.kappa == pytest.approx(fleiss_kappa(said))
+    assert (densities.readers, densities.cases) == (("A", "B", "C"), 2)
+    assert densities.kappa == pytest.approx(fleiss_kappa(list(grades.values())))
+    dialog = AgreementDialog(four_views)
+    qtbot.addWidget(dialog)
+    assert f"assessments (3 cases): Fleiss' kappa {assessments.kappa:.3f}" in dialog.common.text()
+    assert f"breast densities (2 cases): Fleiss' kappa {densities.kappa:.3f}" in dialog.common.text()
+    dialog.write(tmp_path / "table.csv")
+    lines = list(csv.DictReader((tmp_path / "table.csv").read_text().splitlines()))
+    assert [(line["first"], line["second"], line["assessed"]) for line in lines[-2:]] == [
+        ("all 3 readers", "assessments", "3"),
+        ("all 3 readers", "breast densities", "2"),
+    ]
 
 
 def test_one_reader_alone_has_nobody_to_agree_with(qtbot, four_views):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from PySide6.QtWidgets import QDialog, QFileDialog, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
@@ -9,7 +10,7 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QTableWidget, QTableWidgetIt
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.base.paths import write_text_atomically
 from mammoviewer.gui.panels.parts import button, label, row
-from mammoviewer.session.reader_agreement import agreements, as_csv, consensus_edit, figures
+from mammoviewer.session.reader_agreement import agreements, as_csv, common_agreements, consensus_edit, figures
 from mammoviewer.session.workspace import Workspace
 
 _HEADINGS = ("Reader", "and", "Matched", "Only first", "Only second", "Dice", "Overlap", "Kappa", "Assessed")
@@ -28,6 +29,7 @@ class AgreementDialog(QDialog):
         self.setMinimumSize(760, 320)
         self._workspace = workspace
         self._pairs = agreements(workspace)
+        self._common = common_agreements(workspace, self._pairs)
         self.table = QTableWidget(len(self._pairs), len(_HEADINGS))
         self.table.setHorizontalHeaderLabels(list(_HEADINGS))
         self.table.verticalHeader().hide()
@@ -40,14 +42,21 @@ class AgreementDialog(QDialog):
         self.table.setVisible(bool(self._pairs))
         nothing = label("This study has findings of one reader only.", "dim", wrap=True)
         nothing.setVisible(not self._pairs)
+        told = [
+            f"All {len(one.readers)} readers on {one.what} ({one.cases} cases): Fleiss' kappa "
+            + ("is undefined" if math.isnan(one.kappa) else f"{one.kappa:.3f}")
+            for one in self._common
+        ]
+        self.common = label("\n".join(told), "dim", wrap=True)
+        self.common.setVisible(bool(told))
         keep = button("Keep matched as consensus", self.keep, tip="Copies the first reader's side of each match")
         save = button("Save as CSV…", self.save)
-        for act in (keep, save):
-            act.setEnabled(bool(self._pairs))
+        keep.setEnabled(bool(self._pairs))
+        save.setEnabled(bool(self._pairs or self._common))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(20, 16, 20, 14)
         layout.setSpacing(12)
-        for part in (label(_ABOUT, "dim", wrap=True), nothing, self.table):
+        for part in (label(_ABOUT, "dim", wrap=True), nothing, self.table, self.common):
             layout.addWidget(part)
         layout.addLayout(row([keep, save, None, button("Close", self.close)]))
 
@@ -69,7 +78,7 @@ class AgreementDialog(QDialog):
     def write(self, path: Path) -> None:
         """Write the table; what stands in the way is told."""
         try:
-            write_text_atomically(path, as_csv(self._pairs))
+            write_text_atomically(path, as_csv(self._pairs, self._common))
         except OSError as error:
             text = f"the table cannot be written: {error.strerror}"
             self._workspace.notice.emit(Notice(Severity.ERROR, text, "choose a folder that can be written"))
