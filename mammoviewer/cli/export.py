@@ -112,7 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
         complete = (
             _write_forms(own, arguments, Batch(views, stems, findings, densities=densities), summary) and complete
         )
-    summary.tell()
+    summary.tell(len(images))
     for image in images:
         image.close()
     return 0 if complete else 1
@@ -147,13 +147,15 @@ class _Summary:
     def lose(self, losses: Losses) -> None:
         self._losses.update(losses)
 
-    def tell(self) -> None:
-        """Name on the error stream what was lost; nothing where nothing was."""
+    def tell(self, images: int) -> None:
+        """Say on the error stream how many files of how many images there are, and what was lost."""
         lines = loss_lines(self._losses)
-        if lines:
-            print(f"mammoviewer: wrote {self._files} files; left out or changed:", file=sys.stderr)
-            for line in lines:
-                print(f"  {line}", file=sys.stderr)
+        if self._files or lines:
+            more = "; left out or changed:" if lines else ""
+            files, of = ("file" if self._files == 1 else "files"), ("image" if images == 1 else "images")
+            print(f"mammoviewer: wrote {self._files} {files} of {images} {of}{more}", file=sys.stderr)
+        for line in lines:
+            print(f"  {line}", file=sys.stderr)
 
 
 def _write_beside(

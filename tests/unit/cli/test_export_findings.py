@@ -80,6 +80,19 @@ def test_every_form_over_a_folder(key: str, folder: Path, findings, tmp_path: Pa
             np.testing.assert_allclose(finding.roi.bounding_box(), WHOLE.bounding_box(), atol=1e-6)
 
 
+def test_all_forms_of_the_manual_go_in_one_run_with_a_summary(folder: Path, findings, tmp_path: Path, capsys) -> None:
+    names = ["seg", "sr", "cadsr", "gsps", "sc", "coco", "dbtex", "vindr", "yolo", "labelme", "masks", "csv"]
+    if importlib.util.find_spec("h5py") is not None:
+        names.append("hdf5")
+    asked = [part for name in names for part in ("--format", name)]
+    out = tmp_path / "out"
+    assert _run("export", folder, *asked, "--annotations", tmp_path / "mine.json", "--out", out) == 0
+    told = capsys.readouterr()
+    written = told.out.splitlines()
+    assert len(written) == len(set(written)) == len([path for path in out.rglob("*") if path.is_file()])
+    assert f"wrote {len(written)} files of 3 images" in told.err
+
+
 def test_seg_without_a_model_is_the_findings_by_class_when_asked(folder: Path, findings, tmp_path: Path) -> None:
     options = ("--format", "seg", "--annotations", tmp_path / "mine.json", "--out", tmp_path / "out")
     assert _run("export", folder / "b.dcm", *options) == 0
