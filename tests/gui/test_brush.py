@@ -144,6 +144,23 @@ def test_specks_are_picked_at_their_brightest_and_boxed(qtbot, workspace):
     assert not workspace.annotations.findings
 
 
+@pytest.mark.parametrize("held", [Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier])
+def test_with_control_a_speck_lies_where_it_is_clicked(qtbot, workspace, held):
+    pixels = breast_like(300, 240, seed=1) // 4
+    pixels[100, 150] = 4000
+    workspace.add(OpenResult((make_image("RCC", pixels=pixels),), ()))
+    viewport = shown(qtbot, workspace, "RCC", (480, 520))
+    workspace.desk.tool = Tool.SPECKS
+    spot = place(viewport, 103.0, 147.0)
+    mouse.press(viewport, spot, modifiers=held)
+    mouse.release(viewport, spot)
+    viewport.setFocus()
+    QTest.keyClick(viewport, Qt.Key.Key_Return)
+    _box, speck = workspace.annotations.findings
+    free = held == Qt.KeyboardModifier.ControlModifier
+    np.testing.assert_allclose(speck.roi.points[0], (103.0, 147.0) if free else (100.0, 150.0), atol=0.3)
+
+
 def test_a_click_on_a_speck_takes_it_away(qtbot, viewport):
     workspace = viewport.workspace
     workspace.desk.tool = Tool.SPECKS

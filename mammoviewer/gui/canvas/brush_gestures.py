@@ -194,7 +194,7 @@ class GrowRegion(DrawRegion):
 class PickSpecks(DrawRegion):
     """A click for each microcalcification; double click or Enter makes a box about all of them, with a point for each.
 
-    A click goes to the brightest spot nearby; a click on a speck takes it away.
+    A click goes to the brightest spot nearby, with Control held exactly where it is; a click on a speck takes it away.
     """
 
     def __init__(self, canvas: Canvas, start: Pointer) -> None:
@@ -232,7 +232,7 @@ class PickSpecks(DrawRegion):
         image, mm = self.canvas.shown.image, _pixel_mm(self.canvas)
         point = self.inside(pointer.point)
         stored = seen_values(self.canvas.workspace, self.image_uid, self.frame)
-        if stored is not None:
+        if stored is not None and not pointer.modifiers & Qt.KeyboardModifier.ControlModifier:
             reach = (_SPECK_MM / mm[0], _SPECK_MM / mm[1])
             point = brightest_near(stored, point, reach, dark_is_bright=image.attributes.inverse)
         self._specks.append(point)
