@@ -12,6 +12,9 @@ from PySide6.QtCore import QSettings, Qt
 from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
+from mammoviewer.annotations.edits import AddFinding
+from mammoviewer.annotations.finding import new_finding
+from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.dicom.phantom_exam import write_exam
 from mammoviewer.gui.dialogs.cheat_sheet import CheatSheet
 from mammoviewer.gui.dialogs.command_palette import CommandPalette
@@ -111,6 +114,26 @@ def test_panels_fold_away_and_come_back(window: MainWindow) -> None:
     assert not window.panels.isVisible()
     window.show_panel("AI")
     assert window.panels.isVisible()
+
+
+def test_alt_with_an_arrow_nudges_the_chosen_finding(window: MainWindow, qtbot: QtBot) -> None:
+    workspace, viewport = window.workspace, window.grid.active
+    assert viewport is not None
+    window.activateWindow()
+    viewport.setFocus()
+    qtbot.waitUntil(viewport.hasFocus)
+    finding = new_finding(viewport.identity, 0, Roi(RoiKind.RECTANGLE, ((50.0, 50.0), (70.0, 70.0))), "Mass")
+    workspace.edit(AddFinding(finding))
+    workspace.desk.selected_finding = finding.id
+    right, down = viewport.view.to_widget(np.array([(50.0, 51.0), (51.0, 50.0)])) - viewport.view.to_widget(
+        np.array([(50.0, 50.0)])
+    )
+    before = viewport.view.to_widget(np.array(finding.roi.points))
+    for key, way in ((Qt.Key.Key_Right, right * np.sign(right[0])), (Qt.Key.Key_Down, down * np.sign(down[1]))):
+        qtbot.keyClick(viewport, key, Qt.KeyboardModifier.AltModifier)
+        after = viewport.view.to_widget(np.array(workspace.annotations.get(finding.id).roi.points))
+        np.testing.assert_allclose(after - before, [way, way], atol=1e-6)
+        before = after
 
 
 def test_keys_reach_their_commands(window: MainWindow, qtbot: QtBot) -> None:
