@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-from mammoviewer.base.errors import InputError
+from mammoviewer.base.errors import ExportError, InputError
 from mammoviewer.base.progress import Progress, no_progress
 from mammoviewer.datasets.cases import CaseList
 from mammoviewer.datasets.layouts import LAYOUTS, load_cases
@@ -56,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
     options = EvaluationOptions(args.unit, args.mode, args.limit, args.force, args.seed)
     model = OnnxModel(find_model(args.model))
     cases = _cases(args)
+    _make_folder(args.out)
     result = evaluate(model, cases, options, progress=_progress())
     sys.stderr.write("\r" + " " * _WIDTH + "\r" if sys.stderr.isatty() else "")
     for problem in result.problems[:_MOST_PROBLEMS]:
@@ -91,6 +92,11 @@ def summary(metrics: dict[str, object]) -> str:
     rates = metrics.get("sensitivity_at_fp")
     if isinstance(rates, dict):
         lines.append("  sensitivity at false marks per image: " + ", ".join(f"{k}: {v:.3f}" for k, v in rates.items()))
+    if metrics.get("training_patients_among_them"):
+        seen, all_ = metrics["training_patients_among_them"], metrics["n_patients"]
+        lines.append(
+            f"  not a test: the model learned from {seen} of these {all_} patients (--split takes a part alone)"
+        )
     if "note" in metrics:
         lines.append(f"  {metrics['note']}")
     return "\n".join(lines)
@@ -104,6 +110,14 @@ def _cases(args: argparse.Namespace) -> CaseList:
     if not len(chosen):
         raise InputError(f"no patient of the part {args.part!r} is in {args.data}", path=args.split)
     return chosen
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder of the results before the hours that it may take to have any."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ExportError(f"the folder cannot be made: {error.strerror or 'unknown error'}", path=folder) from error
 
 
 def _progress() -> Progress:

@@ -39,6 +39,7 @@ from mammoviewer.inference.cam import cam_for_image
 from mammoviewer.inference.cam_methods import METHODS
 from mammoviewer.inference.detections import grouped_over_frames
 from mammoviewer.inference.heatmap import Heatmap
+from mammoviewer.inference.manifest_schema import DETECTION
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.predict import MODES, Mode, Prediction, predict_image, prepare_frame
 from mammoviewer.inference.predictions_file import (
@@ -101,6 +102,9 @@ def run(args: argparse.Namespace) -> int:
     """Run the subcommand; return 0 when every image was predicted, 1 when one could not be."""
     _check_options(args)
     model = load_model(args.model, int8=args.int8)
+    if args.cam and model.manifest.task == DETECTION:
+        reason = f"model {model.manifest.identity} gives boxes, which no map explains"
+        raise ArgumentError(reason, hint="leave --cam out: its marks are its explanation")
     mode = _mode(model, args)
     rules = Rules(checked_rule(args.over_slices), checked_rule(args.over_images))
     opened = open_all(args.paths, args)

@@ -14,11 +14,13 @@ from mammoviewer.base.errors import ModelError
 from mammoviewer.inference.cam_checks import Skipped, completeness, randomised_head
 from mammoviewer.inference.cam_localisation import phantom_localisation
 from mammoviewer.inference.manifest import CARD_NAME, ModelManifest, read_verified
+from mammoviewer.inference.manifest_schema import DETECTION
 from mammoviewer.inference.onnx_parts import head_logits
 from mammoviewer.inference.onnx_session import OnnxModel
 
 _SEED = 20
 _DIRECTIONS = 5
+_FREE_SIZE = (128, 128)
 _GRADIENT_TOLERANCE = 0.02
 _STEP_LENGTHS = (1e-2, 3e-3, 1e-3, 3e-4)
 
@@ -148,6 +150,8 @@ def _provider(model: OnnxModel) -> str:
 
 
 def _zeros(model: OnnxModel) -> str:
+    if model.manifest.task == DETECTION:
+        return _boxes_on_zeros(model)
     scores, features = model.run(_blank(model, 1))
     again, _ = model.run(_blank(model, 1))
     if not np.array_equal(scores, again):
@@ -157,7 +161,19 @@ def _zeros(model: OnnxModel) -> str:
     return f"p({positive}) = {scores[0, index]:.4f} on zeros, features {list(features.shape[1:])}"
 
 
+def _boxes_on_zeros(model: OnnxModel) -> str:
+    boxes, scores = model.boxes(_blank(model, 1))
+    again = model.boxes(_blank(model, 1))
+    if not (np.array_equal(boxes, again[0]) and np.array_equal(scores, again[1])):
+        raise ModelError("the same input gives different boxes")
+    positive = model.manifest.outputs.positive_class
+    highest = float(scores[:, model.manifest.outputs.positive_index].max(initial=0.0))
+    return f"{len(boxes)} boxes, highest p({positive}) = {highest:.4f} on zeros"
+
+
 def _batch(model: OnnxModel) -> str:
+    if model.manifest.task == DETECTION:
+        return "one image at a time"
     if model.manifest.input.shape[0] == 1:
         return "one patch at a time"
     generator = np.random.Generator(np.random.Philox(_SEED))
@@ -193,7 +209,8 @@ def _int8(model: OnnxModel) -> str:
 
 
 def _blank(model: OnnxModel, count: int) -> FloatArray:
-    return np.zeros((count, *(int(side or 1) for side in model.manifest.input.shape[1:])), dtype=np.float32)
+    """Return zeros (count, channels, rows, columns); of a model for any size as large as a small picture."""
+    return np.zeros((count, model.manifest.channels, *(model.manifest.size or _FREE_SIZE)), dtype=np.float32)
 
 
 def _random_features(model: OnnxModel) -> FloatArray:

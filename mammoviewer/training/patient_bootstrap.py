@@ -41,10 +41,12 @@ class Draws:
         return float(low), float(high)
 
     def band(self, curve: Callable[[Weights], DoubleArray]) -> tuple[DoubleArray, DoubleArray]:
-        """Return the same percentiles of every point of a curve, each (points,)."""
+        """Return the same percentiles of every point of a curve, each (points,); NaN where no draw has a curve."""
         values = np.stack([curve(weights[self.of]) for weights in self.counts])
-        with np.errstate(invalid="ignore"):
-            low, high = np.nanpercentile(values, (2.5, 97.5), axis=0)
+        low, high = np.full((2, values.shape[1]), np.nan)
+        known = np.isfinite(values).any(axis=0)
+        if known.any():
+            low[known], high[known] = np.nanpercentile(values[:, known], (2.5, 97.5), axis=0)
         return low, high
 
 

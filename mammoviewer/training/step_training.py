@@ -75,7 +75,7 @@ def train_steps(
     Raises
     ------
     TrainingError
-        There are several processes, or the state of an interrupted run cannot be read.
+        There are several processes, the loss is no number any more, or the state of an interrupted run cannot be read.
     """
     if present_group().size > 1:
         raise TrainingError("this recipe learns in one process", hint="leave --processes out")
@@ -135,6 +135,8 @@ def _epoch(
     for _ in range(plan.steps):
         hold()
         error = loss(epoch, generator)
+        if not bool(torch.isfinite(error)):
+            raise TrainingError("the loss is no number any more", hint="try a lower learning rate")
         state.optimizer.zero_grad()
         error.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)

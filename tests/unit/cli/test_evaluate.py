@@ -3,12 +3,13 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from helpers import layout_makers as make
 
-from mammoviewer.base.errors import InputError
+from mammoviewer.base.errors import ExportError, InputError
 from mammoviewer.base.paths import bundled_models_dir
 from mammoviewer.cli import evaluate
 from mammoviewer.datasets.layouts import load_cases
@@ -66,3 +67,24 @@ def test_what_was_passed_over_is_told(tmp_path: Path, model: Path, capsys: pytes
     assert "the patch is missing" in told.err
     assert "and 2 more problems" in told.err
     assert "6 x patch" in told.out
+
+
+def test_patients_that_the_model_learned_from_are_told(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = shutil.copytree(model, tmp_path / "known")
+    data = make.infn(tmp_path / "data", cases=12, per_case=1)
+    split = fixed_split(load_cases(data).patients, (0.75, 0, 0.25), 1, layout="infn")
+    write_split(known / "split.json", split)
+    assert call("--model", known, "--data", data, "--out", tmp_path / "out") == 0
+    assert "the model learned from 9 of these 12 patients" in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_the_work(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = make.infn(tmp_path / "data", cases=2, per_case=1)
+    monkeypatch.setattr(evaluate, "evaluate", lambda *_, **__: pytest.fail("it was run"))
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(ExportError, match="the folder cannot be made"):
+        call("--model", model, "--data", data, "--out", tmp_path / "out")

@@ -327,3 +327,11 @@ def test_models_of_whole_images_and_of_boxes_run_too(picture, models, tmp_path, 
     (image,) = document(tmp_path / "b")["images"]
     assert {one["class_name"] for one in image["detections"]} == {"mass"}
     assert (tmp_path / "b" / image["heatmap"]).is_file()
+
+
+def test_a_map_of_a_model_that_gives_boxes_is_refused_at_once(models, picture, tmp_path):
+    boxes_bundle(models / "locator")
+    with pytest.raises(ArgumentError, match=r"locator.1 gives boxes") as caught:
+        call(picture, "--model", "locator", "--out", tmp_path / "out", "--cam")
+    assert "--cam" in caught.value.hint
+    assert not (tmp_path / "out").exists()

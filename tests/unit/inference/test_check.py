@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from helpers.model_makers import brightest_bundle, linear_bundle, make_bundle, onnx_bytes
+from helpers.model_makers import boxes_bundle, brightest_bundle, linear_bundle, make_bundle, onnx_bytes
 from onnx import helper
 
 from mammoviewer.base.errors import ModelError
@@ -22,6 +22,17 @@ def test_a_bundle_without_gradient_passes_without_that_check(tmp_path):
     assert "head_grad" not in [result.name for result in results]
     assert all(result.passed for result in results)
     assert [result.name for result in results if result.skipped][:2] == ["completeness", "randomised head"]
+
+
+def test_a_detection_model_is_checked_by_its_boxes(tmp_path):
+    results = {result.name: result for result in check_model(boxes_bundle(tmp_path / "m"))}
+    assert all(result.passed for result in results.values())
+    assert results["zeros"].detail.startswith("4 boxes, highest p(mass) = 0.")
+    assert [name for name, result in results.items() if result.skipped] == [
+        "completeness",
+        "randomised head",
+        "pointing game",
+    ]
 
 
 def test_a_wrong_gradient_is_found(tmp_path):

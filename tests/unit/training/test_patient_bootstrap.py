@@ -68,3 +68,11 @@ def test_items_of_one_patient_do_not_make_the_interval_narrower() -> None:
     low_alone, high_alone = draw_patients(names, resamples=800).interval(weighted_share(right[::50]))
     assert high - low == pytest.approx(high_alone - low_alone, abs=0.02)
     assert high - low > 0.3
+
+
+def test_a_curve_that_no_draw_has_is_left_open_without_a_warning() -> None:
+    roc = WeightedRoc(np.zeros(4, dtype=np.int64), np.linspace(0, 1, 4))
+    draws = draw_patients(list("abcd"), resamples=20)
+    low, high = draws.band(lambda weights: roc.sensitivity_at(np.array([0.1, 0.5]), weights))
+    assert np.isnan(low).all()
+    assert np.isnan(high).all()

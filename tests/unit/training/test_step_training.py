@@ -11,6 +11,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from mammoviewer.base.errors import TrainingError  # noqa: E402
 from mammoviewer.training.recipe_run import RecipeRun  # noqa: E402
 from mammoviewer.training.spec import TrainingSpec  # noqa: E402
 from mammoviewer.training.step_training import EarlyStop, Plateau, StepPlan, train_steps  # noqa: E402
@@ -83,3 +84,12 @@ def test_every_epoch_is_told_with_what_is_left(tmp_path: Path) -> None:
     train_steps(network, _loss(network), StepPlan(2, 1, 0.001, share=(0.5, 1.0)), _run(tmp_path, told))
     assert [event["fraction"] for event in told] == [0.75, 1.0]
     assert told[-1]["seconds_left"] == 0.0
+
+
+def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
+    network = _network()
+    with pytest.raises(TrainingError, match="no number any more"):
+        train_steps(
+            network, lambda _epoch, _draw: network.weight.sum() * float("nan"), StepPlan(2, 2, 0.1), _run(tmp_path)
+        )
+    assert torch.isfinite(network.weight).all()
