@@ -13,7 +13,7 @@ from pathlib import Path
 from psygnal import Signal
 
 from mammoviewer.base.errors import MammoViewerError
-from mammoviewer.base.notices import Notice
+from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.base.paths import user_dir
 from mammoviewer.session.recipe_task import RecipeTask, TaskState
 from mammoviewer.training.spec import SPEC_NAME, TrainingEvent, TrainingSpec
@@ -109,6 +109,10 @@ class RecipeQueue:
         except MammoViewerError as error:
             self.notice.emit(Notice.from_error(error))
             task.stop()
+        except OSError as error:
+            text = f"the training of {task.title} cannot be started: {error.strerror or 'unknown error'}"
+            self.notice.emit(Notice(Severity.ERROR, text, f"check the folder {self.root}"))
+            self._tasks.pop(task.folder.name, None)
 
     def _load(self) -> None:
         """Read the tasks that are there; a folder that is damaged is left alone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -144,3 +145,13 @@ def test_a_damaged_folder_is_left_alone(queue: RecipeQueue) -> None:
     (queue.root / "bad" / "spec.json").write_text("{", encoding="utf-8")
     assert RecipeQueue(queue.root).tasks == ()
     assert (queue.root / "bad" / "spec.json").is_file()
+
+
+def test_a_folder_that_went_away_is_told_and_leaves_the_line(queue: RecipeQueue, tmp_path: Path) -> None:
+    told: list[str] = []
+    queue.notice.connect(lambda notice: told.append(notice.text))
+    first, second = queue.add(spec(tmp_path, "one")), queue.add(spec(tmp_path, "two"))
+    shutil.rmtree(second.folder)
+    let_go(first)
+    settle(queue, lambda: first.state is TaskState.DONE and second not in queue.tasks)
+    assert told == ["the training of two.1 cannot be started: No such file or directory"]
