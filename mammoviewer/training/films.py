@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from mammoviewer.base.errors import TrainingError
 from mammoviewer.base.progress import Progress
 from mammoviewer.datasets.cases import Box, Case, CaseList
 from mammoviewer.datasets.layouts import MINI_MIAS, load_cases
+from mammoviewer.datasets.leaks import LeakReport, image_leak_report, stop_leak
 from mammoviewer.datasets.mini_mias import PIXEL_SIZE_MM
 from mammoviewer.datasets.mini_mias_patches import read_film
 from mammoviewer.datasets.splits import PARTS, Split, fixed_split
@@ -63,12 +64,13 @@ class Film:
 
 @dataclass(frozen=True, eq=False)
 class FilmSets:
-    """Films for training, validation and test; no patient is in two of them."""
+    """Films for training, validation and test; no patient is in two of them, and what the search for leaks found."""
 
     split: Split
     train: tuple[Film, ...]
     validation: tuple[Film, ...]
     test: tuple[Film, ...]
+    leaks: LeakReport
 
 
 def load_films(
@@ -81,6 +83,7 @@ def load_films(
     progress: Progress,
     layouts: Sequence[str] = (MINI_MIAS,),
     located: bool = True,
+    allow_leak: bool = False,
 ) -> FilmSets:
     """Prepare all images of a folder and split them.
 
@@ -93,11 +96,13 @@ def load_films(
         Those that the recipe takes.
     located
         Leave out films with an abnormality whose place is not known.
+    allow_leak
+        Go on where almost the same picture stands in two parts; what is made of it then says so.
 
     Raises
     ------
     TrainingError
-        A part has no films, or the folder holds another data set.
+        A part has no films, the folder holds another data set, or the split leaks.
     """
     cases = load_cases(directory)
     if cases.layout not in layouts:
@@ -113,7 +118,18 @@ def load_films(
     parts = [tuple(film for film in films if film.case.patient in set(split.part(part))) for part in PARTS]
     if not all(parts):
         raise TrainingError("a part of the split has no films", hint="more patients are needed", path=directory)
-    return FilmSets(split, *parts)
+    leaks = stop_leak(_leaks(dict(zip(PARTS, parts, strict=True))), override=allow_leak)
+    train, held_out, test = parts
+    return FilmSets(split, train, held_out, test, leaks)
+
+
+def _leaks(parts: Mapping[str, Sequence[Film]]) -> LeakReport:
+    """Look for patients and for almost the same picture in two parts."""
+    listed = [(part, film) for part, films in parts.items() for film in films]
+    sides = [part for part, _ in listed]
+    cases = [film.case for _, film in listed]
+    images = [film.values[0] for _, film in listed]
+    return image_leak_report(sides, [case.patient for case in cases], [case.name for case in cases], images)
 
 
 def _split(cases: CaseList, validation: float, seed: int) -> Split:
@@ -127,7 +143,8 @@ def _split(cases: CaseList, validation: float, seed: int) -> Split:
 def data_facts(films: FilmSets) -> dict[str, object]:
     """Return what a manifest says of the training data."""
     facts = DATA if films.split.layout == MINI_MIAS else OTHER_DATA
-    return {**facts, "films": film_counts(films)}
+    leaks = {} if films.leaks.clean else {"leaks": films.leaks.to_json()}
+    return {**facts, "films": film_counts(films), **leaks}
 
 
 def film_counts(films: FilmSets) -> dict[str, int]:

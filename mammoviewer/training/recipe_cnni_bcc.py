@@ -20,7 +20,7 @@ from mammoviewer.training.bundle import BundleFacts, published_folder, write_bun
 from mammoviewer.training.cnni_card import INTENDED_USE, card
 from mammoviewer.training.crops import Crop, CropChange, crop
 from mammoviewer.training.film_report import write_film_report
-from mammoviewer.training.films import DATA, Film, FilmSets, load_films
+from mammoviewer.training.films import Film, FilmSets, data_facts, load_films
 from mammoviewer.training.loop import probabilities_of
 from mammoviewer.training.metrics import Truth, finite_or_none, log_loss, macro_area
 from mammoviewer.training.networks.cnni import CnniBcc, Form, Kernels
@@ -59,6 +59,7 @@ def run_cnni_bcc(run: RecipeRun) -> Mapping[str, Any]:
         validation=run.number("validation"),
         seed=run.spec.seed,
         progress=subprogress(lambda done, text: run.tell(text, done), 0.0, 0.05),
+        allow_leak=run.flag("allow_leak"),
     )
     torch.manual_seed(run.spec.seed)
     network = CnniBcc(
@@ -248,7 +249,7 @@ def _facts(
         kinds=_KINDS,
         card=card(run, network.plain(), metrics),
         intended_use=INTENDED_USE,
-        training_data=({**DATA, "films": metrics["films"]},),
+        training_data=(data_facts(films),),
         metrics=metrics,
     )
 

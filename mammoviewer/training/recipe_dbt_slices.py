@@ -124,7 +124,9 @@ class SliceTraining:
                 self._run.emit(event)
                 return True
 
-            self._fit(network, train, held_out, parameters, epochs=self._run.integer("epochs"), on_epoch=on_epoch)
+            epochs = self._run.integer("epochs")
+            # the last epoch counts, for the fold that is judged must not choose which
+            self._fit(network, train, held_out, parameters, epochs=epochs, on_epoch=on_epoch, judged=True)
             areas.append(last[-1])
         return areas
 
@@ -161,6 +163,7 @@ class SliceTraining:
             "slices": {part: len(self._data.part(part).places) for part in _PARTS},
             "patients": {part: len(self._data.split.part(part)) for part in _PARTS},
             "problems": list(self._data.problems),
+            "leak_overridden": self._data.leaks is not None and self._data.leaks.overridden,
         }
 
     def _fit(
@@ -173,7 +176,9 @@ class SliceTraining:
         epochs: int,
         on_epoch: Any,
         name: str = "",
+        judged: bool = False,
     ) -> None:
+        """Train; where ``judged`` the held-out slices are for the curves alone and choose nothing."""
         run = self._run
         weights = inverse_frequencies(train.labels, len(self._classes)) if run.flag("class_weights") else None
         schedule = Schedule(
@@ -183,8 +188,8 @@ class SliceTraining:
             weight_decay=run.number("l2"),
             policy=run.text("schedule"),
             optimiser=run.text("optimiser"),
-            keep_best=True,
-            stop_after=run.integer("patience"),
+            keep_best=not judged,
+            stop_after=0 if judged else run.integer("patience"),
             frozen=("backbone",) if run.flag("freeze_backbone") else (),
             unfreeze_at=run.integer("unfreeze_at"),
         )

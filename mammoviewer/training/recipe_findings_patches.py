@@ -79,6 +79,7 @@ def run_findings_patches(run: RecipeRun) -> Mapping[str, Any]:
         seed=run.spec.seed,
         progress=subprogress(lambda done, text: run.tell(text, done), 0.0, 0.1),
         layouts=LAYOUTS,
+        allow_leak=run.flag("allow_leak"),
     )
     torch.manual_seed(run.spec.seed)
     classes = classes_of(films.train)

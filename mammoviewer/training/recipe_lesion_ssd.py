@@ -17,7 +17,7 @@ from mammoviewer.inference.froc import FrocCurve, FrocImage, TruthBox, froc_curv
 from mammoviewer.training.bundle import BundleFacts, published_folder, write_bundle
 from mammoviewer.training.crops import Circle, Crop, CropChange, breast_place, crop
 from mammoviewer.training.film_report import write_film_report
-from mammoviewer.training.films import DATA, Film, FilmSets, load_films
+from mammoviewer.training.films import Film, FilmSets, data_facts, load_films
 from mammoviewer.training.networks.ssd import SsdNetwork, boxes_of_circles, default_boxes, detection_loss, match
 from mammoviewer.training.recipe_run import RecipeRun
 from mammoviewer.training.ssd_card import INTENDED_USE, RATES, card
@@ -48,6 +48,7 @@ def run_lesion_ssd(run: RecipeRun) -> Mapping[str, Any]:
         validation=run.number("validation"),
         seed=run.spec.seed,
         progress=subprogress(lambda done, text: run.tell(text, done), 0.0, 0.05),
+        allow_leak=run.flag("allow_leak"),
     )
     torch.manual_seed(run.spec.seed)
     network = SsdNetwork(len(CLASSES), width=run.integer("width"), shape=(SIDE_PX, SIDE_PX))
@@ -204,7 +205,7 @@ def _facts(run: RecipeRun, films: FilmSets, network: SsdNetwork, curves: Sequenc
         kinds=_KINDS,
         card=card(run, network, metrics, threshold),
         intended_use=INTENDED_USE,
-        training_data=({**DATA, "films": metrics["films"]},),
+        training_data=(data_facts(films),),
         metrics=metrics,
         task="detection",
         cam_method="eigencam",

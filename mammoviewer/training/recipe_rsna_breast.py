@@ -61,6 +61,7 @@ def run_rsna_breast(run: RecipeRun) -> Mapping[str, Any]:
         progress=subprogress(lambda done, text: run.tell(text, done), 0.0, 0.05),
         layouts=LAYOUTS,
         located=False,
+        allow_leak=run.flag("allow_leak"),
     )
     torch.manual_seed(run.spec.seed)
     network = make_network(run)

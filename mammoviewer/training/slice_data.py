@@ -19,8 +19,9 @@ from mammoviewer.base.errors import MammoViewerError, TrainingError
 from mammoviewer.datasets.cache import CacheReader, CacheWriter, cache_key, cached
 from mammoviewer.datasets.cases import Case, CaseList
 from mammoviewer.datasets.layouts import load_cases
+from mammoviewer.datasets.leaks import LeakReport, image_leak_report, stop_leak
 from mammoviewer.datasets.slices import ChosenSlice, choose_slices, merged_cases
-from mammoviewer.datasets.splits import PROJECT_SEED, PROJECT_TEST_FRACTION, Split, fixed_split
+from mammoviewer.datasets.splits import PARTS, PROJECT_SEED, PROJECT_TEST_FRACTION, Split, fixed_split
 from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.reader import open_paths
@@ -69,6 +70,7 @@ class SliceData(AbstractContextManager["SliceData"]):
 
     def __init__(self, reader: CacheReader, split: Split, cases: Mapping[str, Case], problems: Sequence[str]) -> None:
         self.reader, self.split, self.cases, self.problems = reader, split, cases, tuple(problems)
+        self.leaks: LeakReport | None = None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -94,7 +96,7 @@ def load_slices(run: RecipeRun, classes: Sequence[str]) -> SliceData:
     Raises
     ------
     TrainingError
-        There are no volumes of the wanted projection, or a part of the split lacks a class.
+        There are no volumes of the wanted projection, a part of the split lacks a class, or the split leaks.
     """
     cases = _of_projection(merged_cases([load_cases(root) for root in _folders(run)]), run.text("projections"))
     reserved = _of_projection(_reserved(run), run.text("projections"))
@@ -119,6 +121,7 @@ def load_slices(run: RecipeRun, classes: Sequence[str]) -> SliceData:
     split = _split(run, cases, reserved)
     data = SliceData(reader, split, {_name(case): case for case in (*cases, *reserved)}, problems)
     _check_parts(data, classes)
+    data.leaks = stop_leak(_leaks(data), override=run.flag("allow_leak"))
     return data
 
 
@@ -196,6 +199,17 @@ def _split(run: RecipeRun, cases: Sequence[Case], reserved: Sequence[Case]) -> S
     made = fixed_split(listed.patients, fractions, PROJECT_SEED, strata=listed.classes)
     validation = tuple(sorted({case.patient for case in reserved})) or made.validation
     return Split(made.train, validation, made.test, PROJECT_SEED)
+
+
+def _leaks(data: SliceData) -> LeakReport:
+    """Look for patients in two parts, and for almost the same picture among the first slices of the volumes."""
+    first: dict[str, int] = {}
+    for place, name in enumerate(data.reader.names):
+        first.setdefault(volume_of(name), place)
+    part_of = {patient: part for part in PARTS for patient in data.split.part(part)}
+    patients = [data.reader.groups[place] for place in first.values()]
+    images = [np.asarray(data.reader.at([place]).pictures[0], dtype=np.float32) for place in first.values()]
+    return image_leak_report([part_of[patient] for patient in patients], patients, list(first), images)
 
 
 def _check_parts(data: SliceData, classes: Sequence[str]) -> None:

@@ -88,6 +88,7 @@ def report_of(
         "gallery": _gallery(data, manifest, scored["test"]),
         "parameters": dict(run.settings),
         "versions": {"mammoviewer": mammoviewer.__version__, "torch": torch.__version__},
+        "leaks": data.leaks.to_json() if data.leaks is not None else {},
         "seeds": {"run": seed, "split": data.split.seed},
         "data": {"folder": run.spec.data.name, "slices": len(data.reader), "sha256": data.reader.digest},
     }

@@ -35,7 +35,8 @@ BUNDLED = {
     "findings-patch": "findings-patches",
     "lesion-locator": "lesion-ssd",
 }
-SHORT = {"epochs": 1, "steps": 1, "batch": 2, "validation": 0.3}
+# Made-up films are much alike.
+SHORT = {"epochs": 1, "steps": 1, "batch": 2, "validation": 0.3, "allow_leak": True}
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +101,14 @@ def test_findings_patches(films: Path, tmp_path: Path) -> None:
     assert "dense" in manifest.tiling.modes
     assert metrics["dense_patch_agreement"]["spearman"] > 0.999
     assert metrics["per_class"]["circumscribed mass"]["n"] > 0
+    assert manifest.training_data[0]["leaks"]["overridden"] is True
+
+
+def test_almost_the_same_film_in_two_parts_stops_the_run(films: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="the split leaks: .* pictures stand on two sides") as caught:
+        _trained("findings-patches", films, tmp_path / "model", allow_leak=False)
+    assert "allow_leak=true" in caught.value.hint
+    assert not (tmp_path / "model").exists()
 
 
 def test_findings_patches_take_the_kinds_of_another_set(tmp_path: Path) -> None:

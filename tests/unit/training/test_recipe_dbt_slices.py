@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ from mammoviewer.training.slice_data import load_slices, prepared_slice  # noqa:
 from mammoviewer.training.spec import TrainingSpec  # noqa: E402
 
 FRAMES, ROWS, COLUMNS = 10, 40, 24
+CLASSES = ("negative", "positive")
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +80,7 @@ def exams(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def spec(exams: Path, output: Path, **parameters: Any) -> TrainingSpec:
-    small = {"network": "CNN1", "epochs": 2, "positives": 2, "negatives": 2, "margin": 0, "batch": 8}
+    small = {"network": "DBT_DCNN", "epochs": 2, "positives": 2, "negatives": 2, "margin": 0, "batch": 8}
     return TrainingSpec(
         kind="recipe",
         data=exams,
@@ -126,7 +128,7 @@ def _run(asked: TrainingSpec, folder: Path) -> RecipeRun:
 
 
 def test_no_patient_stands_in_two_parts_and_slices_are_streamed(exams: Path, tmp_path: Path) -> None:
-    with load_slices(_run(spec(exams, tmp_path / "m"), tmp_path / "kept"), ("negative", "positive")) as data:
+    with load_slices(_run(spec(exams, tmp_path / "m"), tmp_path / "kept"), CLASSES) as data:
         parts = {name: set(data.part(name).patients) for name in ("train", "validation", "test")}
         assert not parts["train"] & parts["test"]
         assert not parts["train"] & parts["validation"]
@@ -154,6 +156,19 @@ def test_what_cannot_be_run_is_said(exams: Path, tmp_path: Path) -> None:
     assert read_state_dict(weights)
     with pytest.raises(TrainingError, match="no backbone"):
         run_recipe(spec(exams, tmp_path / "two", pretrained=str(weights)), lambda _: None)
+
+
+def test_the_same_volume_in_two_parts_stops_the_run(exams: Path, tmp_path: Path) -> None:
+    twins = tmp_path / "twins"
+    shutil.copytree(exams, twins)
+    for number in range(15):
+        shutil.copy(exams / f"exam-{number % 3}" / "LMLO-tomo.dcm", twins / f"exam-{number}" / "LMLO-tomo.dcm")
+    with pytest.raises(TrainingError, match="the split leaks") as caught:
+        run_recipe(spec(twins, tmp_path / "model"), lambda _: None)
+    assert "allow_leak" in caught.value.hint
+    with load_slices(_run(spec(twins, tmp_path / "m", allow_leak=True), tmp_path / "kept"), CLASSES) as data:
+        assert data.leaks is not None
+        assert data.leaks.overridden
 
 
 def test_augmentation_is_repeatable_and_leaves_the_others_alone() -> None:
