@@ -54,7 +54,8 @@ class RecipeQueue:
         OSError
             The list cannot be written.
         """
-        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+        # names sort as the tasks came, also within a second
+        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 1_000_000_000:09d}-{secrets.token_hex(2)}"
         folder = self.root / name
         folder.mkdir(parents=True)
         spec.write(folder / SPEC_NAME)
