@@ -14,8 +14,10 @@ pytest.importorskip("PySide6")
 
 from helpers.images import breast_like, make_image
 from psygnal import emit_queued
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QCoreApplication, QEvent, QTimer
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
+from shiboken6 import isValid
 
 from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.dicom.reader import OpenResult
@@ -26,6 +28,16 @@ from mammoviewer.session.workspace import Workspace
 def pytest_configure(config: pytest.Config) -> None:
     """Leave out what the offscreen platform always says."""
     config.addinivalue_line("qt_log_ignore", "propagateSizeHints")
+
+
+@pytest.fixture(autouse=True)
+def no_windows_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Delete what a test leaves open: every window that stays makes all later ones slower."""
+    yield
+    for widget in QApplication.topLevelWidgets():
+        if isValid(widget) and widget.parent() is None:
+            widget.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
 
 @pytest.fixture
