@@ -26,6 +26,7 @@ from mammoviewer.gui.canvas.viewport import Viewport
 from mammoviewer.gui.dialogs.export_dialog import ExportDialog
 from mammoviewer.gui.exports import export_content
 from mammoviewer.gui.main_window import MainWindow
+from mammoviewer.gui.model_actions import force_model
 from mammoviewer.gui.navigation import show_place
 from mammoviewer.imaging.filter_chain import parse_filter
 from mammoviewer.inference.detections import Detection
@@ -123,7 +124,11 @@ class Tour(QObject):
         self._workspace.desk.active_identity = cluster.image_uid
         self._window.show_panel("AI")
         self._press(Qt.Key.Key_H)
-        yield "partial heatmap", lambda: self._active().output.scores is not None
+        yield "partial heatmap, or a refusal", lambda: self._active().output.scores is not None or self._refused()
+        if self._refused():
+            # an exam of reduced size is too coarse for the model; the notice offers to run it all the same
+            force_model(self._workspace, cluster.image_uid)
+            yield "partial heatmap", lambda: self._active().output.scores is not None
         self._shoot("heatmap-coming-in")
         yield "heatmap", self._heated
         self._press(Qt.Key.Key_Z)
@@ -219,6 +224,10 @@ class Tour(QObject):
     def _has_epochs(self) -> bool:
         run = self._workspace.training.current
         return run is not None and any(event.kind == "epoch" for event in run.events)
+
+    def _refused(self) -> bool:
+        state = self._workspace.active
+        return state is not None and state.model_refused
 
     def _heated(self) -> bool:
         scores = self._active().output.scores
