@@ -26,8 +26,7 @@ def card(run: RecipeRun, network: CnniBcc, metrics: Mapping[str, Any]) -> str:
         f"| {name} | {row['n']} | {_shown(row['auc'])} | {_shown(row['recall'])} | {_shown(row['precision'])} |"
         for name, row in metrics["per_class"].items()
     )
-    grey = metrics["baseline_statistics"]
-    films, majority = metrics["films"], metrics["baseline_majority_accuracy"]
+    grey, films, majority = (metrics[key] for key in ("baseline_statistics", "films", "baseline_majority_accuracy"))
     rows = "\n".join(
         f"| {name} | {' | '.join(map(str, row))} |"
         for name, row in zip(metrics["per_class"], metrics["confusion"], strict=True)

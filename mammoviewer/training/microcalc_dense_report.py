@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from mammoviewer.datasets.infn import CLASSES, PATCH_SHAPE, PIXEL_SIZE_MM
-from mammoviewer.inference.manifest import Tiling
+from mammoviewer.datasets.infn import PIXEL_SIZE_MM
 from mammoviewer.training.architectures import parameter_count
 from mammoviewer.training.bundle import BundleFacts
-from mammoviewer.training.film_check import check_films
 from mammoviewer.training.marking import UNMEASURED
-from mammoviewer.training.metrics import area_under_curve, confusion
-from mammoviewer.training.microcalc_data import DATA, KINDS, WaveletOption
+from mammoviewer.training.metrics import confusion
+from mammoviewer.training.microcalc_data import WaveletOption
 from mammoviewer.training.microcalc_dense import DenseOutcome
 from mammoviewer.training.microcalc_figures import (
     INTENDED_USE,
     LIMITS,
-    baselines,
     data_text,
     figure_lines,
     films_text,
-    judged,
     listed,
     roc_points,
     table,
 )
+from mammoviewer.training.microcalc_judged import judged_films, judged_outcome, microcalc_facts
 from mammoviewer.training.microcalc_page import explained_patches, page
 from mammoviewer.training.microcalc_settings import augmentation_text, command_of
 from mammoviewer.training.networks.dense_microcalc import DENSE_STRIDE, OnePass
@@ -38,51 +34,19 @@ _STRIDE = 16
 
 def dense_facts(run: RecipeRun, outcome: DenseOutcome) -> BundleFacts:
     """Return everything that the manifest says; its card and the mode "dense" follow when both forms are compared."""
-    metrics = dense_figures(run, outcome)
-    return BundleFacts(
-        name=run.spec.name,
-        tag=run.spec.tag,
-        title=run.spec.title or _TITLE,
-        classes=CLASSES,
-        positive_class=CLASSES[1],
-        operating_threshold=round(outcome.threshold, 3),
-        patch=PATCH_SHAPE,
-        pixel_size_mm=PIXEL_SIZE_MM,
-        preprocessing=WaveletOption().steps(),
-        kinds=KINDS,
+    metrics = judged_outcome(outcome, run.spec.seed)
+    metrics |= judged_films(run, outcome.final.network, WaveletOption(), outcome.threshold)
+    return microcalc_facts(
+        run,
+        outcome,
+        metrics,
+        title=_TITLE,
+        stride=_STRIDE,
         card=f"# {run.spec.title or _TITLE}\n",
-        intended_use=INTENDED_USE,
-        training_data=({**DATA, "cases": metrics["out_of_fold"]["groups"], "patches": len(outcome.data.development)},),
-        metrics=metrics,
-        tiling=Tiling(PATCH_SHAPE, stride=_STRIDE),
+        preprocessing=WaveletOption().steps(),
         cam_method="gradcam",
         dense=OnePass(outcome.final.network),
     )
-
-
-def dense_figures(run: RecipeRun, outcome: DenseOutcome) -> dict[str, Any]:
-    """Return all figures; the unit is the patch, intervals are drawn over cases."""
-    data, seed = outcome.data, run.spec.seed
-    truth, known, aside = data.truth, data.development, data.test
-    decided = outcome.held_out[known] >= outcome.thresholds[known]
-    threshold = round(outcome.threshold, 3)
-    figures: dict[str, Any] = {
-        "unit": "patch; intervals over cases",
-        "near_duplicate_pairs": data.duplicates,
-        "test": judged(truth[aside], outcome.tested, outcome.tested >= threshold, data.groups_of(aside), seed),
-        "out_of_fold": judged(truth[known], outcome.held_out[known], decided, data.groups_of(known), seed),
-        "auc_per_fold": [area_under_curve(truth[f.test], outcome.held_out[f.test]) for f in outcome.folds],
-        "baselines": baselines(data, outcome.folds, seed),
-    }
-    if run.text("films"):
-        figures["films"] = check_films(
-            Path(run.text("films")),
-            outcome.final.network,
-            steps=WaveletOption().steps(),
-            pixel_size_mm=PIXEL_SIZE_MM,
-            threshold=threshold,
-        )
-    return figures
 
 
 def dense_report(run: RecipeRun, outcome: DenseOutcome, metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,22 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from mammoviewer.datasets.infn import CLASSES, PATCH_SHAPE, PIXEL_SIZE_MM
-from mammoviewer.inference.manifest import Tiling
+from mammoviewer.datasets.infn import PATCH_SHAPE, PIXEL_SIZE_MM
 from mammoviewer.training.architectures import parameter_count
 from mammoviewer.training.bundle import BundleFacts
 from mammoviewer.training.committee import CommitteeFit
-from mammoviewer.training.film_check import check_films
 from mammoviewer.training.kept_fits import CurvePoint
 from mammoviewer.training.loop import logits_of, probabilities_of
 from mammoviewer.training.marking import UNMEASURED
 from mammoviewer.training.metrics import area_under_curve, confusion
-from mammoviewer.training.microcalc_data import DATA, KINDS, read_microcalc_data
+from mammoviewer.training.microcalc_data import read_microcalc_data
 from mammoviewer.training.microcalc_ensemble import EnsembleOutcome
 from mammoviewer.training.microcalc_figures import (
     INTENDED_USE,
     LIMITS,
-    baselines,
     data_text,
     figure_lines,
     films_text,
@@ -33,6 +30,7 @@ from mammoviewer.training.microcalc_figures import (
     roc_points,
     table,
 )
+from mammoviewer.training.microcalc_judged import judged_films, judged_outcome, microcalc_facts
 from mammoviewer.training.microcalc_page import explained_patches, page
 from mammoviewer.training.microcalc_settings import augmentation_text, command_of
 from mammoviewer.training.recipe_run import RecipeRun
@@ -45,38 +43,23 @@ _STRIDE = PATCH_SHAPE[0] // 2
 def ensemble_facts(run: RecipeRun, outcome: EnsembleOutcome) -> BundleFacts:
     """Return everything that the manifest and the card say."""
     metrics = ensemble_figures(run, outcome)
-    return BundleFacts(
-        name=run.spec.name,
-        tag=run.spec.tag,
-        title=run.spec.title or _TITLE,
-        classes=CLASSES,
-        positive_class=CLASSES[1],
-        operating_threshold=round(outcome.threshold, 3),
-        patch=PATCH_SHAPE,
-        pixel_size_mm=PIXEL_SIZE_MM,
-        preprocessing=outcome.wavelet.steps(),
-        kinds=KINDS,
+    return microcalc_facts(
+        run,
+        outcome,
+        metrics,
+        title=_TITLE,
+        stride=_STRIDE,
         card=_card(run, outcome, metrics),
-        intended_use=INTENDED_USE,
-        training_data=({**DATA, "cases": metrics["out_of_fold"]["groups"], "patches": len(outcome.data.development)},),
-        metrics=metrics,
-        tiling=Tiling(PATCH_SHAPE, stride=_STRIDE),
+        preprocessing=outcome.wavelet.steps(),
         matrices=outcome.matrices,
     )
 
 
 def ensemble_figures(run: RecipeRun, outcome: EnsembleOutcome) -> dict[str, Any]:
     """Return all figures; the unit is the patch, intervals are drawn over cases."""
-    data, seed = outcome.data, run.spec.seed
-    truth, known, aside = data.truth, data.development, data.test
-    decided = outcome.held_out[known] >= outcome.thresholds[known]
-    threshold = round(outcome.threshold, 3)
+    truth, aside = outcome.data.truth, outcome.data.test
     figures: dict[str, Any] = {
-        "unit": "patch; intervals over cases",
-        "near_duplicate_pairs": data.duplicates,
-        "test": judged(truth[aside], outcome.tested, outcome.tested >= threshold, data.groups_of(aside), seed),
-        "out_of_fold": judged(truth[known], outcome.held_out[known], decided, data.groups_of(known), seed),
-        "auc_per_fold": [area_under_curve(truth[f.test], outcome.held_out[f.test]) for f in outcome.folds],
+        **judged_outcome(outcome, run.spec.seed),
         "auc_per_expert_out_of_fold": [
             area_under_curve(truth[fold.test], outcome.votes[fold.test, number])
             for number, fold in enumerate(outcome.folds)
@@ -85,21 +68,12 @@ def ensemble_figures(run: RecipeRun, outcome: EnsembleOutcome) -> dict[str, Any]
         "weights": [round(float(weight), 4) for weight in outcome.committee.weights],
         "most_reliable_expert": outcome.committee.most_reliable + 1,
         "hyperparameters": [asdict(chosen) for chosen in outcome.chosen],
-        "baselines": baselines(data, outcome.folds, seed),
     }
     if outcome.leaky:
         figures["leaky_protocol"] = dict(outcome.leaky)
     if run.text("external"):
         figures["external"] = _external(run, outcome)
-    if run.text("films"):
-        figures["films"] = check_films(
-            Path(run.text("films")),
-            outcome.network,
-            steps=outcome.wavelet.steps(),
-            pixel_size_mm=PIXEL_SIZE_MM,
-            threshold=threshold,
-        )
-    return figures
+    return figures | judged_films(run, outcome.network, outcome.wavelet, outcome.threshold)
 
 
 def ensemble_report(run: RecipeRun, outcome: EnsembleOutcome, metrics: Mapping[str, Any]) -> dict[str, Any]:

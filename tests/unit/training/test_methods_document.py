@@ -26,8 +26,8 @@ def test_the_command_is_one_that_the_program_takes(command: str) -> None:
     words = command.split()
     parser = argparse.ArgumentParser()
     importlib.import_module(f"mammoviewer.cli.{words[0]}").add_parser(parser.add_subparsers())
-    if "NAME" in words:
-        return
-    arguments = parser.parse_args(words)
+    arguments = parser.parse_args([recipe_names()[0] if word == "NAME" else word for word in words])
+    assert arguments.model if words[0] != "train" else arguments.recipe in recipe_names()
     if words[0] == "train":
-        load_recipe(arguments.recipe).settings(dict(pair.split("=", 1) for pair in arguments.set))
+        given = dict(pair.split("=", 1) for pair in arguments.set)
+        assert set(given) <= set(load_recipe(arguments.recipe).settings(given))
