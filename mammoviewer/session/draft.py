@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,15 @@ from mammoviewer.datasets.splits import smallest_class_groups, workable_folds
 from mammoviewer.inference.embedding import WindowEmbeddings
 from mammoviewer.training.assessment import why_not_assessable
 from mammoviewer.training.independence import with_same_pictures_joined
-from mammoviewer.training.linear_fit import Embedding, LinearFit, choose_strength, fit_linear, out_of_fold
+from mammoviewer.training.linear_fit import (
+    DEFAULT_STRENGTH,
+    Embedding,
+    LinearFit,
+    choose_strength,
+    fit_linear,
+    on_one_core,
+    out_of_fold,
+)
 from mammoviewer.training.metrics import area_under_curve, bootstrap_interval
 
 SEED = 1
@@ -42,6 +50,10 @@ class Draft:
         Names in the order of the scores, and the one that heatmaps show.
     data
         The embeddings, one row per region, with the groups that stay together.
+    pictures
+        float32 (n, rows, columns), the centred patch of each region.
+    strength
+        Of the regularisation.
     unit, patients
         What a group is, and how many patients there are; 0 where images do not say.
     """
@@ -50,6 +62,8 @@ class Draft:
     classes: tuple[str, ...]
     positive: str
     data: Embedding
+    pictures: FloatArray
+    strength: float
     unit: str
     patients: int
 
@@ -84,23 +98,48 @@ def make_draft(
     *,
     unit: str,
     patients: int,
+    strength: float = DEFAULT_STRENGTH,
 ) -> Draft:
-    """Fit a head; the strength of its regularisation is chosen on groups that a fit has not seen.
-
-    Regions that plainly show the same picture are joined into one group, whatever they are called.
-    """
+    """Fit a head at once, with the strength of regularisation given; :func:`settled` looks for a better one."""
     labels = tuple(classes.index(region.label) for region in regions)
-    names = tuple(str(number) for number in range(len(regions)))
     pictures = np.stack([region.patch for region in regions])
-    joined = with_same_pictures_joined(PatchSet(pictures, labels, tuple(groups), names, classes))
     features = np.stack([region.features for region in regions], axis=1)
-    data = Embedding(features, np.asarray(labels, dtype=np.int64), joined.groups, len(classes))
-    return Draft(fit_linear(data, choose_strength(data, SEED)), classes, positive, data, unit, patients)
+    data = Embedding(features, np.asarray(labels, dtype=np.int64), tuple(groups), len(classes))
+    with on_one_core():
+        fit = fit_linear(data, strength)
+    return Draft(fit, classes, positive, data, pictures, strength, unit, patients)
 
 
-def assess_draft(draft: Draft, *, from_own_model: bool) -> DraftFigures:
-    """Return how well heads fitted in the same way do on groups they have not seen."""
-    data = draft.data
+def settled(draft: Draft, hold: Callable[[], None]) -> Draft:
+    """Return the draft with the strength of regularisation that does best on groups that a fit has not seen.
+
+    ``hold`` is called before each of the many fits, and may raise. The same head comes back where its strength is best.
+    """
+    with on_one_core():
+        strength = choose_strength(_apart(draft, hold), SEED, hold)
+        if strength == draft.strength:
+            return draft
+        return replace(draft, fit=fit_linear(draft.data, strength), strength=strength)
+
+
+def assess_draft(draft: Draft, *, from_own_model: bool, hold: Callable[[], None]) -> DraftFigures:
+    """Return how well heads fitted in the same way do on groups they have not seen.
+
+    ``hold`` is called before each of the many fits, and may raise.
+    """
+    with on_one_core():
+        return _assessed(draft, _apart(draft, hold), hold, from_own_model=from_own_model)
+
+
+def _apart(draft: Draft, hold: Callable[[], None]) -> Embedding:
+    """Return the data; regions that plainly show the same picture are in one group, whatever they are called."""
+    hold()
+    labels, names = tuple(draft.data.labels.tolist()), tuple(str(number) for number in range(len(draft.pictures)))
+    joined = with_same_pictures_joined(PatchSet(draft.pictures, labels, draft.data.groups, names, draft.classes))
+    return replace(draft.data, groups=joined.groups)
+
+
+def _assessed(draft: Draft, data: Embedding, hold: Callable[[], None], *, from_own_model: bool) -> DraftFigures:
     labels = data.labels.tolist()
     smallest = smallest_class_groups(labels, data.groups)
     patients = min(draft.patients, len(set(data.groups))) if draft.unit == "patient" else draft.patients
@@ -109,7 +148,8 @@ def assess_draft(draft: Draft, *, from_own_model: bool) -> DraftFigures:
     splits = workable_folds(labels, data.groups, _FOLDS, SEED)
     if reason or not splits:
         return DraftFigures(reason=reason or "the regions are too uneven to hold any out")
-    scores = out_of_fold(data, splits, lambda part: choose_strength(part, SEED))[:, draft.positive_index]
+    found = out_of_fold(data, splits, lambda part: choose_strength(part, SEED, hold), hold)
+    scores = found[:, draft.positive_index]
     truth = (data.labels == draft.positive_index).astype(np.int64)
     return DraftFigures(area_under_curve(truth, scores), bootstrap_interval(truth, scores, data.groups))
 

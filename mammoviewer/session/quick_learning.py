@@ -7,7 +7,7 @@ Nothing is published: what is worth keeping is trained properly, see :mod:`mammo
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -18,7 +18,7 @@ from mammoviewer.annotations.annotation_set import AnnotationSet
 from mammoviewer.annotations.finding import Finding
 from mammoviewer.base.arrays import BoolArray
 from mammoviewer.base.errors import Cancelled, TrainingError
-from mammoviewer.base.progress import Progress, subprogress
+from mammoviewer.base.progress import Progress, no_progress, subprogress
 from mammoviewer.dicom.image import Image
 from mammoviewer.inference.embedding import WindowEmbeddings, embed_windows, heatmap_of_windows
 from mammoviewer.inference.heatmap import Heatmap
@@ -27,7 +27,17 @@ from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.jobs.job import Job
 from mammoviewer.jobs.thread_runner import ThreadRunner
-from mammoviewer.session.draft import Draft, DraftFigures, assess_draft, make_draft, next_window, window_scores
+from mammoviewer.session.draft import (
+    Draft,
+    DraftFigures,
+    EmbeddedRegion,
+    assess_draft,
+    make_draft,
+    next_window,
+    settled,
+    window_scores,
+)
+from mammoviewer.session.draft_strength import DraftStrength
 from mammoviewer.session.embedding_shelf import EmbeddingShelf, stepped_size
 from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.region_groups import group_regions, stored_box
@@ -103,6 +113,7 @@ class QuickLearning:
         self._lock = threading.Lock()
         self._heatmaps: dict[tuple[str, int], Heatmap] = {}
         self._draft: tuple[object, Draft, DraftFigures | None] | None = None
+        self._strength = DraftStrength()
         self._suggestion: Suggestion | None = None
         self.job: Job | None = None
 
@@ -179,7 +190,20 @@ class QuickLearning:
             load_solver()
             self.told.emit(what_is_missing(task.findings))
             return
-        self._assess(task, draft, progress)
+        better = self._settle(draft, manifest, progress)
+        if better is not draft:
+            self._show(task, better, windows, model)
+        self._assess(task, better, progress)
+
+    def _settle(self, draft: Draft, manifest: ModelManifest, progress: Progress) -> Draft:
+        """Return the draft with the best regularisation, after its first heatmap: that takes several fits."""
+        if self._strength.holds(draft, manifest):
+            return draft
+        better = settled(draft, lambda: progress(1.0, "choosing the regularisation"))
+        self._strength.keep(better, manifest)
+        if better is not draft and self._draft is not None:
+            self._take((self._draft[0], better, None))
+        return better
 
     def _assess(self, task: QuickTask, draft: Draft, progress: Progress) -> None:
         """Tell how good the draft is, after its heatmap: that takes many fits."""
@@ -187,9 +211,8 @@ class QuickLearning:
         figures = there[2] if there is not None and there[1] is draft else None
         if figures is None:
             self.told.emit(f"Draft from {len(draft.data.labels)} regions. Judging it…")
-            progress(1.0, "judging")
             own = self._registry.get(task.model).parent is not None
-            figures = assess_draft(draft, from_own_model=own)
+            figures = assess_draft(draft, from_own_model=own, hold=lambda: progress(1.0, "judging"))
             with self._lock:
                 if self._draft is not None and self._draft[1] is draft:
                     self._draft = (self._draft[0], draft, figures)
@@ -198,8 +221,7 @@ class QuickLearning:
     def _suggest(self, task: QuickTask, progress: Progress) -> None:
         model, manifest = self._looking(task)
         draft = self._fitted(task, model, manifest, subprogress(progress, 0.0, 0.3))
-        images = {image.attributes.identity: image for image in task.images}
-        regions = [self._shelf.region(one, images[one.image_uid], model, manifest) for one in task.findings]
+        regions = list(self._embedded(task, model, manifest, no_progress).values())
         if not regions:
             raise TrainingError("there is nothing to go by", hint="draw a region first")
         windows = self._shelf.windows(task.target, task.frame, model, manifest)
@@ -225,10 +247,7 @@ class QuickLearning:
 
     def _fitted(self, task: QuickTask, model: OnnxModel, manifest: ModelManifest, progress: Progress) -> Draft | None:
         """Return the head for the regions there are, fitted anew only where they have changed."""
-        images = {image.attributes.identity: image for image in task.images}
-        for number, finding in enumerate(task.findings):
-            progress(number / len(task.findings), "looking at regions")
-            self._shelf.region(finding, images[finding.image_uid], model, manifest)
+        embedded = self._embedded(task, model, manifest, progress)
         if what_is_missing(task.findings):
             self._take(None)
             return None
@@ -236,13 +255,31 @@ class QuickLearning:
         key = (manifest.identity, manifest.input.pixel_size_mm, _regions_key(findings))
         if self._draft is not None and self._draft[0] == key:
             return self._draft[1]
-        regions = [self._shelf.region(one, images[one.image_uid], model, manifest) for one in findings]
         classes, positive = classes_of(findings)
-        grouping = group_regions(findings, {name: image.attributes for name, image in images.items()})
+        grouping = group_regions(findings, {image.attributes.identity: image.attributes for image in task.images})
         progress(1.0, "fitting")
-        draft = make_draft(regions, grouping.groups, classes, positive, unit=grouping.unit, patients=grouping.patients)
+        draft = make_draft(
+            [embedded[one.id] for one in findings],
+            grouping.groups,
+            classes,
+            positive,
+            unit=grouping.unit,
+            patients=grouping.patients,
+            strength=self._strength.value,
+        )
         self._take((key, draft, None))
         return draft
+
+    def _embedded(
+        self, task: QuickTask, model: OnnxModel, manifest: ModelManifest, progress: Progress
+    ) -> Mapping[str, EmbeddedRegion]:
+        """Return the embeddings of the regions by their ids, made frame by frame: a frame is prepared once."""
+        images = {image.attributes.identity: image for image in task.images}
+        found = {}
+        for number, one in enumerate(sorted(task.findings, key=lambda one: (one.image_uid, one.frame))):
+            progress(number / len(task.findings), "looking at regions")
+            found[one.id] = self._shelf.region(one, images[one.image_uid], model, manifest)
+        return found
 
     def _take(self, draft: tuple[object, Draft, DraftFigures | None] | None) -> None:
         """Keep a draft; heatmaps of the one before are dropped."""

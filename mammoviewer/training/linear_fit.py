@@ -7,7 +7,8 @@ regularisation is chosen on groups that the final fit does not see.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +18,12 @@ from mammoviewer.datasets.splits import Fold, workable_folds
 from mammoviewer.training.metrics import Truth, log_loss
 
 STRENGTHS = (0.003, 0.03, 0.3)
-_DEFAULT_STRENGTH = 0.03
+DEFAULT_STRENGTH = 0.03
 _INNER_FOLDS = 3
+
+
+def _go_on() -> None:
+    """Hold nothing up."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +66,19 @@ def load_solver() -> None:
     import sklearn.model_selection  # noqa: F401
 
 
+@contextmanager
+def on_one_core() -> Iterator[None]:
+    """Let fits in this block stay on one core.
+
+    They are too small to be shared: where other programs use the cores too, threads that wait for each other take many
+    times as long.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
+
+
 def fit_linear(data: Embedding, strength: float) -> LinearFit:
     """Fit a softmax regression with an L2 penalty; every class weighs the same."""
     from sklearn.linear_model import LogisticRegression
@@ -78,22 +96,34 @@ def fit_linear(data: Embedding, strength: float) -> LinearFit:
     return LinearFit(mean, deviation, weights.astype(np.float32), bias.astype(np.float32))
 
 
-def choose_strength(data: Embedding, seed: int) -> float:
-    """Return the strength with the lowest grouped cross-validated log loss; a cautious one if groups are few."""
+def choose_strength(data: Embedding, seed: int, hold: Callable[[], None] = _go_on) -> float:
+    """Return the strength with the lowest grouped cross-validated log loss; a cautious one if groups are few.
+
+    ``hold`` is called before each fit, and may raise.
+    """
     splits = workable_folds(data.labels.tolist(), data.groups, _INNER_FOLDS, seed)
     if not splits:
-        return _DEFAULT_STRENGTH
+        return DEFAULT_STRENGTH
     losses = []
     for strength in STRENGTHS:
-        held_out = out_of_fold(data, splits, functools.partial(_always, strength))
+        held_out = out_of_fold(data, splits, functools.partial(_always, strength), hold)
         losses.append(log_loss(data.labels, held_out))
     return STRENGTHS[int(np.argmin(losses))]
 
 
-def out_of_fold(data: Embedding, splits: Sequence[Fold], strength: Callable[[Embedding], float]) -> DoubleArray:
-    """Return the probabilities (n, classes) of each patch by a fit that saw nothing of its group."""
+def out_of_fold(
+    data: Embedding,
+    splits: Sequence[Fold],
+    strength: Callable[[Embedding], float],
+    hold: Callable[[], None] = _go_on,
+) -> DoubleArray:
+    """Return the probabilities (n, classes) of each patch by a fit that saw nothing of its group.
+
+    ``hold`` is called before each fit, and may raise.
+    """
     result = np.full((len(data.labels), data.classes), np.nan)
     for split in splits:
+        hold()
         train = data.subset(split.train.tolist())
         fitted = fit_linear(train, strength(train))
         result[split.test] = fitted.probabilities(data.features[:, split.test])

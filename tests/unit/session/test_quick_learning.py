@@ -15,6 +15,7 @@ from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.jobs.job import JobState
 from mammoviewer.jobs.thread_runner import ThreadRunner
+from mammoviewer.session import draft as draft_module
 from mammoviewer.session.heatmap_runs import HeatmapRuns
 from mammoviewer.session.quick_learning import QuickLearning, QuickTask
 
@@ -115,6 +116,32 @@ def test_a_new_label_runs_no_window_again_and_drops_the_old_heatmaps(quick, base
     assert sum(looked_at) == 16, "two patches of one region in eight versions"
     assert quick.heatmap("1.2", 0) is not None
     assert quick.heatmap("1.3", 0) is None
+
+
+def test_a_new_label_is_one_fit_before_its_heatmap_and_the_strength_is_looked_for_now_and_then(
+    quick, base, monkeypatch
+):
+    image, order = striped_image(), []
+    real_fit, real_search = draft_module.fit_linear, draft_module.choose_strength
+    monkeypatch.setattr(
+        draft_module, "fit_linear", lambda data, strength: order.append("fit") or real_fit(data, strength)
+    )
+    monkeypatch.setattr(draft_module, "choose_strength", lambda *given: order.append("search") or real_search(*given))
+    quick.changed.connect(lambda *_: order.append("shown"))
+    findings = (*regions(image), region(image, 160, 145, "Stripes"))
+    learnt(quick, QuickTask(findings, (image,), base.identity, image, 0))
+    assert order[:2] == ["fit", "shown"]
+    assert order.count("search") == 1
+    assert order.index("search") > order.index("shown")
+    order.clear()
+    more = (*findings, region(image, 100, 226, "Normal"))
+    learnt(quick, QuickTask(more, (image,), base.identity, image, 0))
+    assert set(order[1:]) == {"shown"}
+    assert order[0] == "fit"
+    order.clear()
+    most = (*more, region(image, 230, 218, "Normal"))
+    learnt(quick, QuickTask(most, (image,), base.identity, image, 0))
+    assert "search" in order, "seven regions are more than five by a quarter"
 
 
 def test_the_next_region_is_suggested_away_from_those_there_are(quick, base):
