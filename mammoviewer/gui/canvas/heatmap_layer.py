@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen, QPolygonF
 
@@ -20,6 +21,8 @@ from mammoviewer.session.viewer_state import OverlayStyle
 
 _COARSE: Final = 2
 """Device pixels per pixel of the coloured image; scores are far coarser than that."""
+_LEAST_WEIGHT: Final = 1e-6
+"""Share of known cells around a place below which it has no score."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,13 +91,14 @@ def scores_on_screen(grid: Heatmap, view: ViewTransform, region: Region) -> Floa
     """
     known = np.isfinite(grid.values)
     affine = _to_cells(view, region, grid.origin, grid.step)
-    weight = _warped(known.astype(np.float32), affine, region)
-    total = _warped(np.where(known, grid.values, 0.0).astype(np.float32), affine, region)
+    cells = np.dstack([np.where(known, grid.values, 0.0), known]).astype(np.float32)
+    total, weight = cv2.split(_warped(cells, affine, region))
     per_row, per_column = (full / have for full, have in zip(view.shape, grid.mask.shape, strict=True))
     to_mask = _to_cells(view, region, (per_row / 2 - 0.5, per_column / 2 - 0.5), (per_row, per_column))
-    inside = _warped(grid.mask.astype(np.float32), to_mask, region) >= 0.5
+    inside = _warped(grid.mask.view(np.uint8), to_mask, region)
     with np.errstate(invalid="ignore", divide="ignore"):
-        scores: FloatArray = np.where(inside & (weight > 1e-6), total / weight, np.float32(np.nan))
+        scores: FloatArray = np.divide(total, weight, dtype=np.float32)
+    scores[(inside == 0) | (weight <= _LEAST_WEIGHT)] = np.nan
     return scores
 
 
@@ -112,11 +116,11 @@ def _to_cells(
     return np.stack([right - start, down - start, start], axis=1)
 
 
-def _warped(values: FloatArray, affine: DoubleArray, region: Region) -> FloatArray:
+def _warped(values: NDArray[Any], affine: DoubleArray, region: Region) -> NDArray[Any]:
+    """Return values between those of a grid; of bytes 0 and 1 the nearer one."""
     rows, columns = (-(-length // _COARSE) for length in region.size)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    warped: FloatArray = cv2.warpAffine(values, affine, (columns, rows), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return warped
+    return cv2.warpAffine(values, affine, (columns, rows), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
 def coloured(scores: FloatArray, style: OverlayStyle) -> ByteArray:
@@ -127,11 +131,12 @@ def coloured(scores: FloatArray, style: OverlayStyle) -> ByteArray:
     table = np.empty((256, 4), np.uint8)
     table[:, 2::-1] = np.rint(ramp[:, :3] * alpha)
     table[:, 3] = ramp[:, 3]
-    known = np.isfinite(scores)
-    index = np.rint(np.clip(np.where(known, scores, 0.0), 0.0, 1.0) * 255.0).astype(np.uint8)
-    pixels = table[index]
-    pixels[~known] = 0
-    return np.ascontiguousarray(pixels)
+    with np.errstate(invalid="ignore"):
+        index = (np.clip(scores, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+    # Four bytes at once; a quarter of a screen is coloured anew with every batch of windows.
+    pixels = np.take(table.view(np.uint32)[:, 0], index)
+    pixels[np.isnan(scores)] = 0
+    return pixels.view(np.uint8).reshape(*scores.shape, 4)
 
 
 def contours(scores: FloatArray, region: Region, dpr: float, threshold: float) -> tuple[Contour, ...]:
