@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-
-from pydicom import charset as pydicom_charset
-from pydicom import datadict
-from pydicom.dataelem import DataElement, RawDataElement
+from typing import Any
 
 from mammoviewer.base.errors import ArgumentError
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.dicom import elements
 from mammoviewer.dicom.elements import Dataset
+from mammoviewer.dicom.library import pydicom
 
 CHARSETS: tuple[tuple[str, str], ...] = (
     ("Unicode (UTF-8)", "ISO_IR 192"),
@@ -101,26 +99,26 @@ def _foreign_texts(dataset: Dataset) -> list[bytes]:
     """Return the values with other characters than ASCII's of the text elements, those of sequences left out."""
     found = []
     for element in dataset.values():
-        value = element.value if isinstance(element, RawDataElement) else None
+        value = element.value if isinstance(element, pydicom.dataelem.RawDataElement) else None
         if isinstance(value, bytes) and not value.isascii() and _vr(element) in _TEXT_VRS:
             found.append(value)
     return found
 
 
-def _vr(element: RawDataElement) -> str:
+def _vr(element: Any) -> str:
     try:
-        return str(element.VR or datadict.dictionary_VR(element.tag))
+        return str(element.VR or pydicom.datadict.dictionary_VR(element.tag))
     except KeyError:
         return ""  # a private element of a file with implicit VRs
 
 
 def _is_defined(names: Sequence[str]) -> bool:
-    return all(name in pydicom_charset.python_encoding for name in names)
+    return all(name in pydicom.charset.python_encoding for name in names)
 
 
 def _encodings(names: Sequence[str]) -> list[str | None]:
     """Return Python's name of each character set, None where it has none."""
-    return [pydicom_charset.python_encoding.get(name) or _codec(name) for name in names]
+    return [pydicom.charset.python_encoding.get(name) or _codec(name) for name in names]
 
 
 def _codec(name: str) -> str | None:
@@ -139,7 +137,7 @@ def _can_be(names: Sequence[str], texts: Sequence[bytes]) -> bool:
         return False
     for text in texts:
         try:
-            if pydicom_charset.ESC not in text:
+            if pydicom.charset.ESC not in text:
                 text.decode(encoding)
         except (LookupError, ValueError):
             return False
@@ -155,7 +153,7 @@ def _near(names: Sequence[str]) -> list[str]:
 
 def _use(dataset: Dataset, charset: str) -> None:
     names = charset.split("\\")
-    encodings = [encoding or pydicom_charset.default_encoding for encoding in _encodings(names)]
+    encodings = [encoding or pydicom.charset.default_encoding for encoding in _encodings(names)]
     dataset.SpecificCharacterSet = names if len(names) > 1 else charset
     _decode_by(dataset, encodings)
 
@@ -165,7 +163,7 @@ def _decode_by(dataset: Dataset, encodings: list[str]) -> None:
     implicit, little = dataset.original_encoding
     dataset.set_original_encoding(implicit, little, encodings)
     for element in dataset.values():
-        if isinstance(element, DataElement) and element.VR == "SQ":
+        if isinstance(element, pydicom.dataelem.DataElement) and element.VR == "SQ":
             for item in element.value:
                 if _CHARSET_TAG not in item:
                     _decode_by(item, encodings)

@@ -16,7 +16,8 @@ from pydicom.tag import Tag
 from mammoviewer.dicom.deidentify_known import KnownValues, registered, texts_of
 from mammoviewer.dicom.deidentify_options import Dates, Options, Pseudonyms
 from mammoviewer.dicom.deidentify_profile import Action, basic_profile
-from mammoviewer.dicom.elements import PARSE_ERRORS, Dataset
+from mammoviewer.dicom.elements import Dataset
+from mammoviewer.dicom.library import parse_errors
 
 METHOD: Final = "MammoViewer: PS3.15 Basic Profile, content and graphics cleaned"
 REMOVED_TEXT: Final = "REMOVED"
@@ -117,7 +118,7 @@ class DatasetPass:
             try:
                 element = dataset[tag]
                 _require_items(element)
-            except PARSE_ERRORS:
+            except parse_errors():
                 # what cannot be read cannot be searched
                 del dataset[tag]
                 self._note(str(Tag(tag)), f"{place}(not readable)", "", "")

@@ -20,8 +20,8 @@ from mammoviewer.dicom.codestream import NATIVE_SYNTAXES
 from mammoviewer.dicom.deidentify_dataset import residue
 from mammoviewer.dicom.deidentify_known import KnownValues
 from mammoviewer.dicom.deidentify_options import Options, Pseudonyms
-from mammoviewer.dicom.elements import PARSE_ERRORS
 from mammoviewer.dicom.header import DEFLATED, Header, quiet_parsing, read_header
+from mammoviewer.dicom.library import parse_errors
 from mammoviewer.dicom.remedies import ASK_AGAIN, CHECK_PLACE
 
 IMPLEMENTATION_UID: Final = "2.25.243078109467339154731934061186404937201"
@@ -174,7 +174,7 @@ def _write_header(header: Header, path: Path) -> None:
         pydicom.dcmwrite(
             path, dataset, implicit_vr=header.implicit, little_endian=not header.big_endian, enforce_file_format=True
         )
-    except PARSE_ERRORS as error:
+    except parse_errors() as error:
         if isinstance(error, OSError) and error.strerror:
             raise
         raise InputError("the header is damaged and cannot be written again", hint=ASK_AGAIN) from error
@@ -288,7 +288,7 @@ def _search(path: Path, options: Options, pseudonyms: Pseudonyms, known: KnownVa
             if meta.get("ImplementationVersionName") == _VERSION_NAME:
                 del meta.ImplementationVersionName  # ours, whatever a patient is called
             left = residue(header.dataset, known, pseudonyms, options) or residue(meta, known, pseudonyms, options)
-        except PARSE_ERRORS:
+        except parse_errors():
             left = "an element that cannot be read"
     if not left:
         with path.open("rb") as handle:

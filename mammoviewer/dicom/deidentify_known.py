@@ -16,7 +16,8 @@ from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import UID_dictionary
 
 from mammoviewer.dicom.deidentify_profile import basic_profile
-from mammoviewer.dicom.elements import PARSE_ERRORS, Dataset
+from mammoviewer.dicom.elements import Dataset
+from mammoviewer.dicom.library import parse_errors
 
 _NUMBERS = frozenset({
     "PatientID", "OtherPatientIDs", "IssuerOfPatientID", "AccessionNumber", "StudyID", "AdmissionID",
@@ -85,7 +86,7 @@ class KnownValues:
         for tag in list(dataset.keys()):
             try:
                 element = dataset[tag]
-            except PARSE_ERRORS:
+            except parse_errors():
                 continue  # what cannot be read is removed as a whole later
             if element.VR == "SQ":
                 for item in element.value if isinstance(element.value, DicomSequence) else ():

@@ -7,8 +7,6 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
-import pydicom
-
 from mammoviewer.base.arrays import StoredArray
 from mammoviewer.base.errors import InputError, MammoViewerError, UnsupportedError
 from mammoviewer.base.notices import Notice, Severity
@@ -19,6 +17,7 @@ from mammoviewer.dicom.fragments import FrameSegments
 from mammoviewer.dicom.frames import DicomFrames, FrameCache, PixelForm
 from mammoviewer.dicom.header import Header, header_lines, quiet_parsing, read_header
 from mammoviewer.dicom.image import HeaderLines, Image
+from mammoviewer.dicom.library import parse_errors, pydicom
 from mammoviewer.dicom.modality_lut import read_modality_lut
 from mammoviewer.dicom.pixel_data import find_frames
 from mammoviewer.dicom.record import read_padding, read_record
@@ -80,7 +79,7 @@ def _open(header: Header, cache: FrameCache, charset: str | None) -> Image:
 def _open_sco(header: Header, cache: FrameCache, lines: HeaderLines) -> Image:
     try:
         volume = read_volume(header)
-    except elements.PARSE_ERRORS as error:
+    except parse_errors() as error:
         raise InputError("the private volume of the file cannot be read", hint=ASK_AGAIN) from error
     shown = dataclasses.replace(header, dataset=as_volume(header.dataset, volume))
     notices = [*header.notices, Notice(Severity.INFO, "a volume in the private elements of a Secondary Capture (SCO)")]

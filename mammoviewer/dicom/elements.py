@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import MutableSequence, Sequence
 from typing import Any, TypeAlias
 
-from pydicom.errors import BytesLengthException
+from mammoviewer.dicom.library import parse_errors
 
 Dataset: TypeAlias = Any
 """A ``pydicom.Dataset``; the library brings no types the checker could use."""
-
-PARSE_ERRORS = (
-    BytesLengthException,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    NotImplementedError,
-    OverflowError,
-    EOFError,
-    OSError,
-    struct.error,
-    RecursionError,
-    MemoryError,
-)
-"""What converting a damaged element raises in the DICOM library."""
 
 
 def value(dataset: Dataset, keyword: str) -> Any:
     """Return the raw value of an element, or None when it is absent or cannot be converted."""
     try:
         return dataset.get(keyword)
-    except PARSE_ERRORS:
+    except parse_errors():
         return None  # a malformed element counts as absent; the reader says what is missed where it matters
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import logging
 import struct
 import threading
 import warnings
@@ -14,16 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import pydicom
-from pydicom import config, filereader
-from pydicom.errors import InvalidDicomError
-
 from mammoviewer.base.errors import InputError
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.dicom import elements
 from mammoviewer.dicom.character_sets import decode_texts
 from mammoviewer.dicom.deflated import inflated_size, open_inflated
 from mammoviewer.dicom.elements import Dataset
+from mammoviewer.dicom.library import parse_errors, pydicom
 from mammoviewer.dicom.private_volume import LAST, VOLUME, PassedElement, has_creator, pass_over
 from mammoviewer.dicom.remedies import ASK_AGAIN, CHECK_GREYS, CHECK_PLACE
 
@@ -34,10 +30,6 @@ _ICON = 0x00880200
 _CHARSET = "(0008,0005)"
 _FIRST_GROUPS = (0x0002, 0x0008)
 _PARSE_LOCK = threading.RLock()
-# Values that break the rules of their VR are shown as they are; what matters is checked where it is used.
-config.settings.reading_validation_mode = config.IGNORE
-# Its log lines may quote element values, and patient data are never logged.
-logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +124,7 @@ def read_header(path: Path, *, charset: str | None = None) -> Header:
         if error.strerror:
             raise InputError(f"the file cannot be read: {error.strerror}", hint=CHECK_PLACE, path=path) from error
         raise InputError("the file is damaged", hint=ASK_AGAIN, path=path) from error
-    except (InvalidDicomError, *elements.PARSE_ERRORS) as error:
+    except parse_errors() as error:
         raise InputError("the file is damaged or not DICOM", hint=ASK_AGAIN, path=path) from error
     declared, told = decode_texts(header.dataset, charset)
     return dataclasses.replace(header, declared=declared, notices=(*header.notices, *told))
@@ -163,14 +155,14 @@ def _read(path: Path, handle: BinaryIO, size: int) -> Header:
 def _parsed(handle: BinaryIO, size: int, notices: list[Notice]) -> tuple[Dataset, int, tuple[PassedElement, ...]]:
     """Return the data set, where it stopped and what was passed over; one damaged from its icon on is read up to it."""
     try:
-        dataset = filereader.read_partial(handle, stop_when=_at_volume, force=True)
+        dataset = pydicom.filereader.read_partial(handle, stop_when=_at_volume, force=True)
         passed = _pass_volume(handle, dataset, size)
         return dataset, handle.tell(), passed
-    except elements.PARSE_ERRORS as error:
+    except parse_errors() as error:
         if isinstance(error, OSError) and error.strerror:
             raise
     handle.seek(0)
-    dataset = filereader.read_partial(handle, stop_when=lambda tag, _vr, _length: tag >= _ICON, force=True)
+    dataset = pydicom.filereader.read_partial(handle, stop_when=lambda tag, _vr, _length: tag >= _ICON, force=True)
     notices.append(Notice(Severity.CAUTION, "the header is damaged and is read in part", ASK_AGAIN))
     return dataset, size, ()
 
@@ -190,7 +182,7 @@ def _pass_volume(handle: BinaryIO, dataset: Dataset, size: int) -> tuple[PassedE
     if has_creator(dataset):
         passed, position = pass_over(handle, position, size, order, implicit=implicit)
     handle.seek(position)
-    dataset.update(filereader.read_dataset(handle, implicit, little, stop_when=_at_pixels))
+    dataset.update(pydicom.filereader.read_dataset(handle, implicit, little, stop_when=_at_pixels))
     for element in passed:
         dataset.add_new(element.tag, "SQ", [])
     return passed
@@ -199,7 +191,7 @@ def _pass_volume(handle: BinaryIO, dataset: Dataset, size: int) -> tuple[PassedE
 def _meta(handle: BinaryIO) -> Dataset:
     """Return the file meta information and stay where the data set begins."""
     handle.seek(_PREAMBLE)
-    return filereader.read_dataset(
+    return pydicom.filereader.read_dataset(
         handle, is_implicit_VR=False, is_little_endian=True, stop_when=lambda tag, _vr, _length: tag >= 0x00030000
     )
 
@@ -207,7 +199,9 @@ def _meta(handle: BinaryIO) -> Dataset:
 def _read_deflated(path: Path, meta: Dataset, start: int) -> Header:
     with open_inflated(path, start) as handle:
         size = inflated_size(handle)
-        dataset = filereader.read_dataset(handle, is_implicit_VR=False, is_little_endian=True, stop_when=_at_volume)
+        dataset = pydicom.filereader.read_dataset(
+            handle, is_implicit_VR=False, is_little_endian=True, stop_when=_at_volume
+        )
         dataset.file_meta = meta
         passed = _pass_volume(handle, dataset, size)
         return Header(path, dataset, DEFLATED, handle.tell(), size, False, False, (), deflated_at=start, passed=passed)
@@ -246,7 +240,7 @@ def _lines(dataset: Dataset, depth: int) -> Iterator[tuple[str, str, str, str]]:
     for tag in sorted(dataset.keys()):
         try:
             element = dataset[tag]
-        except elements.PARSE_ERRORS:
+        except parse_errors():
             yield f"{indent}{pydicom.tag.Tag(tag)}", "", "", "(not readable)"
             continue
         name = element.keyword or element.name

@@ -8,11 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import BinaryIO
 
-import pydicom
-
-from mammoviewer.dicom import elements
 from mammoviewer.dicom.elements import Dataset
 from mammoviewer.dicom.fragments import Segment, element_header
+from mammoviewer.dicom.library import parse_errors, pydicom
 
 CREATOR = "HOLOGIC, Inc."
 VOLUME = 0x7E011010
@@ -35,7 +33,7 @@ def has_creator(dataset: Dataset) -> bool:
     """Return whether the private elements of the group are Hologic's."""
     try:
         creator = dataset.get(pydicom.tag.Tag(_CREATOR_TAG))
-    except elements.PARSE_ERRORS:
+    except parse_errors():
         return False
     return creator is not None and str(creator.value).strip() == CREATOR
 

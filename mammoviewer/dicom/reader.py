@@ -21,7 +21,6 @@ from mammoviewer.dicom.duplicates import tell_apart
 from mammoviewer.dicom.frames import FrameCache
 from mammoviewer.dicom.header import header_lines, looks_like_dicom, quiet_parsing, read_header
 from mammoviewer.dicom.image import Image
-from mammoviewer.dicom.raster import open_raster
 from mammoviewer.dicom.record import read_texts
 from mammoviewer.dicom.remedies import ASK_AGAIN, CHECK_PLACE, OPEN_FOLDER
 from mammoviewer.dicom.spacing import STATED
@@ -178,6 +177,9 @@ def _open_file(path: Path, pixel_spacing_mm: float | None, charset: str | None, 
     if not head:
         raise MammoViewerError("the file is empty", hint=ASK_AGAIN, path=path)
     if not looks_like_dicom(head):
+        # Readers of pictures take long to load, and most exams have none.
+        from mammoviewer.dicom.raster import open_raster
+
         return open_raster(path, pixel_spacing_mm=pixel_spacing_mm, cache=cache)
     try:
         image = open_dicom(path, cache, charset=charset)

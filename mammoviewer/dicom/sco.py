@@ -11,8 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
-import pydicom
-
 from mammoviewer.base.errors import InputError
 from mammoviewer.dicom import elements
 from mammoviewer.dicom.codestream import Codec
@@ -20,6 +18,7 @@ from mammoviewer.dicom.elements import Dataset
 from mammoviewer.dicom.fragments import FrameSegments, Segment
 from mammoviewer.dicom.frames import PixelForm
 from mammoviewer.dicom.header import Header
+from mammoviewer.dicom.library import pydicom
 from mammoviewer.dicom.pixel_form import MAX_FRAME_BYTES
 from mammoviewer.dicom.private_volume import (
     ITEM,

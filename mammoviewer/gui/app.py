@@ -23,6 +23,7 @@ from mammoviewer.session.workspace import Workspace
 
 _LOGGER = logging.getLogger(__name__)
 _RUNTIME_AFTER_MS = 400
+"""Nobody waits for it right after the first picture, and later it would hold up the window."""
 
 
 def make_application() -> QApplication:
@@ -41,6 +42,12 @@ def _load_models_runtime() -> None:
         load_runtime()
     except ImportError:  # images can be read without it; a model says so when it is run
         _LOGGER.warning("ONNX Runtime cannot be loaded", exc_info=True)
+
+
+def _make_panels(window: MainWindow) -> None:
+    """Make the panels that are not on screen one by one, with what else waits in between."""
+    if window.panels.make_next():
+        QTimer.singleShot(0, window, lambda: _make_panels(window))
 
 
 def show_window(request: WindowRequest) -> int:
@@ -63,8 +70,8 @@ def show_window(request: WindowRequest) -> int:
         window.show()
     else:
         window.showMaximized()
-    # After the first picture: nobody waits for it yet, and later it would hold up the window.
     QTimer.singleShot(_RUNTIME_AFTER_MS, window, _load_models_runtime)
+    QTimer.singleShot(_RUNTIME_AFTER_MS, window, lambda: _make_panels(window))
     # A tour is nobody's session.
     keeper = SessionKeeper(workspace) if request.tour is None else None
     if request.paths:

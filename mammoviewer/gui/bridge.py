@@ -59,7 +59,8 @@ def bind_values(owner: QObject, signal: Any, slot: Callable[..., None]) -> None:
         with contextlib.suppress(ValueError, KeyError):
             signal.disconnect(deliver)
 
-    signal.connect(deliver, thread="main")
+    # It takes whatever comes; looking at its signature would take longer than all else.
+    signal.connect(deliver, thread="main", check_nargs=False)
     owner.destroyed.connect(leave)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QUrl
 from PySide6.QtGui import QDesktopServices
@@ -11,13 +12,14 @@ from PySide6.QtWidgets import QWidget
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.base.progress import Progress
 from mammoviewer.dicom.attributes import ImageKind
-from mammoviewer.dicom.deidentify import Plan, Result, write_batch
 from mammoviewer.gui.bridge import when_over
-from mammoviewer.gui.dialogs.deidentify_dialog import DeidentifyDialog
 from mammoviewer.gui.panels.notice_line import NoticeLine
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mammoviewer.dicom.deidentify import Plan, Result
 
 
 def study_paths(workspace: Workspace) -> tuple[Path, ...]:
@@ -48,6 +50,8 @@ class Deidentification(QObject):
         if not paths:
             self._workspace.notice.emit(Notice(Severity.INFO, "No DICOM study is open", "open one first"))
             return
+        from mammoviewer.gui.dialogs.deidentify_dialog import DeidentifyDialog
+
         dialog = DeidentifyDialog(self._workspace, paths, self._folder, self._window)
         if dialog.exec() and dialog.plan is not None:
             self._folder = dialog.folder
@@ -56,6 +60,7 @@ class Deidentification(QObject):
 
     def write(self, plan: Plan, folder: Path) -> Job:
         """Write the copies in the background and tell how it went; the list of jobs can stop it."""
+        from mammoviewer.dicom.deidentify import write_batch
 
         def work(progress: Progress) -> Result:
             return write_batch(plan, folder, progress)

@@ -22,18 +22,24 @@ _STATES = (
 _PIXELS = (20, 40, 60)
 
 
+@functools.cache
 def icon_source(name: str) -> str:
     """Return the SVG text of an icon."""
     return (resources_dir() / "icons" / f"{name}.svg").read_text(encoding="utf-8")
 
 
+@functools.cache
+def _renderer(name: str, colour: str) -> QSvgRenderer:
+    return QSvgRenderer(QByteArray(icon_source(name).replace("currentColor", PALETTE[colour]).encode()))
+
+
+@functools.cache
 def icon_pixmap(name: str, colour: str, pixels: int) -> QPixmap:
     """Return an icon drawn ``pixels`` device pixels wide in a colour of the palette."""
-    renderer = QSvgRenderer(QByteArray(icon_source(name).replace("currentColor", PALETTE[colour]).encode()))
     pixmap = QPixmap(pixels, pixels)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
-    renderer.render(painter, QRectF(0, 0, pixels, pixels))
+    _renderer(name, colour).render(painter, QRectF(0, 0, pixels, pixels))
     painter.end()
     return pixmap
 

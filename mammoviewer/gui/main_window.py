@@ -14,35 +14,30 @@ from PySide6.QtWidgets import QFrame, QMainWindow, QWidget
 from mammoviewer.base.notices import Notice
 from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.actions.desk import Desk
+from mammoviewer.gui.actions.display_commands import calibrate
 from mammoviewer.gui.actions.held_keys import HeldKeys
 from mammoviewer.gui.actions.key_bindings import KeyBindings
 from mammoviewer.gui.active_view import ActiveView
+from mammoviewer.gui.bridge import bind
 from mammoviewer.gui.canvas.grid import ViewportGrid
 from mammoviewer.gui.deidentification import Deidentification
 from mammoviewer.gui.dialogs.about_dialog import DISCLAIMER, AboutDialog
 from mammoviewer.gui.dialogs.cheat_sheet import CheatSheet
 from mammoviewer.gui.dialogs.command_palette import CommandPalette
-from mammoviewer.gui.dialogs.display_dialog import DisplayDialog
 from mammoviewer.gui.dialogs.header_dialog import HeaderDialog
 from mammoviewer.gui.dialogs.jobs_dialog import JobsDialog
 from mammoviewer.gui.error_report import log_path
 from mammoviewer.gui.kept_settings import KeptSettings
 from mammoviewer.gui.opening import Opening
 from mammoviewer.gui.pages import Pages
-from mammoviewer.gui.panels.ai_panel import AiPanel
 from mammoviewer.gui.panels.cursor_line import CursorLine
-from mammoviewer.gui.panels.details_panel import DetailsPanel
-from mammoviewer.gui.panels.filters_panel import FiltersPanel
-from mammoviewer.gui.panels.findings_panel import FindingsPanel
 from mammoviewer.gui.panels.header_bar import HeaderBar
 from mammoviewer.gui.panels.jobs_bar import JobsBar
 from mammoviewer.gui.panels.model_combo import choose_first_model
 from mammoviewer.gui.panels.notice_line import NoticeLine
 from mammoviewer.gui.panels.parts import column, label, row
-from mammoviewer.gui.panels.side_panels import SidePanels
 from mammoviewer.gui.panels.start_page import StartPage, dropped_paths
 from mammoviewer.gui.panels.thumbnail_rail import ThumbnailRail
-from mammoviewer.gui.panels.train_panel import TrainPanel
 from mammoviewer.gui.readers import Readers
 from mammoviewer.gui.recipes import Recipes
 from mammoviewer.gui.second_screen import SecondScreen
@@ -50,12 +45,14 @@ from mammoviewer.gui.sidecars import SidecarOffers
 from mammoviewer.gui.studies import Studies
 from mammoviewer.gui.thumbnails import Thumbnails
 from mammoviewer.gui.window_layout import WindowLayout
+from mammoviewer.gui.window_panels import window_panels
 from mammoviewer.session.settings import SettingsFile
 from mammoviewer.session.workspace import Workspace
 
 if TYPE_CHECKING:
     from mammoviewer.gui.exports import Exports
     from mammoviewer.gui.finding_imports import FindingImports
+    from mammoviewer.gui.panels.train_panel import TrainPanel
 
 
 class MainWindow(QMainWindow):
@@ -94,9 +91,7 @@ class MainWindow(QMainWindow):
         self.rail = ThumbnailRail(workspace, self.active, self.thumbnails)
         self.jobs = JobsBar(workspace)
         self.cursor_line = CursorLine(self.active)
-        self.train_panel = TrainPanel(workspace)
-        self.filters_panel = FiltersPanel(workspace, self.active)
-        self.panels = self._make_panels()
+        self.panels = window_panels(workspace, self.active, lambda: self.train_panel)
         self._second: SecondScreen | None = None
         self.pages = Pages(
             workspace,
@@ -116,18 +111,6 @@ class MainWindow(QMainWindow):
         self.has_place = self.window_layout.restore()
         if not self.has_place:
             self.resize(1600, 960)
-
-    def _make_panels(self) -> SidePanels:
-        workspace, active = self.workspace, self.active
-        return SidePanels(
-            [
-                ("Findings", "Findings (Ctrl+1)", FindingsPanel(workspace)),
-                ("AI", "Classifier, heatmap, explanations (Ctrl+2)", AiPanel(workspace, active)),
-                ("Filters", "Window and filters (Ctrl+3)", self.filters_panel),
-                ("Train", "Retrain from your regions (Ctrl+4)", self.train_panel),
-                ("Details", "Facts and header of the image (Ctrl+5)", DetailsPanel(workspace, active)),
-            ]
-        )
 
     def _lay_out(self) -> None:
         footer = QFrame()
@@ -161,9 +144,8 @@ class MainWindow(QMainWindow):
         self.jobs.log_wanted.connect(self.show_log)
         self.notices.header_wanted.connect(self.show_header)
         self.grid.cursor_moved.connect(self.cursor_line.show_reading)
-        self.train_panel.job_started.connect(self.jobs.follow)
-        self.train_panel.models_changed.connect(self.header.model.refresh)
-        self.train_panel.recipes_wanted.connect(self.recipes.show)
+        # The draft that follows the regions is the panel's.
+        bind(self, self.workspace.desk.events.live, self.panels.make_all)
         self.recipes.models_changed.connect(self.header.model.refresh)
 
     def open_paths(self, paths: Sequence[Path], pixel_spacing_mm: float | None = None) -> None:
@@ -181,6 +163,17 @@ class MainWindow(QMainWindow):
     def open_demo(self) -> None:
         """Open the demo exam."""
         self.start_page.follow_demo(self.opening.open_demo())
+
+    @functools.cached_property
+    def train_panel(self) -> TrainPanel:
+        """What retrains from the reader's regions; made late, because its plots take long to load."""
+        from mammoviewer.gui.panels.train_panel import TrainPanel
+
+        made = TrainPanel(self.workspace)
+        made.job_started.connect(self.jobs.follow)
+        made.models_changed.connect(self.header.model.refresh)
+        made.recipes_wanted.connect(self.recipes.show)
+        return made
 
     @functools.cached_property
     def exports(self) -> Exports:
@@ -233,7 +226,7 @@ class MainWindow(QMainWindow):
     def show_about(self) -> None:
         """Show what the program is."""
         about = AboutDialog(self)
-        about.calibration_wanted.connect(lambda: self.show_dialog(DisplayDialog(self.workspace.screens, self)))
+        about.calibration_wanted.connect(lambda: calibrate(self.desk))
         self.show_dialog(about)
 
     def show_log(self) -> None:
@@ -288,7 +281,8 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         """Stop training on regions, keep settings and geometry."""
-        self.train_panel.finish()
+        if "train_panel" in vars(self):
+            self.train_panel.finish()
         self.recipes.close()
         if self._second is not None:
             self._second.close()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QMainWindow
 
 from mammoviewer.base.errors import MammoViewerError
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.gui.bridge import bind_values
-from mammoviewer.gui.dialogs.recipe_dialog import RecipeDialog
 from mammoviewer.session.recipe_task import RecipeTask, TaskState
 from mammoviewer.session.settings import SettingsFile
 from mammoviewer.session.workspace import Workspace
 from mammoviewer.training.spec import TrainingSpec
+
+if TYPE_CHECKING:
+    from mammoviewer.gui.dialogs.recipe_dialog import RecipeDialog
 
 _LOOK_MS = 500
 
@@ -36,6 +40,9 @@ class Recipes(QObject):
     def show(self) -> None:
         """Show the trainings, or bring them to the front."""
         if self.dialog is None:
+            # Its plots take long to load.
+            from mammoviewer.gui.dialogs.recipe_dialog import RecipeDialog
+
             self.dialog = RecipeDialog(self._workspace, self._settings, self._window)
             self.dialog.wanted.connect(self.add)
         self.dialog.show()

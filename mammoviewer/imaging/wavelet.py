@@ -18,10 +18,17 @@ _Details: TypeAlias = tuple[FloatArray, FloatArray, FloatArray]
 
 
 def wavelet_families() -> tuple[str, ...]:
-    """Return the names of all discrete wavelets."""
-    import pywt
-
-    return tuple(pywt.wavelist(kind="discrete"))
+    """Return the names of all discrete wavelets of PyWavelets, in its order, without loading it."""
+    bior = [f"{p}.{q}" for p, last in ((1, 5), (2, 8), (3, 9)) for q in range(2 - p % 2, last + 1, 2)]
+    bior += ["4.4", "5.5", "6.8"]
+    return (
+        *(f"bior{orders}" for orders in bior),
+        *(f"coif{order}" for order in range(1, 18)),
+        *(f"db{order}" for order in range(1, 39)),
+        *("dmey", "haar"),
+        *(f"rbio{orders}" for orders in bior),
+        *(f"sym{order}" for order in range(2, 21)),
+    )
 
 
 def wavelet_filter(

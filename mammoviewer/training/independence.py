@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from mammoviewer.datasets.patch_set import PatchSet
 from mammoviewer.datasets.splits import merged_groups, near_duplicates
@@ -20,6 +19,8 @@ def with_same_pictures_joined(patches: PatchSet) -> PatchSet:
     The first patch of each region, the centred one, is compared; its broad shading is taken out first, which many
     places of a breast have in common.
     """
+    from scipy.ndimage import gaussian_filter
+
     first = {name: index for index, name in reversed(list(enumerate(patches.names)))}
     chosen = sorted(first.values())
     pictures = patches.images[chosen].astype(np.float32)

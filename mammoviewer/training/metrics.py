@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from mammoviewer.base.arrays import DoubleArray
 
@@ -19,6 +18,8 @@ def area_under_curve(truth: Truth, scores: DoubleArray) -> float:
     negatives = len(truth) - positives
     if positives == 0 or negatives == 0:
         return float("nan")
+    from scipy.stats import rankdata
+
     ranks = rankdata(scores)
     return float((ranks[truth == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 

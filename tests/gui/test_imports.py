@@ -7,7 +7,7 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("module", ["torch", "onnxruntime", "skimage", "sklearn"])
+@pytest.mark.parametrize("module", ["torch", "onnxruntime", "skimage", "sklearn", "scipy", "pywt", "pyqtgraph"])
 def test_the_window_starts_without_heavy_libraries(module: str) -> None:
     code = f"import sys, mammoviewer.gui.app; sys.exit({module!r} in sys.modules)"
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}

@@ -15,6 +15,7 @@ from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.dicom import elements
 from mammoviewer.dicom.companions.records import MaskPlane, Target, from_pixel
 from mammoviewer.dicom.elements import Dataset
+from mammoviewer.dicom.library import parse_errors
 from mammoviewer.dicom.remedies import ASK_AGAIN
 
 RawFrame = Callable[[int], StoredArray]
@@ -73,7 +74,7 @@ def _value(dataset: Dataset, group: int, element: int) -> Any:
     try:
         found = dataset.get((group, element))
         return None if found is None else found.value
-    except elements.PARSE_ERRORS:
+    except parse_errors():
         return None  # told as an overlay that is not usable where it is needed
 
 

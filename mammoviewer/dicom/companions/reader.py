@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from pydicom.uid import UID
-
 from mammoviewer.base.errors import InputError, MammoViewerError
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.dicom import elements
@@ -24,6 +22,7 @@ from mammoviewer.dicom.companions.records import Companion, CompanionKind, Targe
 from mammoviewer.dicom.companions.references import series_targets, unique
 from mammoviewer.dicom.elements import Dataset
 from mammoviewer.dicom.header import Header, quiet_parsing, read_header
+from mammoviewer.dicom.library import parse_errors, pydicom
 from mammoviewer.dicom.remedies import ASK_AGAIN, OTHER_VIEWER
 
 _PRESENTATION = ("1.2.840.10008.5.1.4.1.1.11.1", "1.2.840.10008.5.1.4.1.1.11.2")
@@ -55,7 +54,7 @@ def read_companion(path: Path, *, charset: str | None = None) -> Companion:
         with quiet_parsing():
             header = read_header(path, charset=charset)
             sop_class = elements.text(header.dataset, "SOPClassUID")
-            name = str(UID(sop_class).name) if sop_class else name
+            name = str(pydicom.uid.UID(sop_class).name) if sop_class else name
             reader = _READERS.get(sop_class)
             if reader is None:
                 raise InputError("it is of no kind that is shown on images", hint=OTHER_VIEWER)
@@ -64,7 +63,7 @@ def read_companion(path: Path, *, charset: str | None = None) -> Companion:
         if error.path is not None:
             raise
         raise type(error)(f"{name}: {error.reason}", hint=error.hint, path=path) from error
-    except elements.PARSE_ERRORS as error:
+    except parse_errors() as error:
         raise InputError(f"{name}: the object is damaged", hint=ASK_AGAIN, path=path) from error
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import pydicom
 
 from mammoviewer.base.arrays import FloatArray, StoredArray
 from mammoviewer.base.errors import DecodeError, InputError
@@ -22,6 +21,7 @@ from mammoviewer.dicom.elements import Dataset
 from mammoviewer.dicom.fragments import Segment, find_pixel_element
 from mammoviewer.dicom.frames import DicomFrames, FrameSource
 from mammoviewer.dicom.header import Header
+from mammoviewer.dicom.library import pydicom
 from mammoviewer.dicom.pixel_data import find_frames
 from mammoviewer.dicom.remedies import ASK_AGAIN, CHECK_PLACE, OTHER_VIEWER
 

@@ -9,7 +9,6 @@ from mammoviewer.base.errors import SettingsError
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.actions.desk import Desk
-from mammoviewer.gui.dialogs.add_model_dialog import AddModelDialog
 from mammoviewer.gui.dialogs.agreement_dialog import AgreementDialog
 from mammoviewer.gui.drafts import suggest_region, switch_live
 from mammoviewer.gui.model_actions import (
@@ -62,6 +61,8 @@ def _contours(desk: Desk) -> None:
 
 
 def _add_model(desk: Desk) -> None:
+    from mammoviewer.gui.dialogs.add_model_dialog import AddModelDialog
+
     desk.window.show_dialog(AddModelDialog(desk.workspace))
 
 

@@ -8,7 +8,6 @@ from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.actions.desk import Desk
 from mammoviewer.gui.canvas.true_size import true_size
-from mammoviewer.gui.dialogs.display_dialog import DisplayDialog
 from mammoviewer.gui.dialogs.screen_size_dialog import ScreenSizeDialog
 from mammoviewer.gui.pattern_window import PatternWindow
 from mammoviewer.gui.screens import calibration, screen_name
@@ -42,7 +41,10 @@ def _measure_screen(desk: Desk) -> None:
     desk.window.show_dialog(ScreenSizeDialog(desk.workspace.screens, desk.grid))
 
 
-def _calibrate(desk: Desk) -> None:
+def calibrate(desk: Desk) -> None:
+    """Show what is measured of the screen's luminance."""
+    from mammoviewer.gui.dialogs.display_dialog import DisplayDialog
+
     desk.window.show_dialog(DisplayDialog(desk.workspace.screens, desk.grid))
 
 
@@ -51,7 +53,7 @@ def _gsdf(desk: Desk) -> None:
     screens, place = desk.workspace.screens, desk.viewport or desk.grid
     known = calibration(place, screens)
     if known.response is None:
-        _calibrate(desk)
+        calibrate(desk)
     else:
         screens.update(screen_name(place.screen()), gsdf=not known.gsdf)
 
@@ -71,7 +73,7 @@ DISPLAY_COMMANDS = {
     "Display": (
         Command("display.true_size", "True size on this screen", ("T",), _true_size),
         Command("display.screen_size", "Measure the size of this screen…", (), _measure_screen),
-        Command("display.calibration", "Display calibration…", (), _calibrate),
+        Command("display.calibration", "Display calibration…", (), calibrate),
         Command("display.gsdf", "Greys by the standard display function (GSDF), or as they are", (), _gsdf),
         Command("display.pattern", "Display test pattern", (), _pattern),
         *(

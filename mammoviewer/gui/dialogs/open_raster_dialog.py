@@ -17,7 +17,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mammoviewer.dicom.raster import view_from_name
 from mammoviewer.gui.panels.parts import CalmCombo, label, row
 from mammoviewer.session.opened import PictureView
 
@@ -75,6 +74,8 @@ class OpenRasterDialog(QDialog):
         layout.addWidget(buttons)
 
     def _make_table(self) -> QTableWidget:
+        from mammoviewer.dicom.raster import view_from_name
+
         table = QTableWidget(len(self._pictures), 3)
         table.setHorizontalHeaderLabels(["File", "View", "Stored"])
         table.verticalHeader().hide()

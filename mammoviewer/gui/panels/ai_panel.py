@@ -7,7 +7,6 @@ from PySide6.QtWidgets import QLayout, QProgressBar, QVBoxLayout, QWidget
 
 from mammoviewer.gui.active_view import ActiveView
 from mammoviewer.gui.bridge import bind, bind_values
-from mammoviewer.gui.dialogs.add_model_dialog import AddModelDialog
 from mammoviewer.gui.model_actions import run_model
 from mammoviewer.gui.panels.ai_marks import AiMarks
 from mammoviewer.gui.panels.ai_overlay import AiOverlay
@@ -87,6 +86,8 @@ class AiPanel(QWidget):
         run_model(self._workspace, all_slices=all_slices)
 
     def _add_model(self) -> None:
+        from mammoviewer.gui.dialogs.add_model_dialog import AddModelDialog
+
         dialog = AddModelDialog(self._workspace, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()

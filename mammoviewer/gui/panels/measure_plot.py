@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pyqtgraph as pg
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from mammoviewer.gui.panels.plots import small_plot
@@ -11,18 +13,30 @@ from mammoviewer.gui.theme import color
 from mammoviewer.imaging.measure import Profile
 from mammoviewer.session.measuring import Histogram
 
+if TYPE_CHECKING:
+    import pyqtgraph as pg
+
 
 class MeasurePlot(QWidget):
-    """One small plot; hidden while there is nothing to plot."""
+    """One small plot, made when there is something to plot; hidden while there is nothing."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._plot = small_plot("pixels")
-        self._curve = self._plot.plot([], [], pen=pg.mkPen(color("measure"), width=1.5))
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._plot)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
         self.hide()
+
+    @functools.cached_property
+    def _plot(self) -> pg.PlotWidget:
+        made = small_plot("pixels")
+        self._layout.addWidget(made)
+        return made
+
+    @functools.cached_property
+    def _curve(self) -> pg.PlotDataItem:
+        import pyqtgraph as pg
+
+        return self._plot.plot([], [], pen=pg.mkPen(color("measure"), width=1.5))
 
     def show_plot(self, plotted: Histogram | Profile | None, unit: str) -> None:
         """Show counts over stored values, or stored values over the way in ``unit``; None hides the plot."""

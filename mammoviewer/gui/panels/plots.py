@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import pyqtgraph as pg
+from typing import TYPE_CHECKING
 
 from mammoviewer.gui.theme import PALETTE, color
 
+if TYPE_CHECKING:
+    import pyqtgraph as pg
+
 
 def small_plot(title: str) -> pg.PlotWidget:
-    """Return a plot that fits into a panel, with a name at its left axis; the mouse does not move it."""
+    """Return a plot that fits into a panel, with a name at its left axis; the mouse does not move it.
+
+    The library of plots takes a third of a second to load, which a window without plots does not wait for.
+    """
+    import pyqtgraph as pg
+
     plot = pg.PlotWidget(background=PALETTE["field"])
     plot.setFixedHeight(118)
     plot.setMouseEnabled(x=False, y=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QButtonGroup, QFrame, QSizePolicy, QStackedWidget, QToolButton, QVBoxLayout, QWidget
@@ -13,19 +13,29 @@ WIDTH = 320
 
 
 class SidePanels(QFrame):
-    """A stack of panels under a row of tabs. Signal: ``turned()`` when another one is shown."""
+    """A stack of panels under a row of tabs, each made when it is first shown or asked for.
+
+    Signal: ``turned()`` when another one is shown.
+
+    Parameters
+    ----------
+    panels
+        Title, tip and maker of each.
+    """
 
     turned = Signal()
 
-    def __init__(self, panels: Sequence[tuple[str, str, QWidget]]) -> None:
+    def __init__(self, panels: Sequence[tuple[str, str, Callable[[], QWidget]]]) -> None:
         super().__init__()
         self.setObjectName("sidePanels")
         self.setFixedWidth(WIDTH)
         self._stack = QStackedWidget()
         self._group = QButtonGroup(self)
         self._titles = [title for title, _, _ in panels]
+        self._places: dict[str, QWidget] = {title: QWidget() for title in self._titles}
+        self._makers = {title: maker for title, _, maker in panels}
         buttons: list[QWidget] = []
-        for number, (title, tip, panel) in enumerate(panels):
+        for number, (title, tip, _) in enumerate(panels):
             tab = QToolButton()
             tab.setObjectName("sideTab")
             tab.setText(title)
@@ -33,9 +43,9 @@ class SidePanels(QFrame):
             tab.setCheckable(True)
             tab.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             self._group.addButton(tab, number)
-            self._stack.addWidget(panel)
+            self._stack.addWidget(self._places[title])
             buttons.append(tab)
-        self._group.idClicked.connect(self._stack.setCurrentIndex)
+        self._group.idClicked.connect(lambda number: self.show_panel(self._titles[number]))
         self._stack.currentChanged.connect(lambda _: self.turned.emit())
         tabs = QFrame()
         tabs.setObjectName("sideTabs")
@@ -57,9 +67,33 @@ class SidePanels(QFrame):
         """Return the title of the panel that is shown."""
         return self._titles[self._stack.currentIndex()]
 
+    def page(self, title: str) -> QWidget:
+        """Return a panel, made now if it was not."""
+        maker = self._makers.pop(title, None)
+        if maker is not None:
+            place = self._places[title]
+            self._places[title] = maker()
+            self._stack.insertWidget(self._titles.index(title), self._places[title])
+            self._stack.removeWidget(place)
+            place.deleteLater()
+        return self._places[title]
+
+    def make_next(self) -> bool:
+        """Make one panel that was not yet, before it is wanted; tell whether there are more."""
+        title = next(iter(self._makers), None)
+        if title is not None:
+            self.page(title)
+        return bool(self._makers)
+
+    def make_all(self) -> None:
+        """Make those that were not yet."""
+        while self.make_next():
+            pass
+
     def show_panel(self, title: str) -> None:
         """Unfold the panels and show one of them."""
         number = self._titles.index(title)
+        self.page(title)
         self._stack.setCurrentIndex(number)
         self._group.button(number).setChecked(True)
         self.show()
