@@ -28,6 +28,7 @@ from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.jobs.job import Job
 from mammoviewer.jobs.thread_runner import ThreadRunner
 from mammoviewer.session.air import AirMasks
+from mammoviewer.session.augmentation_samples import AugmentationSamples
 from mammoviewer.session.blind import FirstReads
 from mammoviewer.session.companions import CompanionShelf
 from mammoviewer.session.edit_stack import EditStack
@@ -105,6 +106,7 @@ class Workspace:
         self.training = TrainingRuns(self.registry)
         self.quick = QuickLearning(self.explaining, self.registry, self.heatmaps)
         self.recipes = RecipeQueue()
+        self.samples = AugmentationSamples()
         self.studies: tuple[Study, ...] = ()
         self.opened: tuple[Opened, ...] = ()
         self.hung = Hung(settings.window.protocol)
@@ -287,6 +289,7 @@ class Workspace:
     def close(self) -> None:
         """Stop background work and close files; call once."""
         self.training.close()
+        self.samples.close()
         self.computing.shutdown()
         self.explaining.shutdown()
         self.decoding.shutdown()

@@ -28,6 +28,9 @@ class CropChange:
     turn: bool = True
 
 
+UNCHANGED = CropChange(zoom=0.0, gamma=0.0, contrast=0.0, brightness=0.0, turn=False)
+
+
 @dataclass(frozen=True, eq=False)
 class Crop:
     """``values`` float32 (channels, side, side) in [0, 1]; circles of the film in pixels of the crop."""

@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mammoviewer.datasets.splits import Split, write_split
+from mammoviewer.datasets.splits import write_split
 from mammoviewer.training.bundle import BundleFacts
 from mammoviewer.training.film_card import command_line
+from mammoviewer.training.films import FilmSets
 from mammoviewer.training.recipe_run import RecipeRun
 from mammoviewer.training.report_html import write_report
 
 
-def write_film_report(folder: Path, run: RecipeRun, facts: BundleFacts, split: Split) -> None:
-    """Write the split and the report: main figures, learning curves, FROC where there is one, settings."""
-    write_split(folder / "split.json", split)
+def write_film_report(folder: Path, run: RecipeRun, facts: BundleFacts, films: FilmSets) -> None:
+    """Write the split and the report: main figures, learning curves, FROC where there is one, settings, problems."""
+    write_split(folder / "split.json", films.split)
     metrics = facts.metrics
     report: dict[str, Any] = {
         "title": facts.title,
@@ -22,8 +23,10 @@ def write_film_report(folder: Path, run: RecipeRun, facts: BundleFacts, split: S
         "summary": metrics,
         "learning": [{"name": facts.name, "epochs": metrics["curves"]}],
         "parameters": {**run.settings, "command": command_line(run)},
-        "seeds": {"run": run.spec.seed, "split": split.seed},
-        "data": {"films": metrics["films"]},
+        "seeds": {"run": run.spec.seed, "split": films.split.seed},
+        "data": {"films": metrics["films"], "films left out": len(films.problems)},
+        "leaks": films.leaks.to_json(),
+        "problems": [f"left out: {problem}" for problem in films.problems],
     }
     if "froc" in metrics:
         report["froc"] = {

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from mammoviewer.base.arrays import BoolArray, FloatArray
-from mammoviewer.base.errors import TrainingError
+from mammoviewer.base.errors import MammoViewerError, TrainingError
 from mammoviewer.base.progress import Progress
 from mammoviewer.datasets.cases import Box, Case, CaseList
 from mammoviewer.datasets.layouts import MINI_MIAS, load_cases
@@ -64,13 +65,17 @@ class Film:
 
 @dataclass(frozen=True, eq=False)
 class FilmSets:
-    """Films for training, validation and test; no patient is in two of them, and what the search for leaks found."""
+    """Films for training, validation and test; no patient is in two of them, and what the search for leaks found.
+
+    ``problems`` tells of each film that could not be read and was left out.
+    """
 
     split: Split
     train: tuple[Film, ...]
     validation: tuple[Film, ...]
     test: tuple[Film, ...]
     leaks: LeakReport
+    problems: tuple[str, ...] = ()
 
 
 def load_films(
@@ -102,25 +107,70 @@ def load_films(
     Raises
     ------
     TrainingError
-        A part has no films, the folder holds another data set, or the split leaks.
+        A part has no films, none can be read, the folder holds another data set, or the split leaks.
     """
-    cases = load_cases(directory)
-    if cases.layout not in layouts:
-        hint = "it takes " + ", ".join(layouts)
-        raise TrainingError(f"the recipe does not take data of the layout {cases.layout}", hint=hint, path=directory)
+    cases = _cases(directory, layouts)
     split = _split(cases, validation, seed)
     chosen = [case for case in cases.cases if case.located or not located]
-    films = []
+    films, problems = [], []
     for index, case in enumerate(chosen):
-        pixels = _film_pixels if cases.layout == MINI_MIAS else _image_pixels
-        films.append(_film(case, pixels(case, steps, pixel_size_mm)))
-        progress((index + 1) / len(chosen), "preparing films")
+        said = "preparing films"
+        try:
+            films.append(_prepared(case, cases.layout, steps, pixel_size_mm))
+        except MammoViewerError as error:
+            problems.append(f"{case.name}: {error.reason}")
+            said = f"left out {problems[-1]}"
+        progress((index + 1) / len(chosen), said)
     parts = [tuple(film for film in films if film.case.patient in set(split.part(part))) for part in PARTS]
     if not all(parts):
         raise TrainingError("a part of the split has no films", hint="more patients are needed", path=directory)
     leaks = stop_leak(_leaks(dict(zip(PARTS, parts, strict=True))), override=allow_leak)
     train, held_out, test = parts
-    return FilmSets(split, train, held_out, test, leaks)
+    return FilmSets(split, train, held_out, test, leaks, tuple(problems))
+
+
+def some_training_films(
+    directory: Path,
+    *,
+    steps: Sequence[PreparationStep],
+    pixel_size_mm: float | None,
+    validation: float,
+    seed: int,
+    layouts: Sequence[str],
+    located: bool,
+    count: int,
+    hold: Callable[[], None],
+) -> tuple[Film, ...]:
+    """Return a few films of the training part, of each severity in turn; see :func:`load_films`.
+
+    ``hold`` is called before each film, and may raise.
+    """
+    cases = _cases(directory, layouts)
+    train = set(_split(cases, validation, seed).train)
+    waiting: dict[str, list[Case]] = {}
+    for case in cases.cases:
+        if case.patient in train and (case.located or not located):
+            waiting.setdefault(case.severity, []).append(case)
+    films: list[Film] = []
+    while len(films) < count and any(waiting.values()):
+        for severity in sorted(name for name, some in waiting.items() if some):
+            hold()
+            with contextlib.suppress(MammoViewerError):
+                films.append(_prepared(waiting[severity].pop(0), cases.layout, steps, pixel_size_mm))
+    return tuple(films)
+
+
+def _cases(directory: Path, layouts: Sequence[str]) -> CaseList:
+    cases = load_cases(directory)
+    if cases.layout not in layouts:
+        hint = "it takes " + ", ".join(layouts)
+        raise TrainingError(f"the recipe does not take data of the layout {cases.layout}", hint=hint, path=directory)
+    return cases
+
+
+def _prepared(case: Case, layout: str, steps: Sequence[PreparationStep], pixel_size_mm: float | None) -> Film:
+    pixels = _film_pixels if layout == MINI_MIAS else _image_pixels
+    return _film(case, pixels(case, steps, pixel_size_mm))
 
 
 def _leaks(parts: Mapping[str, Sequence[Film]]) -> LeakReport:
@@ -144,7 +194,8 @@ def data_facts(films: FilmSets) -> dict[str, object]:
     """Return what a manifest says of the training data."""
     facts = DATA if films.split.layout == MINI_MIAS else OTHER_DATA
     leaks = {} if films.leaks.clean else {"leaks": films.leaks.to_json()}
-    return {**facts, "films": film_counts(films), **leaks}
+    left_out = {"left_out": list(films.problems)} if films.problems else {}
+    return {**facts, "films": film_counts(films), **left_out, **leaks}
 
 
 def film_counts(films: FilmSets) -> dict[str, int]:

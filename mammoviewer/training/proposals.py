@@ -62,7 +62,7 @@ def at_least(box: Box, side: float) -> Box:
     return middle[0] - half[0], middle[1] - half[1], middle[0] + half[0], middle[1] + half[1]
 
 
-def cut(values: NDArray[Any], box: Box, side: int, generator: np.random.Generator) -> FloatArray:
+def cut(values: NDArray[Any], box: Box, side: int, generator: np.random.Generator, *, turn: bool = True) -> FloatArray:
     """Return the box of an image (channels, rows, columns), any dtype, resized to a square, turned and mirrored.
 
     float32 (channels, side, side); beyond the image there is 0.
@@ -71,6 +71,8 @@ def cut(values: NDArray[Any], box: Box, side: int, generator: np.random.Generato
     half = (side - 1) / 2
     quarter, mirror = int(generator.integers(4)), -1.0 if generator.random() < 0.5 else 1.0
     angle = quarter * math.pi / 2 + generator.uniform(-0.25, 0.25)
+    if not turn:
+        mirror, angle = 1.0, 0.0
     cosine, sine = math.cos(angle), math.sin(angle)
     turned = np.array([[columns * cosine * mirror, -columns * sine], [rows * sine * mirror, rows * cosine]])
     middle = np.array([(box[1] + box[3]) / 2, (box[0] + box[2]) / 2])

@@ -18,7 +18,7 @@ from mammoviewer.datasets.mini_mias import PIXEL_SIZE_MM
 from mammoviewer.datasets.mini_mias_patches import COLUMNS, PATCH_PX, corners, grid_patches, overlap
 from mammoviewer.training.bundle import BundleFacts, published_folder, write_bundle
 from mammoviewer.training.cnni_card import INTENDED_USE, card
-from mammoviewer.training.crops import Crop, CropChange, crop
+from mammoviewer.training.crops import UNCHANGED, Crop, CropChange, crop
 from mammoviewer.training.film_report import write_film_report
 from mammoviewer.training.films import Film, FilmSets, data_facts, load_films
 from mammoviewer.training.loop import probabilities_of
@@ -72,7 +72,7 @@ def run_cnni_bcc(run: RecipeRun) -> Mapping[str, Any]:
     facts = _facts(run, films, grids, network, curves)
     with published_folder(run.spec.output, replace=True) as folder:
         write_bundle(folder, network.plain().eval(), facts)
-        write_film_report(folder, run, facts, films.split)
+        write_film_report(folder, run, facts, films)
     return facts.metrics
 
 
@@ -103,9 +103,13 @@ def _train(run: RecipeRun, network: CnniBcc, sampler: PatchSampler, held_out: Gr
 
 
 class PatchSampler:
-    """Draws training patches: normal ones, and lesions of each severity equally often; see the recipe's settings."""
+    """Draws training patches: normal ones, and lesions of each severity equally often; see the recipe's settings.
 
-    def __init__(self, films: Sequence[Film], run: RecipeRun) -> None:
+    Not ``augmented``, it shows what each patch is made from: the same place, neither changed nor drawn into.
+    """
+
+    def __init__(self, films: Sequence[Film], run: RecipeRun, *, augmented: bool = True) -> None:
+        self._augmented = augmented
         self._films = films
         self._run = run
         self._whole = run.text("label") == "film"
@@ -116,7 +120,7 @@ class PatchSampler:
 
     def batch(self, epoch: int, generator: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Return pictures (n, 1, 128, 128) and target probabilities (n, 3)."""
-        drawn = [self._one(epoch, generator) for _ in range(self._run.integer("batch"))]
+        drawn = [self.example(epoch, generator) for _ in range(self._run.integer("batch"))]
         pictures = torch.from_numpy(np.stack([part.values for part, _ in drawn]))
         return pictures, torch.stack([self._target(label) for _, label in drawn])
 
@@ -130,7 +134,8 @@ class PatchSampler:
             target[3 - label] += moved
         return target
 
-    def _one(self, epoch: int, generator: np.random.Generator) -> tuple[Crop, int]:
+    def example(self, epoch: int, generator: np.random.Generator) -> tuple[Crop, int]:
+        """Return one patch of an epoch, and its class."""
         if self._whole:
             film = self._films[int(generator.integers(len(self._films)))]
             return self._crop(film, _grid_place(generator), generator), SEVERITIES.index(film.case.severity)
@@ -158,6 +163,8 @@ class PatchSampler:
     def _drawn(self, label: int, generator: np.random.Generator) -> Crop:
         """Return a normal patch with a drawn lesion, a smooth one for benign and a spiculated one for malignant."""
         result = self._normal(generator)
+        if not self._augmented:
+            return result
         place = generator.uniform(0.15, 0.85, 2) * PATCH_PX
         circle = (float(place[0]), float(place[1]), float(np.exp(generator.uniform(np.log(12), np.log(60)))))
         if generator.random() < 0.75:
@@ -167,9 +174,8 @@ class PatchSampler:
         np.clip(result.values, 0.0, 1.0, out=result.values)
         return result
 
-    @staticmethod
-    def _crop(film: Film, place: tuple[float, float], generator: np.random.Generator) -> Crop:
-        return crop(film.values, place, PATCH_PX, generator, CHANGE)
+    def _crop(self, film: Film, place: tuple[float, float], generator: np.random.Generator) -> Crop:
+        return crop(film.values, place, PATCH_PX, generator, CHANGE if self._augmented else UNCHANGED)
 
 
 def grid_set(films: Sequence[Film], run: RecipeRun) -> GridSet:

@@ -89,7 +89,7 @@ def run_findings_patches(run: RecipeRun) -> Mapping[str, Any]:
     facts = _facts(run, films, network, held_out, classes=classes, curves=curves)
     with published_folder(run.spec.output, replace=True) as folder:
         write_bundle(folder, network, facts)
-        write_film_report(folder, run, facts, films.split)
+        write_film_report(folder, run, facts, films)
     return facts.metrics
 
 
@@ -108,9 +108,15 @@ def make_network(run: RecipeRun, classes: int) -> Network:
 
 
 class ProposalSampler:
-    """Draws training pictures; lesions of each kind equally often (the weighted sampler), the rest from breasts."""
+    """Draws training pictures; lesions of each kind equally often (the weighted sampler), the rest from breasts.
 
-    def __init__(self, films: Sequence[Film], classes: Sequence[str], run: RecipeRun) -> None:
+    Not ``augmented``, it shows what each is made from: the window around the finding or place, as it is.
+    """
+
+    def __init__(
+        self, films: Sequence[Film], classes: Sequence[str], run: RecipeRun, *, augmented: bool = True
+    ) -> None:
+        self._augmented = augmented
         self._films, self._classes, self._run = films, classes, run
         self._rule = ProposalRule()
         self._places: dict[str, list[tuple[Film, int]]] = {}
@@ -120,10 +126,11 @@ class ProposalSampler:
 
     def batch(self, generator: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Return pictures (n, 3, 256, 256) and labels (n, k)."""
-        drawn = [self._one(generator) for _ in range(self._run.integer("batch"))]
+        drawn = [self.example(generator) for _ in range(self._run.integer("batch"))]
         return torch.from_numpy(np.stack([a for a, _ in drawn])), torch.from_numpy(np.stack([b for _, b in drawn]))
 
-    def _one(self, generator: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    def example(self, generator: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Return one picture, and which of the classes it shows."""
         native = float(WINDOW_PX) if generator.random() < self._run.number("native_share") else None
         if generator.random() < self._run.number("normal_share"):
             film = self._films[int(generator.integers(len(self._films)))]
@@ -135,6 +142,9 @@ class ProposalSampler:
             places = self._places[kinds[int(generator.integers(len(kinds)))]]
             film, index = places[int(generator.integers(len(places)))]
             start = at_least(film.boxes[index], _LEAST_BOX_PX)
+        if not self._augmented:
+            box = proposal(start, generator, ProposalRule(shift_px=0.0), native_px=float(WINDOW_PX))
+            return cut(film.values, box, WINDOW_PX, generator, turn=False), labels_of(film, box, self._classes)
         box = proposal(start, generator, self._rule, native_px=native)
         picture = toned(cut(film.values, box, WINDOW_PX, generator), generator)
         return picture, labels_of(film, box, self._classes)

@@ -15,7 +15,7 @@ from mammoviewer.datasets.mini_mias import SIDE_PX as STORED_PX
 from mammoviewer.inference.detections import Detection, detections_of_boxes
 from mammoviewer.inference.froc import FrocCurve, FrocImage, TruthBox, froc_curve, sensitivity_intervals
 from mammoviewer.training.bundle import BundleFacts, published_folder, write_bundle
-from mammoviewer.training.crops import Circle, Crop, CropChange, breast_place, crop
+from mammoviewer.training.crops import UNCHANGED, Circle, Crop, CropChange, breast_place, crop
 from mammoviewer.training.film_report import write_film_report
 from mammoviewer.training.films import Film, FilmSets, data_facts, load_films
 from mammoviewer.training.networks.ssd import SsdNetwork, boxes_of_circles, default_boxes, detection_loss, match
@@ -56,14 +56,19 @@ def run_lesion_ssd(run: RecipeRun) -> Mapping[str, Any]:
     facts = _facts(run, films, network, curves)
     with published_folder(run.spec.output, replace=True) as folder:
         write_bundle(folder, network, facts)
-        write_film_report(folder, run, facts, films.split)
+        write_film_report(folder, run, facts, films)
     return facts.metrics
 
 
 class CropSampler:
-    """Draws crops of training films: with a lesion, normal, or normal with a drawn lesion."""
+    """Draws crops of training films: with a lesion, normal, or normal with a drawn lesion.
 
-    def __init__(self, films: Sequence[Film], run: RecipeRun) -> None:
+    Not ``augmented``, it shows what each crop is made from: the same place, neither changed nor drawn into.
+    """
+
+    def __init__(self, films: Sequence[Film], run: RecipeRun, *, augmented: bool = True) -> None:
+        self._augmented = augmented
+        self._change = CHANGE if augmented else UNCHANGED
         self._run = run
         self._normal = [film for film in films if film.normal]
         self._places = [(film, circle) for film in films for circle in film.circles]
@@ -72,22 +77,23 @@ class CropSampler:
 
     def batch(self, epoch: int, generator: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Return pictures (n, 1, side, side), classes (n, a) and offsets (n, a, 4) of the default boxes."""
-        crops = [self._one(epoch, generator) for _ in range(self._run.integer("batch"))]
+        crops = [self.example(epoch, generator) for _ in range(self._run.integer("batch"))]
         targets = [_target(part.circles, self._defaults, self._run) for part in crops]
         pictures = torch.from_numpy(np.stack([part.values for part in crops]))
         return pictures, torch.stack([one for one, _ in targets]), torch.stack([two for _, two in targets])
 
-    def _one(self, epoch: int, generator: np.random.Generator) -> Crop:
+    def example(self, epoch: int, generator: np.random.Generator) -> Crop:
+        """Return one crop of an epoch."""
         fade = max(0.0, 1 - epoch / (_DRAWN_UNTIL * self._run.integer("epochs")))
         lesion = generator.random() < self._run.number("lesion_share")
         if lesion and generator.random() >= self._run.number("synthetic") * fade:
             film, circle = self._places[int(generator.integers(len(self._places)))]
             shift = generator.uniform(-0.4, 0.4, 2) * self._side
             place = (circle[0] + float(shift[0]), circle[1] + float(shift[1]))
-            return crop(film.values, place, self._side, generator, CHANGE, circles=film.circles)
+            return crop(film.values, place, self._side, generator, self._change, circles=film.circles)
         film = self._normal[int(generator.integers(len(self._normal)))]
-        part = crop(film.values, breast_place(film.mask, generator), self._side, generator, CHANGE)
-        return self._drawn(part, generator) if lesion else part
+        part = crop(film.values, breast_place(film.mask, generator), self._side, generator, self._change)
+        return self._drawn(part, generator) if lesion and self._augmented else part
 
     def _drawn(self, part: Crop, generator: np.random.Generator) -> Crop:
         """Draw a lesion on the breast of a normal crop."""

@@ -70,7 +70,7 @@ def run_rsna_breast(run: RecipeRun) -> Mapping[str, Any]:
     facts = _facts(run, films, network, curves)
     with published_folder(run.spec.output, replace=True) as folder:
         write_bundle(folder, network, facts)
-        write_film_report(folder, run, facts, films.split)
+        write_film_report(folder, run, facts, films)
     return facts.metrics
 
 

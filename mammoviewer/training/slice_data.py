@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,6 +126,49 @@ def load_slices(run: RecipeRun, classes: Sequence[str]) -> SliceData:
     return data
 
 
+def some_training_slices(
+    run: RecipeRun, classes: Sequence[str], count: int, hold: Callable[[], None]
+) -> list[FloatArray]:
+    """Return a few prepared slices (300, 300) of the training part, of volumes with and without lesions in turn.
+
+    ``hold`` is called before each volume, and may raise.
+    """
+    cases = _of_projection(merged_cases([load_cases(root) for root in _folders(run)]), run.text("projections"))
+    train = set(_split(run, cases, _of_projection(_reserved(run), run.text("projections"))).train)
+    inside = [case for case in cases if case.patient in train]
+    order = sorted(inside, key=lambda case: not case.findings)
+    slices: list[FloatArray] = []
+    for case in (*order[::2], *order[1::2]):
+        hold()
+        with contextlib.suppress(MammoViewerError):
+            slices += _some_of(case, run, classes)
+        if len(slices) >= count:
+            break
+    if not slices:
+        raise TrainingError("there are no tomosynthesis volumes of the projection", path=run.spec.data)
+    return slices[:count]
+
+
+def _some_of(case: Case, run: RecipeRun, classes: Sequence[str]) -> list[FloatArray]:
+    """Return one slice of each class in a volume."""
+    with _volume(case) as image:
+        if image.attributes.kind is not ImageKind.TOMO:
+            return []
+        chosen = {one.label: one.frame for one in _chosen(case, image.attributes.frames, run, classes)}
+        return [prepared_slice(image, frame) for _, frame in sorted(chosen.items(), reverse=True)]
+
+
+@contextlib.contextmanager
+def _volume(case: Case) -> Iterator[Image]:
+    opened = open_paths([case.path])
+    if not opened.images:
+        raise TrainingError(opened.rejected[0].reason, hint=opened.rejected[0].hint, path=case.path)
+    try:
+        yield opened.images[0]
+    finally:
+        opened.images[0].close()
+
+
 def prepared_slice(image: Image, frame: int) -> FloatArray:
     """Return a frame as the model sees it, float32 (300, 300)."""
     attributes = image.attributes
@@ -157,11 +201,7 @@ def _name(case: Case) -> str:
 
 
 def _prepare(case: Case, run: RecipeRun, classes: Sequence[str], writer: CacheWriter) -> None:
-    opened = open_paths([case.path])
-    if not opened.images:
-        raise TrainingError(opened.rejected[0].reason, hint=opened.rejected[0].hint, path=case.path)
-    image = opened.images[0]
-    try:
+    with _volume(case) as image:
         frames = image.attributes.frames
         if image.attributes.kind is not ImageKind.TOMO:
             # a mammogram beside the volumes
@@ -169,8 +209,6 @@ def _prepare(case: Case, run: RecipeRun, classes: Sequence[str], writer: CacheWr
         for one in _chosen(case, frames, run, classes):
             name = f"{_name(case)}/{one.frame}@{(one.frame + 0.5) / frames:.3f}"
             writer.append(prepared_slice(image, one.frame).astype(np.float16), one.label, case.patient, name)
-    finally:
-        image.close()
 
 
 def _chosen(case: Case, frames: int, run: RecipeRun, classes: Sequence[str]) -> tuple[ChosenSlice, ...]:

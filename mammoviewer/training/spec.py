@@ -171,6 +171,11 @@ def worker_command(spec_path: Path, processes: int = 1) -> list[str]:
     return [*start, "-m", "mammoviewer.training.worker", str(spec_path)]
 
 
+def preview_command() -> list[str]:
+    """Return the command line of the child process that previews the augmentation of recipes."""
+    return [sys.executable, "-m", "mammoviewer.training.preview"]
+
+
 def write_patches(path: Path, patches: PatchSet) -> Path:
     """Write patches in [0, 1] as the .npz that ``TrainingSpec.data`` names; no pickle inside; return ``path``."""
     with atomic_path(path) as temporary, temporary.open("wb") as handle:

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from mammoviewer.gui.main_window import MainWindow
 from mammoviewer.gui.panels.recipe_form import RecipeForm
-from mammoviewer.session import recipe_task
+from mammoviewer.session import augmentation_samples, recipe_task
 from mammoviewer.session.recipe_queue import RecipeQueue
 from mammoviewer.session.recipe_task import TaskState
 from mammoviewer.session.settings import SettingsFile
@@ -34,9 +34,24 @@ tell(event="done", model_folder=spec["output"], metrics={"auc": 0.91, "auc_95": 
 """
 
 
+PREVIEW = """
+import base64, json, sys
+for line in sys.stdin:
+    asked = json.loads(line)
+    parameters = json.loads(asked["spec"])["parameters"]
+    if parameters.get("epochs") == 9:
+        answer = {"reason": "there is nothing to see"}
+    else:
+        grey = [base64.b64encode(bytes([value] * 12)).decode() for value in (10, parameters.get("epochs", 200))]
+        answer = {"pairs": [[{"rows": 3, "columns": 4, "grey": one} for one in grey]] * 3}
+    print(json.dumps({"number": asked["number"], **answer}), flush=True)
+"""
+
+
 @pytest.fixture
 def window(workspace: Workspace, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow]:
     monkeypatch.setattr(recipe_task, "worker_command", lambda path: [sys.executable, "-c", CHILD, str(path)])
+    monkeypatch.setattr(augmentation_samples, "preview_command", lambda: [sys.executable, "-c", PREVIEW])
     workspace.recipes = RecipeQueue(tmp_path / "trainings")
     made = MainWindow(workspace, SettingsFile(tmp_path / "settings.json"))
     qtbot.addWidget(made)
@@ -114,6 +129,36 @@ def test_a_training_is_set_up_watched_and_leaves_a_model(
     assert ("auc 95", "0.800 to 0.970") in view.figures.lines
     press(qtbot, view.remove)
     assert task not in workspace.recipes.tasks
+
+
+def test_sample_pictures_follow_the_settings(
+    window: MainWindow, workspace: Workspace, qtbot: QtBot, patches: Path
+) -> None:
+    window.recipes.show()
+    assert window.recipes.dialog is not None
+    setup = window.recipes.dialog.setup
+    setup.choose_recipe("microcalc-hypermodel")
+    assert not setup.strip.isVisible()
+    setup.data.setText(str(patches))
+    setup.read_data()
+    qtbot.waitUntil(lambda: len(workspace.samples.pairs) == 3, timeout=20000)
+    qtbot.waitUntil(lambda: len(setup.strip.pictures.rows[1]) == 3, timeout=5000)
+    assert setup.strip.pictures.rows[0][0].pixelColor(0, 0).red() == 10
+    assert setup.strip.pictures.rows[1][0].pixelColor(3, 2).red() == 200
+    epochs = setup.form.field("epochs")
+    assert isinstance(epochs, QSpinBox)
+    epochs.selectAll()
+    qtbot.keyClicks(epochs, "7")
+    qtbot.waitUntil(lambda: setup.strip.pictures.rows[1][0].pixelColor(3, 2).red() == 7, timeout=20000)
+    epochs.selectAll()
+    qtbot.keyClicks(epochs, "9")
+    qtbot.waitUntil(lambda: "nothing to see" in setup.strip.words.text(), timeout=20000)
+    assert not setup.strip.pictures.isVisible()
+    child = workspace.samples._child
+    assert child is not None
+    assert child.running
+    window.recipes.dialog.close()
+    assert not child.running
 
 
 def test_a_folder_that_the_recipe_does_not_take_is_told(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:

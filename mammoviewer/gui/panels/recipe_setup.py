@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QSpinBox, QVBoxLayout, QWidget
 
 from mammoviewer.base.errors import MammoViewerError
 from mammoviewer.base.paths import user_models_dir
 from mammoviewer.gui.bridge import when_over
+from mammoviewer.gui.panels.augmentation_strip import AugmentationStrip
 from mammoviewer.gui.panels.data_summary import DataSummaryView
 from mammoviewer.gui.panels.parts import CalmCombo, button, label, row, scrolling, section
 from mammoviewer.gui.panels.recipe_form import RecipeForm
@@ -22,6 +24,8 @@ from mammoviewer.training.spec import TrainingSpec
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _MOST_SEED = 1_000_000
+_CALM_MS = 250
+"""So long nothing must change before sample pictures are made: a value that is typed changes with each digit."""
 
 
 class RecipeSetup(QWidget):
@@ -51,6 +55,11 @@ class RecipeSetup(QWidget):
         self.threads.setSpecialValueText("automatic")
         self.summary = DataSummaryView()
         self.form = RecipeForm()
+        self.strip = AugmentationStrip(workspace.samples)
+        self._calm = QTimer(self, singleShot=True, interval=_CALM_MS)
+        self._calm.timeout.connect(self._ask_for_samples)
+        self.form.changed.connect(self._calm.start)
+        self.seed.valueChanged.connect(self._calm.start)
         self.message = label("", "caution", wrap=True)
         self.start = button("Put in line", self._start, kind="primary", tip="It starts as soon as no other is at work")
         self._lay_out()
@@ -65,6 +74,12 @@ class RecipeSetup(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scrolling([head, section("Model", name, numbers), self.form, None]))
+        self._samples = section("Training pictures before and after augmentation", self.strip)
+        self._samples.hide()
+        below = QVBoxLayout()
+        below.setContentsMargins(14, 8, 14, 0)
+        below.addWidget(self._samples)
+        layout.addLayout(below)
         foot = row([self.start, self.message])
         foot.setContentsMargins(14, 8, 14, 8)
         foot.setStretch(1, 1)
@@ -77,6 +92,7 @@ class RecipeSetup(QWidget):
     def read_data(self) -> None:
         """Read the tables of the folder in the background."""
         self._summary = None
+        self._workspace.samples.clear()
         if self._reading is not None:
             self._reading.cancel()
             self._reading = None
@@ -94,6 +110,21 @@ class RecipeSetup(QWidget):
         when_over(self, job, self._on_read)
         self._refresh()
 
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """Bring the sample pictures up to date."""
+        super().showEvent(event)
+        self._calm.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802
+        """Let the process that makes sample pictures go."""
+        super().hideEvent(event)
+        self._calm.stop()
+        self._workspace.samples.close()
+
+    def _ask_for_samples(self) -> None:
+        if self._summary is not None and self.isVisible():
+            self._workspace.samples.ask(self._spec("preview"))
+
     def _on_read(self, job: Job) -> None:
         if job is not self._reading:
             return
@@ -101,6 +132,7 @@ class RecipeSetup(QWidget):
         if isinstance(job.result, DataSummary):
             self._summary = job.result
             self.summary.show_summary(job.result)
+            self._calm.start()
         elif isinstance(job.error, MammoViewerError):
             self.summary.show_words(str(job.error))
         else:
@@ -137,24 +169,28 @@ class RecipeSetup(QWidget):
         return user_models_dir() / f"{self.name.text().strip()}.1"
 
     def _refresh(self) -> None:
+        self._samples.setVisible(self._summary is not None)
         missing = self.missing
         self.message.setText(missing)
         self.start.setEnabled(not missing)
 
     def _start(self) -> None:
-        spec = TrainingSpec(
+        self.wanted.emit(self._spec(self.name.text().strip()))
+        self._refresh()
+
+    def _spec(self, name: str) -> TrainingSpec:
+        """Return the training as it stands in the fields."""
+        return TrainingSpec(
             kind="recipe",
             data=Path(self.data.text().strip()).resolve(),
             output=self._output(),
-            name=self.name.text().strip(),
+            name=name,
             title=load_recipe(self.recipe.currentData()).title,
             recipe=str(self.recipe.currentData()),
             parameters=self.form.values(),
             seed=self.seed.value(),
             threads=self.threads.value(),
         )
-        self.wanted.emit(spec)
-        self._refresh()
 
 
 def _number(name: str, least: int, most: int, value: int) -> QSpinBox:

@@ -139,6 +139,21 @@ def test_rsna_breast(films: Path, tmp_path: Path, layout: str) -> None:
     assert set(metrics["auc_by_breast"]) == {"s3", "max", "mean", "noisy-or", "top-2"}
 
 
+def test_a_film_that_cannot_be_read_is_left_out_told_and_counted(tmp_path: Path) -> None:
+    data = layout_makers.mini_mias(tmp_path, patients=8)
+    broken = load_cases(data).project_split().train[0]
+    path = next(case.path for case in load_cases(data).cases if case.patient == broken)
+    path.write_bytes(b"no picture")
+    metrics, told = _trained("lesion-ssd", data, tmp_path / "out", **SHORT, width=4, crop=64)
+    assert any(path.stem in event.get("text", "") and "left out" in event["text"] for event in told)
+    report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert report["data"]["films left out"] == 1
+    assert path.stem in report["problems"][0]
+    assert "not a mini-MIAS film" in report["problems"][0]
+    assert path.stem in load_manifest(tmp_path / "out").training_data[0]["left_out"][0]
+    assert sum(metrics["films"].values()) == 15
+
+
 def test_a_recipe_refuses_the_layout_of_another(tmp_path: Path) -> None:
     data = layout_makers.rsna(tmp_path / "rsna", patients=2)
     with pytest.raises(TrainingError, match="layout rsna"):

@@ -22,6 +22,7 @@ from mammoviewer.dicom.reader import open_paths  # noqa: E402
 from mammoviewer.inference.manifest import load_manifest  # noqa: E402
 from mammoviewer.inference.preprocess import prepare  # noqa: E402
 from mammoviewer.training import slice_report  # noqa: E402
+from mammoviewer.training.augmentation_preview import AugmentationPreview  # noqa: E402
 from mammoviewer.training.evaluation_figures import classification_figures  # noqa: E402
 from mammoviewer.training.networks.pretrained import read_state_dict  # noqa: E402
 from mammoviewer.training.recipe_files import load_recipe  # noqa: E402
@@ -156,6 +157,15 @@ def test_what_cannot_be_run_is_said(exams: Path, tmp_path: Path) -> None:
     assert read_state_dict(weights)
     with pytest.raises(TrainingError, match="no backbone"):
         run_recipe(spec(exams, tmp_path / "two", pretrained=str(weights)), lambda _: None)
+
+
+def test_slices_of_training_volumes_are_previewed_with_and_without_lesions(exams: Path, tmp_path: Path) -> None:
+    run = _run(spec(exams, tmp_path / "out"), tmp_path)
+    pairs = AugmentationPreview().pairs(run, lambda: None)
+    assert {pair[0].shape for pair in pairs} == {(192, 192)}
+    assert any((before != after).any() for before, after in pairs)
+    still = RecipeRun(run.spec, {**run.settings, "augmentation": 0.0}, run.emit, tmp_path)
+    assert all((np.abs(b.astype(int) - a) <= 1).all() for b, a in AugmentationPreview().pairs(still, lambda: None))
 
 
 def test_the_same_volume_in_two_parts_stops_the_run(exams: Path, tmp_path: Path) -> None:
