@@ -11,6 +11,7 @@ from mammoviewer.gui.canvas.heatmap_layer import (
     HeatmapLayer,
     coloured,
     contours,
+    lit_region,
     paint_colour_bar,
     scores_on_screen,
 )
@@ -48,6 +49,38 @@ def test_scores_on_screen_are_those_of_the_stored_place(orientation: Orientation
         np.testing.assert_allclose(scores[y, x], expected, atol=0.02)
         compared += 1
     assert compared > 50
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize("zoom", [0.7, 3.0])
+def test_only_what_reaches_the_threshold_is_coloured_and_nothing_of_it_is_missed(
+    orientation: Orientation, zoom: float
+) -> None:
+    values = np.full((12, 8), 0.1, np.float32)
+    values[3:5, 4:6] = 0.9
+    values[9, 5] = np.nan
+    heatmap = make_heatmap(values, shape=SHAPE, origin=(4.5, 4.5), step=(10.0, 10.0), mask=np.ones(SHAPE, bool))
+    view = view_transform(SHAPE, orientation, size=(200, 170), dpr=1.25, zoom=zoom, centre=(50.0, 40.0))
+    region = view.visible()
+    assert region is not None
+    part = lit_region(heatmap, view, region, 0.3)
+    assert part is not None
+    assert part.size[0] * part.size[1] < 0.5 * region.size[0] * region.size[1]
+    whole, lit = scores_on_screen(heatmap, view, region), scores_on_screen(heatmap, view, part)
+    top, left = (part.top - region.top) // 2, (part.left - region.left) // 2
+    rows, columns = lit.shape
+    np.testing.assert_allclose(whole[top : top + rows, left : left + columns], lit, atol=1e-4)
+    assert (whole >= 0.3).sum() == (lit >= 0.3).sum() > 0
+
+
+def test_scores_at_the_edge_go_on_to_it_and_low_ones_light_nothing() -> None:
+    view = view_transform(SHAPE, Orientation(), size=(80, 120), dpr=1.0)
+    region = view.visible()
+    assert region is not None
+    part = lit_region(ramp(), view, region, 0.9)
+    assert part is not None
+    assert (part.right, part.bottom) == (region.right, region.bottom)
+    assert lit_region(ramp(), view, region, 1.01) is None
 
 
 def test_outside_the_breast_there_is_no_colour() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import cv2
@@ -72,7 +73,8 @@ class HeatmapLayer:
         if grid is self._grid and key == self._key:
             return
         self._grid, self._key = grid, key
-        self._region = view.visible()
+        seen = view.visible()
+        self._region = lit_region(grid, view, seen, style.threshold) if seen is not None else None
         if self._region is None:
             return
         scores = scores_on_screen(grid, view, self._region)
@@ -82,6 +84,34 @@ class HeatmapLayer:
         self._pixels = coloured(scores, style)
         rows, columns = self._pixels.shape[:2]
         self._image = QImage(self._pixels.data, columns, rows, columns * 4, QImage.Format.Format_ARGB32_Premultiplied)
+
+
+def lit_region(grid: Heatmap, view: ViewTransform, region: Region, threshold: float) -> Region | None:
+    """Return the part of a region outside of which no score reaches the threshold; None when none does anywhere.
+
+    Its edges lie whole pixels of the coloured image from those of ``region``, so that colours stay where they are.
+    """
+    with np.errstate(invalid="ignore"):
+        above = grid.values >= threshold
+    if not above.any():
+        return None
+    ends = []
+    for axis, length in enumerate(view.shape):
+        lit = np.flatnonzero(above.any(axis=1 - axis))
+        low, high = (
+            grid.origin[axis] + (cell + beyond) * grid.step[axis] for cell, beyond in zip(lit[[0, -1]], (-1, 1))
+        )
+        # Beyond the outer cells the scores go on to the edge of the image.
+        ends.append((-1.0 if first == 0 else low, length if last == above.shape[axis] - 1 else high))
+    corners = view.to_widget(np.array([(row, column) for row in ends[0] for column in ends[1]])) * view.dpr
+    (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
+    start_x, start_y = (
+        low + max(0, math.floor((at - low) / _COARSE)) * _COARSE for at, low in ((left, region.left), (top, region.top))
+    )
+    end_x, end_y = min(region.right, math.ceil(right) + 1), min(region.bottom, math.ceil(bottom) + 1)
+    if start_x >= end_x or start_y >= end_y:
+        return None
+    return replace(region, left=start_x, top=start_y, right=end_x, bottom=end_y)
 
 
 def scores_on_screen(grid: Heatmap, view: ViewTransform, region: Region) -> FloatArray:
