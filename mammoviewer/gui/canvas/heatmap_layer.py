@@ -98,9 +98,8 @@ def lit_region(grid: Heatmap, view: ViewTransform, region: Region, threshold: fl
     ends = []
     for axis, length in enumerate(view.shape):
         lit = np.flatnonzero(above.any(axis=1 - axis))
-        low, high = (
-            grid.origin[axis] + (cell + beyond) * grid.step[axis] for cell, beyond in zip(lit[[0, -1]], (-1, 1))
-        )
+        first, last = int(lit[0]), int(lit[-1])
+        low, high = (grid.origin[axis] + cell * grid.step[axis] for cell in (first - 1, last + 1))
         # Beyond the outer cells the scores go on to the edge of the image.
         ends.append((-1.0 if first == 0 else low, length if last == above.shape[axis] - 1 else high))
     corners = view.to_widget(np.array([(row, column) for row in ends[0] for column in ends[1]])) * view.dpr
