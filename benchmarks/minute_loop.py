@@ -257,9 +257,10 @@ def main() -> None:
     figures = times(registry)
     report(figures, options.json)
     if options.data.is_dir():
-        areas_found = areas(registry, options.data, options.models.split(","))
-        report(areas_found, None)
-        report(figures | areas_found, options.json)
+        found = areas(registry, options.data, options.models.split(","))
+        report(found, None)
+        if options.json is not None:
+            options.json.write_text(json.dumps(figures | found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -46,6 +46,20 @@ class Group:
         distributed.all_reduce(total)
         return float(total) / self.size
 
+    def total(self, value: float) -> float:
+        """Return the sum of a value over the processes."""
+        return self.mean(value) * self.size
+
+    def average_gradients(self, network: nn.Module, share: float) -> None:
+        """Add up the gradients of all processes, each times its ``share`` of the batch."""
+        if self.size == 1:
+            return
+        for weight in network.parameters():
+            if weight.requires_grad:
+                gradient = torch.zeros_like(weight) if weight.grad is None else weight.grad * share
+                distributed.all_reduce(gradient)
+                weight.grad = gradient
+
     def from_first(self, value: float) -> float:
         """Return what process 0 says."""
         if self.size == 1:
@@ -53,6 +67,12 @@ class Group:
         said = torch.tensor([value], dtype=torch.float64, device=_device())
         distributed.broadcast(said, 0)
         return float(said)
+
+    def begin_alike(self, network: nn.Module) -> None:
+        """Give every process the weights of process 0."""
+        if self.size > 1:
+            for weight in network.parameters():
+                distributed.broadcast(weight.detach(), 0)
 
     def align(self, network: nn.Module) -> None:
         """Give every process the running statistics of process 0."""

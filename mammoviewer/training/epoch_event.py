@@ -22,7 +22,7 @@ def epoch_event(epoch: Epoch, epochs: int, labels: Tensor | None, **more: Any) -
     labels
         Of what is held out: classes (n,), or (n, k) where several may hold together; ``None`` where nothing is.
     more
-        Further fields: fold, folds, fraction, seconds_left.
+        Further fields: classes, fold, folds, fraction, seconds_left.
     """
     auc, confusion = None, None
     if labels is not None and epoch.probabilities is not None:

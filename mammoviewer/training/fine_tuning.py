@@ -100,6 +100,7 @@ class FoldTuning:
         # the final fit on all regions is about one more fold
         epochs_left = self._spec.epochs * (self._folds + 1 - self._number + 1) - epoch.number
         more = {
+            "classes": list(self._spec.classes),
             "fold": self._number,
             "folds": self._folds,
             "fraction": _fraction(done),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -40,9 +40,14 @@ class KeptFits:
         Of training patches; ``None`` leaves them as they are.
     patches
         How many patches pass in all trainings together, for the share that is done.
+    classes
+        Their names, for the confusion matrix that is told.
     """
 
-    def __init__(self, run: RecipeRun, augmentation: Augmentation | None, patches: float) -> None:
+    def __init__(
+        self, run: RecipeRun, augmentation: Augmentation | None, patches: float, classes: Sequence[str]
+    ) -> None:
+        self._classes = list(classes)
         self._run = run
         self._augmentation = augmentation
         self._patches = patches
@@ -97,4 +102,4 @@ class KeptFits:
         done = self.fraction
         left = (time.monotonic() - self._started) * (1 - done) / max(done, 1e-6)
         labels = None if validation is None else validation.labels
-        return epoch_event(epoch, epochs, labels, text=name, fraction=done, seconds_left=left)
+        return epoch_event(epoch, epochs, labels, classes=self._classes, text=name, fraction=done, seconds_left=left)

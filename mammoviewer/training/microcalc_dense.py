@@ -55,7 +55,7 @@ def run_dense_training(run: RecipeRun) -> DenseOutcome:
     data = read_microcalc_data(run.spec.data, WaveletOption())
     augmentation = augmentation_of(run)
     epochs, count = run.integer("epochs"), run.integer("folds")
-    fits = KeptFits(run, augmentation, count * epochs * len(data.development))
+    fits = KeptFits(run, augmentation, count * epochs * len(data.development), data.patches.classes)
     folds = data.folds(data.development, count, run.spec.seed)
     held_out = np.full(len(data.patches), np.nan)
     fold_of = np.full(len(data.patches), -1, dtype=np.intp)

@@ -100,7 +100,9 @@ class EnsembleRecipe:
         if run.integer("left_out") >= run.integer("folds"):
             raise TrainingError("left_out must be lower than folds: a stand-in has to learn from something")
         self._data = read_microcalc_data(run.spec.data, self.wavelet)
-        self._fits = KeptFits(run, self.augmentation, self._passes() * len(self._data.development))
+        self._fits = KeptFits(
+            run, self.augmentation, self._passes() * len(self._data.development), self._data.patches.classes
+        )
         self._trainer = ExpertTrainer(run, self._data, self._fits)
 
     def run(self) -> EnsembleOutcome:
@@ -187,7 +189,9 @@ class EnsembleRecipe:
         self._run.tell("the leaky protocol, for comparison", self._fits.fraction)
         epochs = self._run.integer("leaky_epochs")
         return leaky_figures(
-            KeptFits(self._run, None, 2 * len(self._data.development) * len(chosen) * epochs),
+            KeptFits(
+                self._run, None, 2 * len(self._data.development) * len(chosen) * epochs, self._data.patches.classes
+            ),
             self._data,
             self.augmentation,
             chosen,

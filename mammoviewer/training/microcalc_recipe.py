@@ -232,7 +232,8 @@ class MicrocalcRecipe:
         done = self._done()
         left = (time.monotonic() - self._started) * (1 - done) / max(done, 1e-6)
         labels = None if held_out is None else held_out.labels
-        self._emit(epoch_event(epoch, epochs, labels, fraction=done, seconds_left=left))
+        classes = list(self._data.classes)
+        self._emit(epoch_event(epoch, epochs, labels, classes=classes, fraction=done, seconds_left=left))
 
     def _done(self) -> float:
         """Return the share of all pictures that are to pass that have passed."""

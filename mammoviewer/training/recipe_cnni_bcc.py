@@ -19,6 +19,7 @@ from mammoviewer.datasets.mini_mias_patches import COLUMNS, PATCH_PX, corners, g
 from mammoviewer.training.bundle import BundleFacts, published_folder, write_bundle
 from mammoviewer.training.cnni_card import INTENDED_USE, card
 from mammoviewer.training.crops import UNCHANGED, Crop, CropChange, crop
+from mammoviewer.training.epoch_event import confusion_matrix
 from mammoviewer.training.film_report import write_film_report
 from mammoviewer.training.films import Film, FilmSets, data_facts, load_films
 from mammoviewer.training.loop import probabilities_of
@@ -26,7 +27,7 @@ from mammoviewer.training.metrics import Truth, finite_or_none, log_loss, macro_
 from mammoviewer.training.networks.cnni import CnniBcc, Form, Kernels
 from mammoviewer.training.patch_figures import balanced_threshold, class_figures, statistics_baseline
 from mammoviewer.training.recipe_run import RecipeRun
-from mammoviewer.training.step_training import StepPlan, train_steps
+from mammoviewer.training.step_training import StepPlan, share_of, train_steps
 from mammoviewer.training.synthetic_lesions import draw_cluster, draw_mass
 
 PREPROCESSING: tuple[Mapping[str, Any], ...] = (
@@ -87,15 +88,21 @@ def _train(run: RecipeRun, network: CnniBcc, sampler: PatchSampler, held_out: Gr
 
     fine = round(run.number("fine_share") * plan.epochs) if run.text("form") == "squares" else 0
 
-    def loss(epoch: int, generator: np.random.Generator) -> Tensor:
+    def loss(epoch: int, generator: np.random.Generator) -> tuple[Tensor, int]:
         network.set_fine_only(epoch <= fine)
-        pictures, wanted = sampler.batch(epoch, generator)
-        return functional.cross_entropy(network(pictures)[0], wanted)
+        pictures, wanted = share_of(*sampler.batch(epoch, generator))
+        return functional.cross_entropy(network(pictures)[0], wanted), len(pictures)
 
-    def validate() -> Mapping[str, float | None]:
+    def validate() -> Mapping[str, Any]:
         found = predict(network, held_out.images)
         auc = finite_or_none(macro_area(held_out.labels, found))
-        return {"validation_loss": log_loss(held_out.labels, found), "auc": auc}
+        table = confusion_matrix(held_out.labels, found)
+        return {
+            "validation_loss": log_loss(held_out.labels, found),
+            "auc": auc,
+            "confusion": table,
+            "classes": SEVERITIES,
+        }
 
     curves = train_steps(network, loss, plan, run, validate)
     network.set_fine_only(False)

@@ -109,14 +109,14 @@ class SliceTraining:
         ):
             train, held_out = self._data.of(fold.train.tolist()), self._data.of(fold.test.tolist())
             network = self._network(parameters)
-            told = {"fold": number + 1, "folds": count}
+            told = {"fold": number + 1, "folds": count, "classes": list(self._classes)}
             self._run.emit({"event": "fold", **told, "text": f"fold {number + 1} of {count}"})
             last: list[float] = []
 
             def on_epoch(
                 epoch: Epoch,
                 held_out: StreamedSlices = held_out,
-                told: Mapping[str, int] = told,
+                told: Mapping[str, Any] = told,
                 last: list[float] = last,
             ) -> bool:
                 event = epoch_event(epoch, self._run.integer("epochs"), held_out.labels, **told)
@@ -140,7 +140,14 @@ class SliceTraining:
         def on_epoch(epoch: Epoch) -> bool:
             done = epoch.number / epochs
             left = (time.monotonic() - self._started) * (1 - done) / done
-            event = epoch_event(epoch, epochs, held_out.labels, fraction=0.1 + 0.85 * done, seconds_left=left)
+            event = epoch_event(
+                epoch,
+                epochs,
+                held_out.labels,
+                classes=list(self._classes),
+                fraction=0.1 + 0.85 * done,
+                seconds_left=left,
+            )
             told.append(event)
             self._run.emit(event)
             return True

@@ -20,19 +20,20 @@ from mammoviewer.inference.model_records import DenseAgreement, Tiling
 from mammoviewer.training.architectures import Network
 from mammoviewer.training.bundle import BundleFacts, published_folder, write_bundle
 from mammoviewer.training.crops import breast_place
+from mammoviewer.training.epoch_event import confusion_matrix
 from mammoviewer.training.film_agreement import dense_agreement
 from mammoviewer.training.film_report import write_film_report
 from mammoviewer.training.films import Film, FilmSets, data_facts, film_counts, load_films
 from mammoviewer.training.findings_card import INTENDED_USE, card
 from mammoviewer.training.findings_figures import label_figures
-from mammoviewer.training.metrics import area_under_curve, finite_or_none
+from mammoviewer.training.metrics import Truth, area_under_curve, finite_or_none
 from mammoviewer.training.networks.pretrained import load_backbone, read_state_dict
 from mammoviewer.training.networks.window_cnn import STRIDE_PX, WINDOW_PX, WindowCnn
 from mammoviewer.training.networks.zoo import ZooClassifier
 from mammoviewer.training.patch_figures import balanced_threshold, statistics_baseline
 from mammoviewer.training.proposals import Box, ProposalRule, at_least, covered, cut, proposal, toned
 from mammoviewer.training.recipe_run import RecipeRun
-from mammoviewer.training.step_training import Plateau, StepPlan, train_steps
+from mammoviewer.training.step_training import Plateau, StepPlan, share_of, train_steps
 
 KINDS = {
     "CALC": "calcification",
@@ -225,16 +226,21 @@ def _train(
         share=(0.1, 0.9),
     )
 
-    def loss(_epoch: int, generator: np.random.Generator) -> Tensor:
-        pictures, labels = sampler.batch(generator)
-        return focal_loss(network(pictures)[0], labels, run.number("gamma"))
+    def loss(_epoch: int, generator: np.random.Generator) -> tuple[Tensor, int]:
+        pictures, labels = share_of(*sampler.batch(generator))
+        return focal_loss(network(pictures)[0], labels, run.number("gamma")), len(pictures)
 
-    def validate() -> Mapping[str, float | None]:
+    def validate() -> Mapping[str, Any]:
         found = predict(network, some.images)
         clipped = np.clip(found, 1e-6, 1 - 1e-6)
         error = -np.where(some.labels > 0, np.log(clipped), np.log(1 - clipped)).sum(axis=1).mean()
-        auc = area_under_curve((some.labels[:, 0] > 0).astype(np.int64), found[:, 0])
-        return {"validation_loss": float(error), "auc": finite_or_none(auc)}
+        truth: Truth = (some.labels[:, 0] > 0).astype(np.int64)
+        return {
+            "validation_loss": float(error),
+            "auc": finite_or_none(area_under_curve(truth, found[:, 0])),
+            "confusion": confusion_matrix(truth, np.column_stack([1 - found[:, 0], found[:, 0]])),
+            "classes": ["no finding", ANY],
+        }
 
     return train_steps(network, loss, plan, run, validate)
 

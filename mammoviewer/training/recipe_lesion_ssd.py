@@ -21,7 +21,7 @@ from mammoviewer.training.films import Film, FilmSets, data_facts, load_films
 from mammoviewer.training.networks.ssd import SsdNetwork, boxes_of_circles, default_boxes, detection_loss, match
 from mammoviewer.training.recipe_run import RecipeRun
 from mammoviewer.training.ssd_card import INTENDED_USE, RATES, card
-from mammoviewer.training.step_training import StepPlan, train_steps
+from mammoviewer.training.step_training import StepPlan, share_of, train_steps
 from mammoviewer.training.synthetic_lesions import draw_cluster, draw_mass
 
 SIDE_PX = 256
@@ -117,16 +117,16 @@ def _train(run: RecipeRun, network: SsdNetwork, films: FilmSets) -> list[dict[st
         share=(0.05, 0.95),
     )
 
-    def loss(epoch: int, generator: np.random.Generator) -> Tensor:
-        pictures, classes, offsets = sampler.batch(epoch, generator)
+    def loss(epoch: int, generator: np.random.Generator) -> tuple[Tensor, int]:
+        pictures, classes, offsets = share_of(*sampler.batch(epoch, generator))
         logits, found, _ = network.raw(pictures)
-        return detection_loss(
-            logits, found, classes, offsets, alpha=run.number("alpha"), negatives=run.number("negatives")
-        )
+        alpha, negatives = run.number("alpha"), run.number("negatives")
+        error = detection_loss(logits, found, classes, offsets, alpha=alpha, negatives=negatives)
+        return error, len(pictures)
 
     held_out = _whole_films(films.validation, run)
 
-    def validate() -> Mapping[str, float | None]:
+    def validate() -> Mapping[str, Any]:
         with torch.no_grad():
             logits, found, _ = network.raw(held_out[0])
             return {"validation_loss": float(detection_loss(logits, found, *held_out[1:], alpha=run.number("alpha")))}

@@ -23,6 +23,7 @@ from mammoviewer.training.architectures import Network
 from mammoviewer.training.breast_card import INTENDED_USE, card
 from mammoviewer.training.breast_figures import breast_figures
 from mammoviewer.training.bundle import BundleFacts, published_folder, write_bundle
+from mammoviewer.training.epoch_event import confusion_matrix
 from mammoviewer.training.film_report import write_film_report
 from mammoviewer.training.films import Film, FilmSets, data_facts, film_counts, load_films
 from mammoviewer.training.metrics import Truth, area_under_curve, finite_or_none
@@ -31,7 +32,7 @@ from mammoviewer.training.networks.pretrained import load_backbone, read_state_d
 from mammoviewer.training.networks.zoo import ZooClassifier
 from mammoviewer.training.patch_figures import balanced_threshold, statistics_baseline
 from mammoviewer.training.recipe_run import RecipeRun
-from mammoviewer.training.step_training import EarlyStop, Plateau, StepPlan, train_steps
+from mammoviewer.training.step_training import EarlyStop, Plateau, StepPlan, share_of, train_steps
 
 LAYOUTS = ("mini-mias", "rsna")
 SMALL = "small"
@@ -168,16 +169,23 @@ def _train(run: RecipeRun, network: Network, films: FilmSets) -> list[dict[str, 
         share=(0.05, 0.95),
     )
 
-    def loss(_epoch: int, generator: np.random.Generator) -> Tensor:
-        pictures, wanted = sampler.batch(generator)
-        return functional.binary_cross_entropy_with_logits(network(pictures)[0], wanted)
+    def loss(_epoch: int, generator: np.random.Generator) -> tuple[Tensor, int]:
+        pictures, wanted = share_of(*sampler.batch(generator))
+        return functional.binary_cross_entropy_with_logits(network(pictures)[0], wanted), len(pictures)
 
-    def validate() -> Mapping[str, float | None]:
+    positive = run.text("target")
+
+    def validate() -> Mapping[str, Any]:
         found = np.clip(predict(network, films.validation), 1e-6, 1 - 1e-6)
         errors = -np.where(truth == 1, np.log(found), np.log(1 - found))
         # classes weigh the same, as they do in the batches
         error = np.mean([errors[truth == k].mean() for k in (0, 1) if (truth == k).any()])
-        return {"validation_loss": float(error), "auc": finite_or_none(area_under_curve(truth, found))}
+        return {
+            "validation_loss": float(error),
+            "auc": finite_or_none(area_under_curve(truth, found)),
+            "confusion": confusion_matrix(truth, np.column_stack([1 - found, found])),
+            "classes": ["not " + positive, positive],
+        }
 
     return train_steps(network, loss, plan, run, validate)
 

@@ -216,8 +216,9 @@ class TrainingEvent:
     ``kind`` is "started", "fold", "trial", "epoch", "log", "paused", "unpaused", "done" or "failed"; ``values`` are
     its fields: for "epoch" epoch, epochs, fold, folds, loss, validation_loss, auc (null when it has none),
     learning_rate, confusion (rows are the truth, columns what was decided, of what is held out; null when nothing is),
-    fraction, seconds, seconds_left, replayed (run before an interruption); for "trial" trial, trials, parameters,
-    value; for "done" model_folder and metrics; for "failed" reason and hint; for "log" text and fraction.
+    classes (the names of its rows), fraction, seconds, seconds_left, replayed (run before an interruption); for
+    "trial" trial, trials, parameters, value; for "done" model_folder and metrics; for "failed" reason and hint; for
+    "log" text and fraction.
     """
 
     kind: str

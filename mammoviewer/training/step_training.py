@@ -21,10 +21,13 @@ from mammoviewer.training.checkpoint import Checkpoint
 from mammoviewer.training.distributed import present_group
 from mammoviewer.training.recipe_run import RecipeRun
 
-BatchLoss = Callable[[int, np.random.Generator], Tensor]
-"""Epoch (from 1) and generator to the loss of one fresh batch."""
-Validate = Callable[[], Mapping[str, float | None]]
-"""``validation_loss`` and ``auc`` of the network as it stands."""
+BatchLoss = Callable[[int, np.random.Generator], tuple[Tensor, int]]
+"""Epoch (from 1) and generator to the mean loss of one fresh batch and how many pictures it is of.
+
+Of several processes each draws the same batch and takes its share of it, see :func:`share_of`.
+"""
+Validate = Callable[[], Mapping[str, Any]]
+"""``validation_loss`` and ``auc`` of the network as it stands; ``confusion`` and its ``classes`` are told, not kept."""
 
 
 @dataclass(frozen=True)
@@ -75,36 +78,59 @@ def train_steps(
     Raises
     ------
     TrainingError
-        There are several processes, the loss is no number any more, or the state of an interrupted run cannot be read.
+        The loss is no number any more, a batch is too small for all processes, or the state of an interrupted run
+        cannot be read.
     """
-    if present_group().size > 1:
-        raise TrainingError("this recipe learns in one process", hint="leave --processes out")
+    group = present_group()
     state, kept = _start(network, plan), run.checkpoint(plan.name)
     _resume(state, kept)
+    group.begin_alike(network)
+    for row in state.curves:
+        run.emit(_event(row, plan) | {"replayed": True})
+    if plan.stop is not None and _stalled(state.curves, plan.stop):
+        # it had ended when the run was interrupted
+        network.eval()
+        return state.curves
     begun, before = time.monotonic(), len(state.curves)
     for epoch in range(before + 1, plan.epochs + 1):
         row = _epoch(state, loss, plan, (run.spec.seed, epoch), kept.hold)
-        if validate is not None:
-            row.update(validate())
+        group.align(network)
+        seen: dict[str, Any] = dict(validate()) if validate is not None else {}
+        told: dict[str, Any] = {name: seen.pop(name) for name in ("confusion", "classes") if name in seen}
+        row.update(seen)
         if plan.plateau is not None:
             state.rates.step(row.get("validation_loss", row["loss"]))
         state.curves.append(row)
-        done = epoch / plan.epochs
         pace = (time.monotonic() - begun) / (epoch - before)
-        run.emit(
-            {
-                "event": "epoch",
-                "epochs": plan.epochs,
-                **row,
-                "fraction": plan.share[0] + (plan.share[1] - plan.share[0]) * done,
-                "seconds_left": pace * (plan.epochs - epoch),
-            }
-        )
-        _keep(state, kept)
+        run.emit(_event(row, plan) | told | {"seconds_left": pace * (plan.epochs - epoch)})
+        if group.is_first:
+            _keep(state, kept)
         if plan.stop is not None and _stalled(state.curves, plan.stop):
             break
     network.eval()
     return state.curves
+
+
+def _event(row: Mapping[str, Any], plan: StepPlan) -> dict[str, Any]:
+    """Return what is told of an epoch."""
+    first, last = plan.share
+    done = first + (last - first) * row["epoch"] / plan.epochs
+    return {"event": "epoch", "epochs": plan.epochs, **row, "fraction": done}
+
+
+def share_of(*batch: Tensor) -> tuple[Tensor, ...]:
+    """Return this process's part of the tensors of a batch, all of them where it is alone.
+
+    Raises
+    ------
+    TrainingError
+        There are more processes than pictures.
+    """
+    group = present_group()
+    chosen = group.share(torch.arange(len(batch[0])))
+    if not len(chosen):
+        raise TrainingError("a batch has fewer pictures than there are processes", hint="raise batch")
+    return batch if group.size == 1 else tuple(tensor[chosen] for tensor in batch)
 
 
 def _start(network: nn.Module, plan: StepPlan) -> _State:
@@ -126,7 +152,7 @@ def _start(network: nn.Module, plan: StepPlan) -> _State:
 def _epoch(
     state: _State, loss: BatchLoss, plan: StepPlan, place: tuple[int, int], hold: Callable[[], None]
 ) -> dict[str, Any]:
-    seed, epoch = place
+    (seed, epoch), group = place, present_group()
     generator = np.random.default_rng(place)
     torch.manual_seed(seed * 100_003 + epoch)
     state.network.train()
@@ -134,16 +160,19 @@ def _epoch(
     rate = float(state.optimizer.param_groups[0]["lr"])
     for _ in range(plan.steps):
         hold()
-        error = loss(epoch, generator)
-        if not bool(torch.isfinite(error)):
+        error, count = loss(epoch, generator)
+        share = count / group.total(count)
+        mean = group.total(float(error.detach()) * share)
+        if not math.isfinite(mean):
             raise TrainingError("the loss is no number any more", hint="try a lower learning rate")
         state.optimizer.zero_grad()
         error.backward()  # type: ignore[no-untyped-call]
+        group.average_gradients(state.network, share)
         nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
         state.optimizer.step()
         if plan.plateau is None:
             state.rates.step()
-        losses.append(float(error.detach()))
+        losses.append(mean)
     state.network.eval()
     return {"epoch": epoch, "loss": math.fsum(losses) / len(losses), "learning_rate": rate}
 

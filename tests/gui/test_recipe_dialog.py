@@ -28,7 +28,9 @@ def tell(**values): print(json.dumps(values), flush=True)
 tell(event="started", text="loading")
 for epoch in (1, 2):
     tell(event="epoch", epoch=epoch, epochs=2, loss=1 / epoch, validation_loss=1.2 / epoch, auc=0.7 + epoch / 10,
-         learning_rate=0.01 / epoch, confusion=[[5, 1], [2, 4]], fraction=epoch / 2, seconds_left=3.0)
+         learning_rate=0.01 / epoch,
+         confusion=[[4 + epoch, 2 - epoch], [3 - epoch, 3 + epoch]], classes=["plain", "specks"],
+         fraction=epoch / 2, seconds_left=3.0)
 while not pathlib.Path(sys.argv[1]).with_name("go").exists(): time.sleep(0.02)
 tell(event="done", model_folder=spec["output"], metrics={"auc": 0.91, "auc_95": [0.8, 0.97]}, fraction=1.0)
 """
@@ -112,7 +114,13 @@ def test_a_training_is_set_up_watched_and_leaves_a_model(
     view = dialog.view
     qtbot.waitUntil(lambda: len(view.curves.values("auc")) == 2, timeout=20000)
     assert view.curves.values("learning_rate") == (0.01, 0.005)
-    assert view.confusion.counts == ((5, 1), (2, 4))
+    assert view.confusion.table.counts == ((6, 0), (1, 5))
+    assert view.confusion.table.classes == ("plain", "specks")
+    assert view.confusion.title.text() == "epoch 2"
+    view.confusion.slider.setFocus()
+    qtbot.keyClick(view.confusion.slider, Qt.Key.Key_Left)
+    assert view.confusion.table.counts == ((5, 1), (2, 4))
+    assert view.confusion.title.text() == "epoch 1"
     assert "left" in view._state.text()
     assert dialog.runs.count() == 1
     # a second one waits

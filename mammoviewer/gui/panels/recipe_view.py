@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QPlainTextEdit, QProgressBar, QVBoxLayout, QWidget
@@ -11,7 +9,7 @@ from PySide6.QtWidgets import QPlainTextEdit, QProgressBar, QVBoxLayout, QWidget
 from mammoviewer.base.errors import MammoViewerError
 from mammoviewer.base.notices import Notice
 from mammoviewer.gui.bridge import bind, bind_values
-from mammoviewer.gui.panels.confusion_table import ConfusionTable
+from mammoviewer.gui.panels.confusion_history import ConfusionHistory
 from mammoviewer.gui.panels.parts import FactGrid, button, label, row, scrolling, section, settle
 from mammoviewer.gui.panels.training_curves import TrainingCurves
 from mammoviewer.session.recipe_queue import RecipeQueue
@@ -40,7 +38,7 @@ class RecipeView(QWidget):
         self.remove = button("Remove from the list", self._remove, tip="The model that was made stays")
         self.report = button("Open the report", self._open_report, kind="primary")
         self.curves = TrainingCurves(with_rate=True)
-        self.confusion = ConfusionTable()
+        self.confusion = ConfusionHistory()
         self.figures = FactGrid()
         self.log = QPlainTextEdit()
         self.log.setReadOnly(True)
@@ -74,7 +72,7 @@ class RecipeView(QWidget):
 
     def _begin(self) -> None:
         self.curves.clear()
-        self.confusion.show_counts(())
+        self.confusion.clear()
         self.log.clear()
 
     def _on_told(self, task: RecipeTask, event: TrainingEvent) -> None:
@@ -86,9 +84,7 @@ class RecipeView(QWidget):
 
     def _add(self, event: TrainingEvent) -> None:
         self.curves.add(event)
-        counts = event.values.get("confusion")
-        if isinstance(counts, Sequence) and counts:
-            self.confusion.show_counts(counts)
+        self.confusion.add(event)
         self.log.appendPlainText(f"{event.fraction:4.0%}  {event.message}")
 
     def _refresh(self) -> None:
@@ -111,7 +107,7 @@ class RecipeView(QWidget):
         if state is TaskState.DONE:
             self.figures.show_facts(figures_of(task))
         self._curves.setVisible(bool(self.curves.values("loss")))
-        self._confusion.setVisible(bool(self.confusion.counts))
+        self._confusion.setVisible(bool(self.confusion.count))
         if state is TaskState.INTERRUPTED and task.log_tail() and "the process wrote" not in self.log.toPlainText():
             self.log.appendPlainText("the process wrote:\n" + task.log_tail())
         settle()

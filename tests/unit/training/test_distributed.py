@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,9 @@ from helpers.networks import SmallNetwork
 from mammoviewer.training.checkpoint import Checkpoint
 from mammoviewer.training.distributed import joined_group
 from mammoviewer.training.loop import Labelled, Schedule, fit
+from mammoviewer.training.recipe_run import RecipeRun
+from mammoviewer.training.spec import TrainingSpec
+from mammoviewer.training.step_training import StepPlan, share_of, train_steps
 from pathlib import Path
 
 folder, epochs = Path(sys.argv[1]), int(sys.argv[2])
@@ -43,7 +47,22 @@ with joined_group() as group:
         sample_weights=1.0 + labels, checkpoint=Checkpoint(folder / "fit.pt"),
     )
     weights = float(sum(value.double().abs().sum() for value in network.state_dict().values()))
-    (folder / f"seen{group.rank}.json").write_text(json.dumps([seen, weights]))
+    # the others begin with other weights, until they are given those of the first
+    torch.manual_seed(group.rank)
+    linear = torch.nn.Linear(4, 1)
+    spec = TrainingSpec(kind="recipe", data=folder, output=folder / "out", name="model", recipe="cnni-bcc")
+    run = RecipeRun(spec, {}, lambda event: None, folder / "steps")
+
+    def loss(epoch, generator):
+        inputs = torch.from_numpy(generator.normal(size=(7, 4)).astype("float32"))
+        (mine,) = share_of(inputs)
+        return (linear(mine) - mine.sum(dim=1, keepdim=True)).square().mean(), len(mine)
+
+    def validate():
+        return {"validation_loss": float(linear.bias.detach().sum())}
+
+    rows = train_steps(linear, loss, StepPlan(2, 3, 0.05), run, validate)
+    (folder / f"seen{group.rank}.json").write_text(json.dumps([seen, weights, rows]))
 """
 
 
@@ -62,8 +81,9 @@ def test_two_processes_give_the_losses_of_one(tmp_path: Path, monkeypatch: pytes
     program.write_text(PROGRAM, encoding="utf-8")
     monkeypatch.setattr(sys, "argv", ["program.py", str(tmp_path), "4"])
     runpy.run_path(str(program))
-    expected, weight = json.loads((tmp_path / "seen0.json").read_text(encoding="utf-8"))
+    expected, weight, rows = json.loads((tmp_path / "seen0.json").read_text(encoding="utf-8"))
     (tmp_path / "fit.pt").unlink()
+    shutil.rmtree(tmp_path / "steps")
     first, second = run_two(tmp_path, program)
     assert [entry[0] for entry in expected] == [1, 2, 3, 4]
     assert first == second
@@ -71,4 +91,6 @@ def test_two_processes_give_the_losses_of_one(tmp_path: Path, monkeypatch: pytes
         assert loss == pytest.approx(wanted, abs=1e-5)
         assert held_out == pytest.approx(wanted_held_out, abs=1e-5)
     assert first[1] == pytest.approx(weight, abs=1e-3)
+    for found, wanted in zip(first[2], rows, strict=True):
+        assert found == pytest.approx(wanted, abs=1e-5), "seven pictures: four for one process, three for the other"
     assert (tmp_path / "fit.pt").is_file()

@@ -31,9 +31,9 @@ def _network() -> torch.nn.Linear:
 
 
 def _loss(network: torch.nn.Linear):
-    def loss(_epoch: int, generator: np.random.Generator) -> torch.Tensor:
+    def loss(_epoch: int, generator: np.random.Generator) -> tuple[torch.Tensor, int]:
         inputs = torch.from_numpy(generator.normal(size=(8, 4)).astype(np.float32))
-        return (network(inputs) - inputs.sum(dim=1, keepdim=True)).square().mean()
+        return (network(inputs) - inputs.sum(dim=1, keepdim=True)).square().mean(), len(inputs)
 
     return loss
 
@@ -61,6 +61,7 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_pa
     curves = train_steps(second, _loss(second), plan, run)
     assert [row["epoch"] for row in curves] == [1, 2, 3, 4, 5, 6]
     assert torch.equal(second.weight, whole.weight)
+    assert [event["epoch"] for event in told if event.get("replayed")] == [1, 2, 3]
 
 
 def test_a_plateau_lowers_the_learning_rate_down_to_its_least(tmp_path: Path) -> None:
@@ -78,6 +79,25 @@ def test_it_stops_when_the_validation_loss_stays(tmp_path: Path) -> None:
     assert len(curves) == 5
 
 
+def test_a_run_that_had_stopped_early_learns_nothing_more_when_it_is_resumed(tmp_path: Path) -> None:
+    network, plan = _network(), StepPlan(6, 1, 0.001, stop=EarlyStop(2, 0.01))
+    first = train_steps(network, _loss(network), plan, _run(tmp_path), lambda: {"validation_loss": 1.0})
+    again = _network()
+    second = train_steps(again, _loss(again), plan, _run(tmp_path), lambda: {"validation_loss": 0.0})
+    assert second == first
+    assert len(first) == 3
+    assert torch.equal(again.weight, network.weight)
+
+
+def test_a_confusion_matrix_is_told_and_not_kept(tmp_path: Path) -> None:
+    told: list[Mapping[str, Any]] = []
+    network = _network()
+    seen = {"validation_loss": 1.0, "confusion": [[1, 0], [0, 2]], "classes": ["plain", "specks"]}
+    rows = train_steps(network, _loss(network), StepPlan(1, 1, 0.001), _run(tmp_path, told), lambda: seen)
+    assert (told[0]["confusion"], told[0]["classes"]) == ([[1, 0], [0, 2]], ["plain", "specks"])
+    assert set(rows[0]) == {"epoch", "loss", "learning_rate", "validation_loss"}
+
+
 def test_every_epoch_is_told_with_what_is_left(tmp_path: Path) -> None:
     told: list[Mapping[str, Any]] = []
     network = _network()
@@ -90,6 +110,6 @@ def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
     network = _network()
     with pytest.raises(TrainingError, match="no number any more"):
         train_steps(
-            network, lambda _epoch, _draw: network.weight.sum() * float("nan"), StepPlan(2, 2, 0.1), _run(tmp_path)
+            network, lambda _epoch, _draw: (network.weight.sum() * float("nan"), 1), StepPlan(2, 2, 0.1), _run(tmp_path)
         )
     assert torch.isfinite(network.weight).all()
