@@ -16,7 +16,7 @@ import numpy as np
 
 from mammoviewer.base.arrays import DoubleArray
 from mammoviewer.base.errors import TrainingError
-from mammoviewer.datasets.splits import Fold
+from mammoviewer.datasets.splits import Fold, IndexArray
 from mammoviewer.training.architectures import Hyperparameters
 from mammoviewer.training.assessment import nested_thresholds
 from mammoviewer.training.augment import Augmentation
@@ -113,7 +113,7 @@ class EnsembleRecipe:
         folds = data.folds(data.development, self._run.integer("folds"), seed)
         trials, chosen, experts = self._experts(folds)
         self._run.tell("votes on patches that no voting network has seen", self._fits.fraction)
-        votes = self._trainer.votes(experts, chosen, folds)
+        votes = self._trainer.votes(experts, folds, self._of_stand_in)
         tables = round_matrices_of(experts)
         tested_experts = np.column_stack(
             [probabilities_of(logits_of(one.network, data.part(data.test).pictures))[:, 1] for one in experts]
@@ -168,6 +168,13 @@ class EnsembleRecipe:
             experts.append(self._trainer.expert(fold, number, chosen[-1]))
         return tuple(trials), tuple(chosen), tuple(experts)
 
+    def _of_stand_in(self, seen: IndexArray, without: tuple[int, ...], number: int) -> Hyperparameters:
+        """Return hyperparameters found on what the stand-in may see; those of an expert have seen other folds."""
+        if self._run.flag("fast_execution"):
+            return SAVED_HYPERPARAMETERS[without[0] % len(SAVED_HYPERPARAMETERS)]
+        name = "stand-in-" + "-".join(map(str, without))
+        return self._trainer.search(seen, number, self._space, name)[0].parameters
+
     def _judged(self, folds: Sequence[Fold], votes: DoubleArray, steps: int) -> tuple[DoubleArray, DoubleArray]:
         """Return, for every development patch, the committee's probability and the threshold to judge it by.
 
@@ -208,7 +215,8 @@ class EnsembleRecipe:
         trials = 0.0
         if not self._run.flag("fast_execution"):
             trials = round(self._run.number("searching_fraction") * len(self._space)) * 0.75 * expert
-        return folds * (trials * self._run.integer("search_epochs") + epochs * expert) + epochs * stand_ins
+        searches = folds + stand_ins / expert
+        return searches * trials * self._run.integer("search_epochs") + epochs * (folds * expert + stand_ins)
 
 
 def hyperparameter_space(run: RecipeRun) -> tuple[Hyperparameters, ...]:

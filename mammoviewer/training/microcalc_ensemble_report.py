@@ -209,7 +209,7 @@ def _method(run: RecipeRun, outcome: EnsembleOutcome) -> str:
     return f"""{len(outcome.folds)} folds of whole cases. {searched}
 One expert per fold, {run.integer("epochs")} epochs. The committee's weights (each at least .01, sum 1) are learnt by
 log loss from votes on patches that no voting network has seen: for the cases of a fold its own expert votes, and in
-place of each other expert a stand-in that was trained in the same way without either of the two folds
+place of each other expert a stand-in that was searched and trained in the same way without either of the two folds
 ({run.integer("left_out")} folds left out at a time; on less than the experts, which makes fold figures of the committee
 a little too low). Fold figures use weights and thresholds learnt without the fold. The operating threshold,
 {round(outcome.threshold, 3):g}, is chosen on these out-of-fold votes. The test cases met the finished committee once.

@@ -6,7 +6,7 @@ alone; for the others a stand-in votes, trained without either of the two folds 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations, permutations
@@ -46,8 +46,13 @@ class ExpertTrainer:
         self._data = data
         self._fits = fits
 
-    def search(self, indices: IndexArray, fold: int, space: Sequence[Hyperparameters]) -> tuple[Trial, ...]:
-        """Try a share of the space on a quarter of the groups of ``indices``; return the trials, the best first."""
+    def search(
+        self, indices: IndexArray, fold: int, space: Sequence[Hyperparameters], name: str = ""
+    ) -> tuple[Trial, ...]:
+        """Try a share of the space on a quarter of the groups of ``indices``; return the trials, the best first.
+
+        ``fold`` seeds the search and, where there is no ``name``, names its trials.
+        """
         import optuna
 
         inner = self._data.folds(indices, _INNER_FOLDS, self._run.spec.seed + 100 + fold)[0]
@@ -66,7 +71,7 @@ class ExpertTrainer:
             }
             parameters = Hyperparameters(**values)
             if parameters not in tried:
-                tried[parameters] = self._trial_loss(inner, parameters, fold)
+                tried[parameters] = self._trial_loss(inner, parameters, fold, name or str(fold))
             study.tell(asked, tried[parameters])
         return tuple(sorted((Trial(*item) for item in tried.items()), key=lambda trial: trial.loss))
 
@@ -81,16 +86,24 @@ class ExpertTrainer:
             validation=self._data.part(fold.test),
         )
 
-    def votes(self, experts: Sequence[Expert], chosen: Sequence[Hyperparameters], folds: Sequence[Fold]) -> DoubleArray:
+    def votes(
+        self, experts: Sequence[Expert], folds: Sequence[Fold], hyperparameters: Callable[..., Hyperparameters]
+    ) -> DoubleArray:
         """Return the probabilities (patches, experts) of class 1 for the patches of all folds, none of them seen.
 
         Rows of patches that are in no fold are NaN.
+
+        Parameters
+        ----------
+        hyperparameters
+            Returns those of a stand-in from the patches that it may learn from, the folds that are left out, and a
+            number of its own: nothing of it has seen what it votes on.
         """
         votes = np.full((len(self._data.patches), len(folds)), np.nan)
         for number, (expert, fold) in enumerate(zip(experts, folds, strict=True)):
             self._vote(votes, expert, number, fold)
         for without in covering_sets(len(folds), self._run.integer("left_out")):
-            stand_in = self._stand_in(without, chosen[without[0]], folds)
+            stand_in = self._stand_in(without, folds, hyperparameters)
             for column, held_out in permutations(without, 2):
                 if np.isnan(votes[folds[held_out].test, column]).all():
                     self._vote(votes, stand_in, column, folds[held_out])
@@ -100,22 +113,24 @@ class ExpertTrainer:
         logits = logits_of(voter.network, self._data.part(fold.test).pictures)
         votes[fold.test, column] = probabilities_of(logits)[:, 1]
 
-    def _stand_in(self, without: tuple[int, ...], parameters: Hyperparameters, folds: Sequence[Fold]) -> Expert:
+    def _stand_in(
+        self, without: tuple[int, ...], folds: Sequence[Fold], hyperparameters: Callable[..., Hyperparameters]
+    ) -> Expert:
         """Train a network without some folds: it stands in for the expert of each of them on the others of them."""
         left_out = np.concatenate([folds[number].test for number in without])
         seen = np.setdiff1d(self._data.development, left_out)
-        names = "-".join(map(str, without))
+        names, number = "-".join(map(str, without)), 1000 + int("".join(map(str, without)))
         return self._fits.fit(
             f"stand-in-{names}",
-            partial(MicrocalcHypermodel, parameters),
+            partial(MicrocalcHypermodel, hyperparameters(seen, without, number)),
             self._data.part(seen),
             epochs=self._run.integer("epochs"),
-            seed=1000 + int("".join(map(str, without))),
+            seed=number,
         )
 
-    def _trial_loss(self, inner: Fold, parameters: Hyperparameters, fold: int) -> float:
+    def _trial_loss(self, inner: Fold, parameters: Hyperparameters, fold: int, name: str) -> float:
         trial = self._fits.fit(
-            f"trial-{fold}-{parameters.dim}-{parameters.depth}-{parameters.rate:g}",
+            f"trial-{name}-{parameters.dim}-{parameters.depth}-{parameters.rate:g}",
             partial(MicrocalcHypermodel, parameters),
             self._data.part(inner.train),
             epochs=self._run.integer("search_epochs"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import torch
 from mammoviewer.base.arrays import DoubleArray
 from mammoviewer.base.errors import TrainingError
 from mammoviewer.datasets.slices import THREE_CLASSES, TWO_CLASSES
-from mammoviewer.datasets.splits import write_split
+from mammoviewer.datasets.splits import Fold, write_split
 from mammoviewer.training.architectures import Network
 from mammoviewer.training.bundle import published_folder, write_bundle
 from mammoviewer.training.dbt_card import bundle_facts
@@ -24,13 +26,15 @@ from mammoviewer.training.networks.dbt_cnn import SLICE_PX
 from mammoviewer.training.networks.memory import estimate_memory
 from mammoviewer.training.networks.pretrained import load_backbone, read_state_dict
 from mammoviewer.training.networks.zoo import ZooClassifier, slice_network
+from mammoviewer.training.recipe_files import Value
 from mammoviewer.training.recipe_run import RecipeRun
 from mammoviewer.training.report_html import write_report
 from mammoviewer.training.search import Dimension, Probe, SearchResult, chosen_parameters
 from mammoviewer.training.slice_augment import SliceAugmentation
 from mammoviewer.training.slice_data import SliceData, StreamedSlices, load_slices
 from mammoviewer.training.slice_report import figures_of, report_of, scored_slices
-from mammoviewer.training.validation import folds_within
+from mammoviewer.training.spec import TrainingSpec
+from mammoviewer.training.validation import random_splits, repeated_folds
 
 _PARTS = ("train", "validation", "test")
 
@@ -97,38 +101,37 @@ class SliceTraining:
         return chosen_parameters(self._run, dimensions, objective)
 
     def cross_validate(self, parameters: Mapping[str, Any]) -> list[float]:
-        """Return the area on each fold of the patients outside the test part; empty where no folds are wanted."""
-        count = self._run.integer("folds")
-        if count < 2:
-            return []
-        whole = np.asarray(sorted((*self._data.part("train").places, *self._data.part("validation").places)))
-        labels = self._data.reader.labels.tolist()
-        areas = []
-        for number, fold in enumerate(
-            folds_within(whole, labels, self._data.reader.groups, count, self._run.spec.seed)
-        ):
-            train, held_out = self._data.of(fold.train.tolist()), self._data.of(fold.test.tolist())
-            network = self._network(parameters)
-            told = {"fold": number + 1, "folds": count, "classes": list(self._classes)}
-            self._run.emit({"event": "fold", **told, "text": f"fold {number + 1} of {count}"})
-            last: list[float] = []
+        """Return the area on each fold of the patients outside the test part; empty where no folds are wanted.
 
-            def on_epoch(
-                epoch: Epoch,
-                held_out: StreamedSlices = held_out,
-                told: Mapping[str, Any] = told,
-                last: list[float] = last,
-            ) -> bool:
-                event = epoch_event(epoch, self._run.integer("epochs"), held_out.labels, **told)
-                last.append(float(event["auc"] or 0.0))
-                self._run.emit(event)
-                return True
+        From other machines where a scheduler is named.
+        """
+        run, count = self._run, len(slice_folds(self._run, self._data))
+        if not run.spec.scheduler:
+            return [self.judge(number, parameters) for number in range(count)]
+        items = {
+            f"fold{number + 1}": SliceFold(run.spec, dict(run.settings), tuple(self._classes), dict(parameters), number)
+            for number in range(count)
+        }
+        return [float(result["auc"]) for result in run.tasks("folds", judge_elsewhere, items).values()]
 
-            epochs = self._run.integer("epochs")
-            # the last epoch counts, for the fold that is judged must not choose which
-            self._fit(network, train, held_out, parameters, epochs=epochs, on_epoch=on_epoch, judged=True)
-            areas.append(last[-1])
-        return areas
+    def judge(self, number: int, parameters: Mapping[str, Any]) -> float:
+        """Train without a fold, by its number from 0, and return the area on it after the last epoch."""
+        folds = slice_folds(self._run, self._data)
+        train, held_out = (self._data.of(part.tolist()) for part in (folds[number].train, folds[number].test))
+        told = {"fold": number + 1, "folds": len(folds), "classes": list(self._classes)}
+        self._run.emit({"event": "fold", **told, "text": f"fold {number + 1} of {len(folds)}"})
+        epochs, last = self._run.integer("epochs"), [0.0]
+
+        def on_epoch(epoch: Epoch) -> bool:
+            event = epoch_event(epoch, epochs, held_out.labels, **told)
+            last.append(float(event["auc"] or 0.0))
+            self._run.emit(event)
+            return True
+
+        # the last epoch counts, for the fold that is judged must not choose which
+        network = self._network(parameters)
+        self._fit(network, train, held_out, parameters, epochs=epochs, on_epoch=on_epoch, judged=True)
+        return last[-1]
 
     def final(self, parameters: Mapping[str, Any]) -> tuple[Network, list[dict[str, Any]]]:
         """Train on the training part; return the network of its best epoch on the validation part, and all epochs."""
@@ -223,6 +226,39 @@ class SliceTraining:
         if path and isinstance(network, ZooClassifier):
             load_backbone(network.backbone, read_state_dict(Path(path)))
         return network
+
+
+@dataclass(frozen=True)
+class SliceFold:
+    """What another machine needs to judge one fold; data and checkpoints have the same names there."""
+
+    spec: TrainingSpec
+    settings: Mapping[str, Value]
+    classes: tuple[str, ...]
+    parameters: Mapping[str, Any]
+    number: int
+
+
+def judge_elsewhere(task: SliceFold) -> Mapping[str, Any]:
+    """Judge one fold on a machine that knows nothing of the run yet but finds its prepared slices."""
+    run = RecipeRun(task.spec, task.settings, lambda _event: None, task.spec.checkpoints)
+    with load_slices(run, task.classes) as data:
+        return {"auc": SliceTraining(run, data, task.classes).judge(task.number, task.parameters)}
+
+
+def slice_folds(run: RecipeRun, data: SliceData) -> tuple[Fold, ...]:
+    """Return the folds that the settings ask for, of all slices outside the test part; indices are places."""
+    whole = np.asarray(sorted((*data.part("train").places, *data.part("validation").places)))
+    labels = [int(data.reader.labels[place]) for place in whole]
+    groups = [data.reader.groups[place] for place in whole]
+    folds, repeats, seed = run.integer("folds"), run.integer("repeats"), run.spec.seed
+    if folds >= 2:
+        made = tuple(chain(*repeated_folds(labels, groups, folds, repeats=repeats, seed=seed)))
+    elif repeats > 1:
+        made = random_splits(labels, groups, share=run.number("validation"), repeats=repeats, seed=seed)
+    else:
+        made = ()
+    return tuple(Fold(whole[fold.train], whole[fold.test]) for fold in made)
 
 
 def predict(network: Network, data: StreamedSlices, batch: int = 16) -> DoubleArray:

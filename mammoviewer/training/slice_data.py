@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from mammoviewer.base.arrays import FloatArray
 from mammoviewer.base.errors import MammoViewerError, TrainingError
+from mammoviewer.base.paths import write_text_atomically
 from mammoviewer.datasets.cache import CacheReader, CacheWriter, cache_key, cached
 from mammoviewer.datasets.cases import Case, CaseList
 from mammoviewer.datasets.layouts import load_cases
@@ -101,16 +103,16 @@ def load_slices(run: RecipeRun, classes: Sequence[str]) -> SliceData:
     """
     cases = _of_projection(merged_cases([load_cases(root) for root in _folders(run)]), run.text("projections"))
     reserved = _of_projection(_reserved(run), run.text("projections"))
-    problems: list[str] = []
 
     def make(writer: CacheWriter) -> None:
-        every = (*cases, *reserved)
+        every, problems = (*cases, *reserved), []
         for number, case in enumerate(every):
             run.tell(f"preparing volume {number + 1} of {len(every)}", 0.1 * number / len(every))
             try:
                 _prepare(case, run, classes, writer)
             except MammoViewerError as error:
                 problems.append(f"{case.path}: {error.reason}")
+        write_text_atomically(told, json.dumps(problems) + "\n")
         if not len(writer):
             hint = "choose a folder of volumes, or all projections"
             raise TrainingError("there are no tomosynthesis volumes of the projection", hint=hint, path=run.spec.data)
@@ -118,8 +120,10 @@ def load_slices(run: RecipeRun, classes: Sequence[str]) -> SliceData:
     names = [f"{case.patient}/{case.path}/{case.path.stat().st_mtime_ns}" for case in (*cases, *reserved)]
     numbers = [run.integer(name) for name in ("positives", "negatives", "margin")]
     key = cache_key("\n".join(names), steps=PREPROCESSING, classes=list(classes), numbers=numbers)
+    told = run.checkpoints / f"{key}.problems.json"
     reader = cached(run.checkpoints, key, make, budget_bytes=run.integer("memory_mib") << 20)
     split = _split(run, cases, reserved)
+    problems = json.loads(told.read_text(encoding="utf-8"))
     data = SliceData(reader, split, {_name(case): case for case in (*cases, *reserved)}, problems)
     _check_parts(data, classes)
     data.leaks = stop_leak(_leaks(data), override=run.flag("allow_leak"))

@@ -25,6 +25,12 @@ from mammoviewer.training import slice_report  # noqa: E402
 from mammoviewer.training.augmentation_preview import AugmentationPreview  # noqa: E402
 from mammoviewer.training.evaluation_figures import classification_figures  # noqa: E402
 from mammoviewer.training.networks.pretrained import read_state_dict  # noqa: E402
+from mammoviewer.training.recipe_dbt_slices import (  # noqa: E402
+    SliceFold,
+    SliceTraining,
+    judge_elsewhere,
+    slice_folds,
+)
 from mammoviewer.training.recipe_files import load_recipe  # noqa: E402
 from mammoviewer.training.recipe_run import RecipeRun  # noqa: E402
 from mammoviewer.training.recipes import run_recipe  # noqa: E402
@@ -122,6 +128,39 @@ def test_patients_of_a_fold_are_held_out_and_told(exams: Path, tmp_path: Path) -
     assert len(metrics["fold_auc"]) == 2
     assert [event["fold"] for event in told if event["event"] == "fold"] == [1, 2]
     assert metrics["patients"] == {"train": 9, "validation": 3, "test": 3}
+
+
+def test_repeats_hold_others_out_together_and_another_machine_finds_the_same(exams: Path, tmp_path: Path) -> None:
+    asked = spec(exams, tmp_path / "model", repeats=3, validation=0.3, epochs=1)
+    run = _run(asked, asked.checkpoints)
+    with load_slices(run, CLASSES) as data:
+        folds = slice_folds(run, data)
+        assert len(folds) == 3
+        held_out = [frozenset(data.of(fold.test.tolist()).patients) for fold in folds]
+        assert len(set(held_out)) > 1
+        for fold, names in zip(folds, held_out, strict=True):
+            assert not names & set(data.of(fold.train.tolist()).patients)
+            assert not names & set(data.part("test").patients)
+        crossed = slice_folds(_run(spec(exams, tmp_path / "m", repeats=2, folds=2), tmp_path), data)
+        assert len(crossed) == 4
+        assert not set(crossed[0].test.tolist()) & set(crossed[1].test.tolist())
+        assert set(crossed[0].test.tolist()) & set(crossed[2].test.tolist())
+        here = SliceTraining(run, data, CLASSES).judge(1, {})
+    elsewhere = judge_elsewhere(SliceFold(asked, dict(run.settings), CLASSES, {}, 1))
+    assert elsewhere["auc"] == pytest.approx(here)
+
+
+def test_what_could_not_be_read_is_told_again_when_the_prepared_slices_are_used_again(
+    exams: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "exams"
+    shutil.copytree(exams, root)
+    (root / "exam-3" / "LMLO-tomo.dcm").write_bytes(b"no volume")
+    run = _run(spec(root, tmp_path / "model"), tmp_path / "kept")
+    for _ in range(2):
+        with load_slices(run, CLASSES) as data:
+            assert len(data.problems) == 1
+            assert "exam-3" in data.problems[0]
 
 
 def _run(asked: TrainingSpec, folder: Path) -> RecipeRun:

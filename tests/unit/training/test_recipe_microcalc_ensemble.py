@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -82,12 +83,11 @@ def test_no_network_learns_from_what_it_votes_on_or_from_the_test_cases(trained:
     names = [name for name, _ in learnt]
     assert [name for name in names if name.startswith("expert")] == ["expert-0", "expert-1", "expert-2"]
     assert sum(name.startswith("stand-in") for name in names) == 3
-    assert sum(name.startswith("trial") for name in names) == 3 * 2
+    assert sum(name.startswith("trial") for name in names) == (3 + 3) * 2, "each stand-in is searched for as well"
     for name, pictures in learnt:
         assert not same_picture_in(pictures, kept_aside)
-        kind, *rest = name.rsplit("-", 2) if name.startswith("stand-in") else name.split("-")
-        folds = [int(rest[0])] if kind in {"expert", "trial"} else [int(one) for one in rest if kind == "stand-in"]
-        for fold in folds:
+        whole, alone = re.search(r"stand-in-(\d)-(\d)", name), re.match(r"(?:expert|trial)-(\d)", name)
+        for fold in [int(one) for found in (whole, alone) if found for one in found.groups()]:
             assert not same_picture_in(pictures, data.part(outcome.folds[fold].test).pictures)
     assert np.isfinite(outcome.votes[data.development]).all()
     assert np.isnan(outcome.votes[data.test]).all()
