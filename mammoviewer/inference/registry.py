@@ -9,7 +9,7 @@ from mammoviewer.base.errors import ModelError
 from mammoviewer.base.paths import bundled_models_dir, user_models_dir
 from mammoviewer.inference.manifest import MANIFEST_NAME, ModelManifest, load_manifest
 
-DEFAULT_MODEL = "microcalc-hypermodel"
+DEFAULT_MODEL = "microcalc-dense"
 """The bundled model that is taken where none is named."""
 
 

@@ -203,6 +203,7 @@ class DeskState:
     identity and stored (row, column). ``selected_finding`` is the id of a finding or empty; ``label`` is the class that
     a new region gets; ``cine_loops`` tells that the cine begins anew at the end instead of turning; ``corner_text`` is
     ``full``, ``minimal`` or ``off``; ``mark`` is the model's mark that the reader has gone to;
+    ``mode`` is how windows are looked at, "dense" being one pass where the model can do that, else every window;
     ``cam_method`` is how scores are explained, empty for the model's own way, ``cam_above_noise`` leaves out of
     explanations what is below the mean plus one standard deviation; ``blind`` hides AI until
     the first read is signed; ``black_air`` keeps the air of inverted
@@ -225,7 +226,7 @@ class DeskState:
     corner_text: str = "full"
     active_identity: str = ""
     model: str = ""
-    mode: Mode = "patches"
+    mode: Mode = "dense"
     largest_over_slices: bool = False
     mark: Detection | None = None
     cam_method: str = ""

@@ -78,7 +78,7 @@ def test_the_demo_exam_is_made_and_opened(
 
     monkeypatch.setattr("mammoviewer.gui.opening.demo_exam", make)
     empty.open_demo()
-    qtbot.waitUntil(lambda: bool(empty.workspace.studies), timeout=60000)
+    qtbot.waitUntil(lambda: empty.workspace.stage is not None, timeout=60000)
     assert empty.workspace.stage is not None
     assert len(empty.workspace.stage.cells) == 4
     qtbot.waitUntil(lambda: len(empty.rail.buttons) == 6)

@@ -35,7 +35,7 @@ def test_the_headless_demo_leaves_the_users_home_alone(small: Path, capsys: pyte
     code, asked, homes = demo(small)
     assert code == 0, capsys.readouterr().err
     assert {path.suffix for path in (small / "out" / "exports").iterdir()} >= {".png", ".tif", ".dcm", ".json", ".csv"}
-    assert asked[0].model == "microcalc-hypermodel"
+    assert asked[0].model == "microcalc-dense"
     assert homes != [str(small / "home")]
     assert not Path(homes[0]).exists()
     assert os.environ["MAMMOVIEWER_HOME"] == str(small / "home")
