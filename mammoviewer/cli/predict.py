@@ -102,6 +102,8 @@ def run(args: argparse.Namespace) -> int:
     """Run the subcommand; return 0 when every image was predicted, 1 when one could not be."""
     _check_options(args)
     model = load_model(args.model, int8=args.int8)
+    if args.int8 and model.role != "int8":
+        print(f"mammoviewer: {model.manifest.identity} has no int8 form; its usual form runs", file=sys.stderr)
     if args.cam and model.manifest.task == DETECTION:
         reason = f"model {model.manifest.identity} gives boxes, which no map explains"
         raise ArgumentError(reason, hint="leave --cam out: its marks are its explanation")
@@ -258,7 +260,11 @@ def _predict_frames(image: Image, number: int, job: _Run, progress: Progress) ->
         heatmap_file=heat.written(options.out, f"heatmap_{number}.tif"),
         cam_file=cam.written(options.out, f"cam_{number}.tif"),
         assumptions=assumptions(image.attributes, model.manifest, pixel_size_mm=options.pixel_size),
-        scores=class_scores([prediction.scores for prediction in found], job.rules.slices),
+        scores=class_scores(
+            [prediction.scores for prediction in found],
+            job.rules.slices,
+            absence=model.manifest.outputs.absence,
+        ),
     )
 
 

@@ -144,10 +144,23 @@ def patient_score(
     return PatientScore(aggregate((breast.score for breast in breasts), over_breasts), breasts)
 
 
-def class_scores(parts: Sequence[Mapping[str, float]], rule: str = DEFAULT_RULE) -> dict[str, float]:
-    """Return one score per class from those of several parts; a class that a part lacks is left out there."""
+def class_scores(
+    parts: Sequence[Mapping[str, float]], rule: str = DEFAULT_RULE, *, absence: str = ""
+) -> dict[str, float]:
+    """Return one score per class from those of several parts; a class that a part lacks is left out there.
+
+    ``absence`` is the class that says that nothing is there. It holds for the whole where it holds for every part, so
+    its complement goes by the rule: one suspicious slice makes the volume suspicious and leaves it not negative.
+    """
     names = list(dict.fromkeys(name for part in parts for name in part))
-    return {name: aggregate((part[name] for part in parts if name in part), rule) for name in names}
+    scores = {}
+    for name in names:
+        known = [part[name] for part in parts if name in part]
+        if name == absence:
+            scores[name] = 1.0 - aggregate((1.0 - score for score in known), rule)
+        else:
+            scores[name] = aggregate(known, rule)
+    return scores
 
 
 def max_projection(pictures: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -13,6 +13,9 @@ from mammoviewer.imaging.preparation_steps import PreparationStep
 JsonObject: TypeAlias = Mapping[str, Any]
 
 
+_ABSENT = ("negative", "normal", "background", "none")
+
+
 @dataclass(frozen=True)
 class ModelFile:
     """A file of the bundle: POSIX path relative to the folder, lower-case hexadecimal SHA-256, size."""
@@ -97,6 +100,13 @@ class ModelOutputs:
     operating_threshold: float
     marking_threshold: float | None = None
     boxes: str = ""
+
+    @property
+    def absence(self) -> str:
+        """Return the class that says that nothing is there: the other one of two, or the first if it is called so."""
+        exclusive = self.activation == "softmax" or len(self.classes) == 2
+        first = next(name for name in self.classes if name != self.positive_class)
+        return first if exclusive and (len(self.classes) == 2 or first in _ABSENT) else ""
 
     @property
     def marks_from(self) -> float:

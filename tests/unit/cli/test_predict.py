@@ -335,3 +335,10 @@ def test_a_map_of_a_model_that_gives_boxes_is_refused_at_once(models, picture, t
         call(picture, "--model", "locator", "--out", tmp_path / "out", "--cam")
     assert "--cam" in caught.value.hint
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_without_an_int8_form_says_so_and_runs(picture, models, tmp_path, capsys):
+    assert call(picture, "--model", "spots", "--out", tmp_path / "out", "--pixel-size", 0.1, "--int8") == 0
+    assert "has no int8 form" in capsys.readouterr().err
+    outputs = load_manifest(models / "spots").outputs
+    assert outputs.absence not in ("", outputs.positive_class)

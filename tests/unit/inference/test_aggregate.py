@@ -91,6 +91,12 @@ def test_classes_are_taken_apart():
     assert class_scores(parts, "mean") == pytest.approx({"mass": 0.4, "cyst": 0.5})
 
 
+def test_nothing_is_there_only_where_no_part_shows_anything():
+    parts = [{"negative": 0.9, "positive": 0.1}, {"negative": 0.2, "positive": 0.8}]
+    assert class_scores(parts, absence="negative") == pytest.approx({"negative": 0.2, "positive": 0.8})
+    assert class_scores(parts, "mean", absence="negative") == pytest.approx({"negative": 0.55, "positive": 0.45})
+
+
 def test_the_projection_takes_the_largest_and_leaves_its_maps_alone():
     first = np.array([[0.1, np.nan], [0.5, np.nan]], dtype=np.float32)
     second = np.array([[0.2, 0.3], [0.4, np.nan]], dtype=np.float32)
