@@ -77,6 +77,46 @@ def test_a_pan_at_reduced_size_moves_whole_pixels_only() -> None:
     np.testing.assert_array_equal(cuts[0][:, 5:], cuts[1][:, :-5])
 
 
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize(("zoom", "inverse"), [(0.4, False), (1.0, True), (1.7, False), (8.0, False)])
+def test_a_pan_gives_what_a_fresh_picture_gives(orientation: Orientation, zoom: float, inverse: bool) -> None:
+    shape = (301, 260)
+    shown, layer = picture(cv2.GaussianBlur(random_pixels(shape), (0, 0), 2.0)), GreyLayer()
+    for centre in ((150.0, 130.0), (153.0, 122.0), (149.0, 190.0), (20.0, 191.0), (290.0, 10.0)):
+        view = view_transform(shape, orientation, size=(90, 70), dpr=1.0, zoom=zoom, centre=centre)
+        fresh = GreyLayer().image(shown, view, VOI, inverse=inverse)
+        found = layer.image(shown, view, VOI, inverse=inverse)
+        assert found is not None
+        assert fresh is not None
+        assert found[1] == fresh[1]
+        # Where a region is cut off by the edge of the image its pixels are stretched by a fraction of one.
+        np.testing.assert_allclose(greys(found[0]).astype(int), greys(fresh[0]).astype(int), atol=2)
+
+
+def test_a_window_drag_after_a_pan_shows_the_new_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown, layer = picture(random_pixels((300, 300))), GreyLayer()
+    for centre, voi in (((150.0, 150.0), VOI), ((150.0, 160.0), VOI), ((150.0, 160.0), Window(1000.0, 900.0))):
+        view = view_transform((300, 300), Orientation(), size=(60, 60), dpr=1.0, zoom=1.0, centre=centre)
+        found = layer.image(shown, view, voi, inverse=False)
+        fresh = GreyLayer().image(shown, view, voi, inverse=False)
+        assert found is not None
+        assert fresh is not None
+        np.testing.assert_array_equal(greys(found[0]), greys(fresh[0]))
+
+
+def test_zooming_is_quick_first_and_exact_at_rest() -> None:
+    shown = picture(cv2.GaussianBlur(random_pixels((400, 300)), (0, 0), 3.0))
+    layer = GreyLayer()
+    for zoom, quick in ((0.6, False), (0.63, True), (0.63, False)):
+        view = view_transform((400, 300), Orientation(), size=(90, 70), dpr=1.0, zoom=zoom, centre=(190.0, 140.0))
+        found = layer.image(shown, view, VOI, inverse=False, quick=quick)
+        assert found is not None
+        assert layer.rough == quick
+        exact = seen(shown, view).astype(int)
+        off = np.abs(greys(found[0]).astype(int) - exact).max()
+        assert off <= (8 if quick else 0)
+
+
 def test_a_window_drag_resamples_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     original = grey_layer.shrink

@@ -74,7 +74,7 @@ def test_the_demo_exam_is_made_and_opened(
     empty: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def make(progress: object) -> Path:
-        return write_exam(tmp_path / "exam", scale=0.125).directory
+        return write_exam(tmp_path / "exam", scale=0.125, frames=40).directory
 
     monkeypatch.setattr("mammoviewer.gui.opening.demo_exam", make)
     empty.open_demo()

@@ -166,7 +166,7 @@ def test_a_full_disk_is_told(
 
 
 def test_after_a_kill_everything_is_as_it_was(tmp_path: Path) -> None:
-    exam = write_exam(tmp_path / "exam", scale=0.125).directory
+    exam = write_exam(tmp_path / "exam", scale=0.125, frames=40).directory
     home = tmp_path / "home"
     environment = {**os.environ, "MAMMOVIEWER_HOME": str(home), "QT_QPA_PLATFORM": "offscreen"}
     command = [sys.executable, "-c", CHILD]

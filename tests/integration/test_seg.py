@@ -123,7 +123,7 @@ def mammogram(tmp_path):
 
 @pytest.fixture(scope="module")
 def phantom(tmp_path_factory):
-    exam = write_exam(tmp_path_factory.mktemp("exam"), scale=0.125)
+    exam = write_exam(tmp_path_factory.mktemp("exam"), scale=0.125, frames=40)
     return {**exam.views, "tomo": exam.tomo, "synthetic": exam.synthetic}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from typing import Final, cast
 
 import cv2
@@ -31,12 +33,13 @@ class GreyLayer:
 
     def __init__(self) -> None:
         self._region_key: tuple[object, ...] = ()
+        self._place = (0, 0)
         self._grey_key: tuple[object, ...] = ()
         self._small_key: tuple[object, ...] = ()
         self._small: StoredArray = np.zeros((0, 0), np.uint16)
         self._source: StoredArray | None = None
         self._region: Region | None = None
-        self._pixels: StoredArray = np.zeros((0, 0), np.uint16)
+        self._pixels: StoredArray | None = None
         self._greys: ByteArray = np.zeros((0, 0), np.uint8)
         self._image = QImage()
         self.rough = False
@@ -60,33 +63,81 @@ class GreyLayer:
         picture that is shrunk anew is interpolated instead of averaged, while the reader goes on to another one.
         """
         apart = padding_apart(picture, inverse=inverse)
-        key = (view.zoom, view.left, view.top, view.device_size, view.orientation, apart, interpolation)
-        if picture.pixels is not self._source or key != self._region_key or (self.rough and not quick):
-            self._region = view.visible()
-            if self._region is not None:
-                self._pixels = self._visible(picture, self._region, view, apart, interpolation, quick=quick)
-            self._source, self._region_key, self._grey_key = picture.pixels, key, ()
+        key, place = (view.zoom, view.device_size, view.orientation, apart, interpolation), (view.left, view.top)
+        grey_key = (voi, inverse, levels)
+        anew = picture.pixels is not self._source or key != self._region_key or (self.rough and not quick)
+        if anew or place != self._place:
+            region = view.visible()
+            if region is not None:
+                make = functools.partial(self._visible, picture, view, apart, interpolation)
+                table = grey_table(picture, voi, levels, inverse=inverse)
+                moved = not anew and grey_key == self._grey_key and self._move(view, region, make, table, picture.first)
+                if not moved:
+                    self._pixels, self._grey_key = make(region, quick=quick), ()
+            self._source, self._region_key, self._place, self._region = picture.pixels, key, place, region
         if self._region is None:
             return None
-        grey_key = (voi, inverse, levels)
         if grey_key != self._grey_key:
-            self._look_up(picture, voi, levels, inverse=inverse)
+            if self._pixels is None:
+                self._pixels = self._visible(picture, view, apart, interpolation, self._region, quick=quick)
+            table = grey_table(picture, voi, levels, inverse=inverse)
+            self._show(np.ascontiguousarray(apply_lut(self._pixels, table, picture.first), dtype=np.uint8))
             self._grey_key = grey_key
         return self._image, self._region
+
+    def _move(
+        self, view: ViewTransform, region: Region, make: Callable[..., StoredArray], table: ByteArray, first: int
+    ) -> bool:
+        """Move the greys with a pan, and make only those that come into sight; tell whether that is worth it."""
+        old = self._region
+        if old is None or self.rough:
+            return False
+        right, down = view.left - self._place[0], view.top - self._place[1]
+        left, top = max(old.left + right, region.left), max(old.top + down, region.top)
+        end_x, end_y = min(old.right + right, region.right), min(old.bottom + down, region.bottom)
+        if left >= end_x or top >= end_y:
+            return False
+        greys = np.empty(region.size, np.uint8)
+        x, y = old.left + right, old.top + down
+        kept = self._greys[top - y : end_y - y, left - x : end_x - x]
+        greys[top - region.top : end_y - region.top, left - region.left : end_x - region.left] = kept
+        new = (
+            (region.left, region.top, region.right, top),
+            (region.left, end_y, region.right, region.bottom),
+            (region.left, top, left, end_y),
+            (end_x, top, region.right, end_y),
+        )
+        for x0, y0, x1, y1 in new:
+            if x0 < x1 and y0 < y1:
+                pixels = make(view.part(x0, y0, x1, y1), quick=False)
+                place = slice(y0 - region.top, y1 - region.top), slice(x0 - region.left, x1 - region.left)
+                greys[place] = apply_lut(pixels, table, first)
+        self._pixels = None
+        self._show(greys)
+        return True
+
+    def _show(self, greys: ByteArray) -> None:
+        self._greys = greys
+        rows, columns = greys.shape
+        self._image = QImage(greys.data, columns, rows, columns, QImage.Format.Format_Grayscale8)
 
     def _visible(
         self,
         picture: Picture,
-        region: Region,
         view: ViewTransform,
         apart: tuple[int, int] | None,
         interpolation: str,
+        region: Region,
         *,
         quick: bool,
     ) -> StoredArray:
         if view.zoom >= picture.scale:
             self.rough = False
             return magnified(picture, region, view, apart, interpolation)
+        zoomed = picture.pixels is self._source and bool(self._small_key) and self._small_key[0] != view.zoom
+        if quick and zoomed and apart is None and 2 * view.zoom >= picture.scale:
+            self.rough = True
+            return hurried(picture, region, view)
         # The image begins on a whole device pixel, so that a pan only moves a cut through the one averaged picture.
         key = (view.zoom, view.orientation, apart)
         if picture.pixels is not self._source or key != self._small_key or (self.rough and not quick):
@@ -103,12 +154,6 @@ class GreyLayer:
         if 0 <= row < self._greys.shape[0] and 0 <= column < self._greys.shape[1]:
             return int(self._greys[row, column])
         return None
-
-    def _look_up(self, picture: Picture, voi: Voi, levels: bytes, *, inverse: bool) -> None:
-        lookup = grey_table(picture, voi, levels, inverse=inverse)
-        self._greys = np.ascontiguousarray(apply_lut(self._pixels, lookup, picture.first), dtype=np.uint8)
-        rows, columns = self._greys.shape
-        self._image = QImage(self._greys.data, columns, rows, columns, QImage.Format.Format_Grayscale8)
 
 
 def grey_table(picture: Picture, voi: Voi, levels: bytes, *, inverse: bool) -> ByteArray:
@@ -186,6 +231,16 @@ def shrunk(picture: Picture, view: ViewTransform, apart: tuple[int, int] | None,
         small = cv2.resize(source, (columns, rows), interpolation=cv2.INTER_LINEAR)
         return displayed(np.asarray(small), view.orientation)
     return displayed(shrink(source, (rows, columns), apart, covered=covered), view.orientation)
+
+
+def hurried(picture: Picture, region: Region, view: ViewTransform) -> StoredArray:
+    """Return the region as displayed while the zoom goes on: interpolated, and up to a device pixel out of place."""
+    down, across = (have / full for have, full in zip(picture.pixels.shape, view.shape, strict=True))
+    top, bottom = math.floor(region.rows[0] * down), math.ceil(region.rows[1] * down)
+    left, right = math.floor(region.columns[0] * across), math.ceil(region.columns[1] * across)
+    rows, columns = region.size[::-1] if view.orientation.transpose else region.size
+    small = cv2.resize(picture.pixels[top:bottom, left:right], (columns, rows), interpolation=cv2.INTER_LINEAR)
+    return displayed(np.asarray(small), view.orientation)
 
 
 def displayed(stored: StoredArray, orientation: Orientation) -> StoredArray:

@@ -117,8 +117,11 @@ class ViewTransform:
         width, height = self.device_size
         left, right = _clipped(self.left, shown_columns * self.zoom, width)
         top, bottom = _clipped(self.top, shown_rows * self.zoom, height)
-        if left >= right or top >= bottom:
-            return None
+        return None if left >= right or top >= bottom else self.part(left, top, right, bottom)
+
+    def part(self, left: int, top: int, right: int, bottom: int) -> Region:
+        """Return what is seen in device pixels of the viewport that lie on the image."""
+        shown_rows, shown_columns = self.orientation.display_shape(self.shape)
         edges = np.array([(top - self.top, left - self.left), (bottom - self.top, right - self.left)]) / self.zoom
         edges = np.clip(edges, 0.0, (shown_rows, shown_columns))
         stored = self.orientation.to_stored(edges - 0.5, self.shape) + 0.5
