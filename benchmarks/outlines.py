@@ -17,13 +17,8 @@ from mammoviewer.imaging.grow import grown, prepared_surroundings
 def main() -> None:
     """Measure and report."""
     options = arguments(__doc__).parse_args()
-    disc, ragged = np.zeros((1500, 1500), np.uint8), np.zeros((2200, 2200), np.uint8)
+    disc, ragged, generator = np.zeros((1500, 1500), np.uint8), ragged_region(), np.random.default_rng(0)
     cv2.circle(disc, (750, 750), 700, 1, -1)
-    generator, place = np.random.default_rng(0), (1100, 1100)
-    for _ in range(120):
-        there = tuple(int(value) for value in generator.integers(100, 2100, 2))
-        cv2.line(ragged, place, there, 1, 60)
-        place = there
     row, column = np.mgrid[0:801, 0:801]
     lump = 900 * (np.hypot(row - 400, column - 400) < 200)
     tissue = (1000 + lump + generator.normal(0, 15, lump.shape)).astype(np.uint16)
@@ -39,6 +34,16 @@ def main() -> None:
         "move while growing, ms": median_ms(lambda: grown(smooth, edges, seed, 300.0), 9),
     }
     report(figures, options.json)
+
+
+def ragged_region() -> np.ndarray:
+    """Return a mask, uint8 (2200, 2200), as many strokes leave it; its outline has some 14,000 corners."""
+    ragged, generator, place = np.zeros((2200, 2200), np.uint8), np.random.default_rng(0), (1100, 1100)
+    for _ in range(120):
+        there = tuple(int(value) for value in generator.integers(100, 2100, 2))
+        cv2.line(ragged, place, there, 1, 60)
+        place = there
+    return ragged
 
 
 if __name__ == "__main__":

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from mammoviewer.base.arrays import BoolArray, DoubleArray
+
+_CROSSINGS: Final = 1 << 18
+"""Places where edges cross rows that are worked on at once."""
 
 
 def signed_area(vertices: DoubleArray) -> float:
@@ -47,21 +53,37 @@ def inside_polygon(vertices: DoubleArray, rows: DoubleArray, columns: DoubleArra
     ``rows`` and ``columns`` are sorted. Each edge toggles, on the rows that it crosses, everything from its crossing
     rightwards; the running parity along a row is then inside or outside. Places on an edge are added afterwards.
     """
-    toggles = np.zeros((rows.size, columns.size + 1), dtype=np.int32)
+    # Toggles wrap around at 256, which is even.
+    toggles = np.zeros((rows.size, columns.size + 1), dtype=np.uint8)
     on_edge = np.zeros((rows.size, columns.size), dtype=np.bool_)
-    for start, end in zip(vertices, np.roll(vertices, -1, axis=0), strict=True):
-        low, high = (start, end) if start[0] <= end[0] else (end, start)
-        first, last = np.searchsorted(rows, low[0], "left"), np.searchsorted(rows, high[0], "right")
-        if first == last:
-            continue
-        if low[0] == high[0]:
-            left = np.searchsorted(columns, min(low[1], high[1]), "left")
-            right = np.searchsorted(columns, max(low[1], high[1]), "right")
-            on_edge[first:last, left:right] = True
-        else:
-            _cross(low, high, rows[first:last], columns, toggles=toggles[first:last], on_edge=on_edge[first:last])
-    inside: BoolArray = (np.cumsum(toggles[:, :-1], axis=1) % 2 == 1) | on_edge
-    return inside
+    start, end = vertices, np.roll(vertices, -1, axis=0)
+    swapped = (start[:, 0] > end[:, 0])[:, None]
+    low, high = np.where(swapped, end, start), np.where(swapped, start, end)
+    first, last = np.searchsorted(rows, low[:, 0], "left"), np.searchsorted(rows, high[:, 0], "right")
+    level = low[:, 0] == high[:, 0]
+    for number in np.flatnonzero(level & (first < last)):
+        left, right = np.sort((low[number, 1], high[number, 1]))
+        there = slice(np.searchsorted(columns, left, "left"), np.searchsorted(columns, right, "right"))
+        on_edge[first[number] : last[number], there] = True
+    met = np.where(level, 0, last - first)
+    for edges in _portions(met):
+        edge = np.repeat(np.arange(edges.start, edges.stop), met[edges])
+        ends = np.cumsum(met[edges])
+        row = first[edge] + np.arange(len(edge)) - np.repeat(ends - met[edges], met[edges])
+        _cross(low[edge], high[edge], row, rows, columns, toggles=toggles, on_edge=on_edge)
+    inside: BoolArray = (np.cumsum(toggles[:, :-1], axis=1, dtype=np.uint8) & 1).view(np.bool_)
+    return np.logical_or(inside, on_edge, out=inside)
+
+
+def _portions(counts: NDArray[np.intp]) -> Iterator[slice]:
+    """Split so that the counts of no portion add up to much more than what a few megabytes hold."""
+    ends = np.cumsum(counts)
+    first = 0
+    while first < len(counts):
+        before = int(ends[first - 1]) if first else 0
+        last = max(first + 1, int(np.searchsorted(ends, before + _CROSSINGS, "right")))
+        yield slice(first, last)
+        first = last
 
 
 def polygon_contains(vertices: DoubleArray, row: float, column: float) -> bool:
@@ -85,22 +107,25 @@ def polygon_contains(vertices: DoubleArray, row: float, column: float) -> bool:
 def _cross(
     low: DoubleArray,
     high: DoubleArray,
+    row: NDArray[np.intp],
     rows: DoubleArray,
     columns: DoubleArray,
     *,
-    toggles: NDArray[np.int32],
+    toggles: NDArray[np.uint8],
     on_edge: BoolArray,
 ) -> None:
-    """Enter the edge from ``low`` up to ``high`` into the rows that it meets."""
-    height, width = high[0] - low[0], high[1] - low[1]
-    crossing = low[1] + (rows - low[0]) / height * width
+    """Enter edges from ``low`` up to ``high``, (N, 2), each into the row of the grid that it is given with."""
+    at = rows[row]
+    height, width = (high - low).T
+    crossing = low[:, 1] + (at - low[:, 0]) / height * width
     nearest = _nearest(columns, crossing)
-    exact = (columns[nearest] - low[1]) * height == (rows - low[0]) * width
-    on_edge[exact, nearest[exact]] = True
+    exact = (columns[nearest] - low[:, 1]) * height == (at - low[:, 0]) * width
+    on_edge[row[exact], nearest[exact]] = True
     # Half-open in the row, so that a vertex shared by two edges toggles once.
-    half_open = rows < high[0]
+    half_open = at < high[:, 0]
     begin = np.searchsorted(columns, np.where(exact, columns[nearest], crossing), "left")
-    toggles[np.flatnonzero(half_open), begin[half_open]] += 1
+    places = row[half_open] * toggles.shape[1] + begin[half_open]
+    np.add.at(toggles.reshape(-1), places, np.uint8(1))
 
 
 def _nearest(grid: DoubleArray, values: DoubleArray) -> NDArray[np.intp]:
@@ -126,3 +151,27 @@ def clip_to_box(vertices: DoubleArray, bottom: float, right: float) -> DoubleArr
                 kept.append(end)
         clipped = np.array(kept, dtype=np.float64).reshape(-1, 2)
     return clipped
+
+
+def separate_loops(points: DoubleArray) -> list[DoubleArray]:
+    """Return the outlines (N, 2) that ``mask_outline`` has joined, without the bridges; any other line whole."""
+    keys = [tuple(point) for point in points.tolist()]
+    place = _next(keys, keys[0], 1)
+    if place is None or place + 3 >= len(keys) or not _is_aside(points[place + 1], points[place + 2]):
+        return [points]
+    loops = [points[:place]]
+    while place is not None and place + 3 < len(keys):
+        end = _next(keys, keys[place + 1], place + 2)
+        if end is None:
+            return [points]
+        loops.append(points[place + 2 : end])
+        place = end + 1
+    return loops
+
+
+def _next(keys: list[tuple[float, ...]], key: tuple[float, ...], first: int) -> int | None:
+    return next((place for place in range(first, len(keys)) if keys[place] == key), None)
+
+
+def _is_aside(point: DoubleArray, of: DoubleArray) -> bool:
+    return bool(0.0 < np.abs(point - of).max() < 1e-3)

@@ -16,14 +16,15 @@ from psygnal import Signal
 
 from mammoviewer.annotations.density import BreastDensity, Record
 from mammoviewer.annotations.finding import Finding
+from mammoviewer.annotations.step import UNKNOWN, Step
 from mammoviewer.base.errors import AnnotationError
 
 
 class Recorder(Protocol):
     """Where changes are kept; raises to refuse them, and then they do not happen."""
 
-    def __call__(self, saved: tuple[Record, ...], deleted: tuple[str, ...]) -> None:
-        """Keep one edit as a whole: what was added or changed, ids of what was removed."""
+    def __call__(self, saved: tuple[Record, ...], deleted: tuple[str, ...], step: Step) -> None:
+        """Keep one edit as a whole: what was added or changed, ids of what was removed, how that came about."""
 
 
 class AnnotationSet:
@@ -102,14 +103,48 @@ class AnnotationSet:
         if new or said:
             self.changed.emit((*new, *said))
 
+    def follow(self, records: Mapping[str, Record | None], takes: Callable[[str], bool]) -> tuple[str, ...]:
+        """Show what was changed elsewhere and is kept already; nothing is recorded.
+
+        Parameters
+        ----------
+        records
+            By id what is there now, None for what is gone.
+        takes
+            Asked for each of them while no edit can come between; those that it refuses stay as they are here.
+
+        Returns
+        -------
+        tuple of str
+            Ids of what looks different now.
+        """
+        with self._lock:
+            before = self._records
+            for record_id in [i for i in records if takes(i)]:
+                record = records[record_id]
+                if isinstance(record, BreastDensity):
+                    self._densities[record_id] = record
+                elif isinstance(record, Finding):
+                    self._findings[record_id] = record
+                else:
+                    self._findings.pop(record_id, None)
+                    self._densities.pop(record_id, None)
+            touched = self._touched(before)
+        if touched:
+            self.changed.emit(touched)
+        return touched
+
     def record_with(self, recorder: Recorder) -> Callable[[], None]:
         """Give every later edit to ``recorder`` before it takes effect; return a function that ends this."""
         self._recorders.append(recorder)
         return lambda: self._recorders.remove(recorder)
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Make all changes inside the block one: recorded together, told at its end, or undone if it fails."""
+    def transaction(self, step: Step = UNKNOWN) -> Iterator[None]:
+        """Make all changes inside the block one: recorded together, told at its end, or undone if it fails.
+
+        Of blocks in one another the outermost counts, and its ``step``.
+        """
         with self._lock:
             if self._before is not None:
                 yield
@@ -118,7 +153,7 @@ class AnnotationSet:
             try:
                 yield
                 touched = self._touched({**self._before[0], **self._before[1]})
-                self._record(touched)
+                self._record(touched, step)
             except BaseException:
                 self._findings, self._densities = self._before
                 raise
@@ -135,14 +170,14 @@ class AnnotationSet:
     def _records(self) -> dict[str, Record]:
         return {**self._findings, **self._densities}
 
-    def _record(self, touched: tuple[str, ...]) -> None:
+    def _record(self, touched: tuple[str, ...], step: Step) -> None:
         if not touched:
             return
         now = self._records
         saved = tuple(now[i] for i in touched if i in now)
         deleted = tuple(i for i in touched if i not in now)
         for recorder in self._recorders:
-            recorder(saved, deleted)
+            recorder(saved, deleted, step)
 
     def _index(self, finding_id: str) -> int:
         self.get(finding_id)

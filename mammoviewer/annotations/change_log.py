@@ -1,29 +1,35 @@
-"""Who changed what and when: written in the transaction of the change itself, and never rewritten."""
+"""Who changed what and when: written in the transaction of the change itself, and never rewritten.
+
+Of a long outline that was changed the log holds only what differs: a few hundred bytes a stroke. What the outline was
+follows from what it is now, change by change, back in time.
+"""
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from mammoviewer.annotations.density import BreastDensity, Record
-from mammoviewer.annotations.edits import (
-    AddFinding,
-    CompositeEdit,
-    Edit,
-    RemoveFinding,
-    ReplaceFinding,
-    SayDensity,
-    UnsayDensity,
+from mammoviewer.annotations.finding import Finding, utc_now
+from mammoviewer.annotations.outline_patch import outline_patch, patched, unpacked_points
+from mammoviewer.annotations.roi import Roi
+from mammoviewer.annotations.rows import (
+    DENSITY,
+    FINDING,
+    POINTS_PLACE,
+    Row,
+    finding_of,
+    from_row,
+    row_as_text,
+    row_of_text,
 )
-from mammoviewer.annotations.finding import utc_now
+from mammoviewer.annotations.step import UNKNOWN, Act, Step
 from mammoviewer.base.errors import AnnotationError
 
-CHANGE_COLUMNS = "batch, session, time, reader, finding_id, kind, before, after"
-FINDING, DENSITY = "finding", "density"
-"""The kinds of records, each with its table; the column ``finding_id`` of the log holds the id of either."""
+CHANGE_COLUMNS: Final = "batch, session, time, reader, finding_id, act, token, of, title, kind, before, after, back"
+"""The column ``finding_id`` holds the id of a record of either kind."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,7 @@ class Change:
     kind: str
     before: Record | None
     after: Record | None
+    step: Step = UNKNOWN
 
     @property
     def what(self) -> str:
@@ -59,18 +66,51 @@ class Change:
         return ", ".join("region" if name == "roi" else name for name in changed) or "saved again"
 
 
+@dataclass(frozen=True)
+class LoggedChange:
+    """A change as the log holds it: rows instead of records, without the points of a long outline.
+
+    ``back`` makes the outline before of the one after it, see
+    :func:`~mammoviewer.annotations.outline_patch.outline_patch`; empty where they are the same, None where the rows
+    hold all points.
+    """
+
+    batch: int
+    session: str
+    time: str
+    reader: str
+    record_id: str
+    step: Step
+    kind: str
+    before: Row | None
+    after: Row | None
+    back: bytes | None
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Return the rows that are there."""
+        return tuple(row for row in (self.before, self.after) if row is not None)
+
+    def owner(self, row: Row) -> tuple[str, str]:
+        """Return the kind and the UID of the image or examination that a row is about."""
+        return self.kind, row[1]
+
+
 def log_changes(
     connection: sqlite3.Connection,
-    changed: Mapping[str, tuple[str, tuple[Any, ...]] | None],
+    changed: Mapping[str, tuple[str, Row] | None],
     *,
     session: str,
     reader: str,
+    step: Step = UNKNOWN,
 ) -> None:
     """Write what is about to change: kind and row of its table by id, None for what goes.
 
     Must run in the transaction of the change, before it.
     """
-    (batch,) = connection.execute("SELECT coalesce(max(batch), 0) + 1 FROM change").fetchone()
+    (batch,) = connection.execute(
+        "SELECT coalesce((SELECT batch FROM change ORDER BY seq DESC LIMIT 1), 0) + 1"
+    ).fetchone()
     time = utc_now()
     entries = []
     for record_id, after in changed.items():
@@ -78,12 +118,30 @@ def log_changes(
         known = after or before
         if known is None:
             continue
-        texts = (None if found is None else json.dumps(found[1]) for found in (before, after))
-        entries.append((batch, session, time, reader, record_id, known[0], *texts))
-    connection.executemany(f"INSERT INTO change ({CHANGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", entries)
+        rows = (before[1] if before is not None else None, after[1] if after is not None else None)
+        by = (batch, session, time, reader, record_id, step.act.value, step.token, step.of, step.title)
+        entries.append((*by, known[0], *_as_logged(*rows)))
+    marks = ", ".join("?" * 13)
+    connection.executemany(f"INSERT INTO change ({CHANGE_COLUMNS}) VALUES ({marks})", entries)
 
 
-def _row_of(connection: sqlite3.Connection, record_id: str) -> tuple[str, tuple[Any, ...]] | None:
+def _as_logged(before: Row | None, after: Row | None) -> tuple[str | None, str | None, bytes | None]:
+    """Return the rows as text and, where both have a long outline, what makes the first of the second."""
+    back = None
+    if before is not None and after is not None and isinstance(before[POINTS_PLACE], bytes):
+        now, then = after[POINTS_PLACE], before[POINTS_PLACE]
+        if isinstance(now, bytes):
+            back = b"" if now == then else outline_patch(unpacked_points(now), unpacked_points(then))
+            before, after = (_without_points(row) for row in (before, after))
+    texts = tuple(None if row is None else row_as_text(row) for row in (before, after))
+    return texts[0], texts[1], back
+
+
+def _without_points(row: Row) -> Row:
+    return (*row[:POINTS_PLACE], None, *row[POINTS_PLACE + 1 :])
+
+
+def _row_of(connection: sqlite3.Connection, record_id: str) -> tuple[str, Row] | None:
     """Return kind and row of a record, in the order of its table, which is that of the rows given too."""
     for kind in (FINDING, DENSITY):
         row = connection.execute(f"SELECT * FROM {kind} WHERE id = ?", (record_id,)).fetchone()
@@ -92,38 +150,51 @@ def _row_of(connection: sqlite3.Connection, record_id: str) -> tuple[str, tuple[
     return None
 
 
-def change_of(row: Sequence[Any], record_of: Callable[[str, Sequence[Any]], Record]) -> Change:
-    """Return the change of a row of the table ``change``; ``record_of`` makes a record of its kind and row.
+def logged_change(row: Sequence[Any]) -> LoggedChange:
+    """Return the change of a row of the table ``change``.
 
     Raises
     ------
     AnnotationError
         If it cannot be read.
     """
-    *facts, kind, before, after = row
+    batch, session, time, reader, record_id, act, token, of, title, kind, before, after, back = row
     try:
-        records = [None if text is None else record_of(kind, json.loads(text)) for text in (before, after)]
+        rows = [None if text is None else row_of_text(text) for text in (before, after)]
+        step = Step(Act(act), token, of, title)
     except ValueError as error:
         raise AnnotationError(f"a logged change cannot be read: {error}") from error
-    batch, session, time, reader, record_id = facts
-    return Change(batch, session, time, reader, record_id, kind, records[0], records[1])
+    return LoggedChange(batch, session, time, reader, record_id, step, kind, rows[0], rows[1], back)
 
 
-def inverse_edits(changes: Sequence[Change]) -> tuple[Edit, ...]:
-    """Return the edits that take logged changes back, one for each batch, the oldest first: a stack of undo."""
-    batches: dict[int, list[Change]] = {}
-    for change in changes:
-        batches.setdefault(change.batch, []).append(change)
-    return tuple(
-        CompositeEdit(tuple(map(_inverse, reversed(batch))), title=f"Change before the restart: {batch[0].what}")
-        for batch in batches.values()
-    )
+def unfolded(logged: Iterable[LoggedChange], now: Record | None) -> tuple[Change, ...]:
+    """Return all changes of one record with what it was, the oldest first.
 
+    Parameters
+    ----------
+    logged
+        All of them, the newest first.
+    now
+        The record as it is now, None where it is gone.
 
-def _inverse(change: Change) -> Edit:
-    before = change.before
-    if before is None:
-        return UnsayDensity(change.finding_id) if change.kind == DENSITY else RemoveFinding(change.finding_id)
-    if isinstance(before, BreastDensity):
-        return SayDensity(before)
-    return AddFinding(before) if change.after is None else ReplaceFinding(before)
+    Raises
+    ------
+    AnnotationError
+        If one of them cannot be read.
+    """
+    changes = []
+    roi = now.roi if isinstance(now, Finding) else None
+    for entry in logged:
+        if entry.back is None:
+            before, after = (None if r is None else from_row(entry.kind, r) for r in (entry.before, entry.after))
+            roi = before.roi if isinstance(before, Finding) else None
+        else:
+            if roi is None or entry.before is None or entry.after is None:
+                raise AnnotationError("a logged change of an outline cannot be read: the outline after it is missing")
+            after = finding_of(entry.after, roi)
+            if entry.back:
+                roi = Roi.of_outline(roi.kind, patched(roi.outline(), entry.back))
+            before = finding_of(entry.before, roi)
+        by = (entry.batch, entry.session, entry.time, entry.reader, entry.record_id, entry.kind)
+        changes.append(Change(*by, before, after, entry.step))
+    return tuple(reversed(changes))

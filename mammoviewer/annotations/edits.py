@@ -6,12 +6,15 @@ reader is asked before an edit is built.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol
 
 from mammoviewer.annotations.annotation_set import AnnotationSet
 from mammoviewer.annotations.density import BreastDensity
 from mammoviewer.annotations.finding import Finding
+from mammoviewer.annotations.outline_patch import outline_patch, patched
+from mammoviewer.annotations.roi import Roi, RoiKind
+from mammoviewer.annotations.rows import is_long
 
 
 class Edit(Protocol):
@@ -87,10 +90,56 @@ class ReplaceFinding:
 
     def apply(self, annotations: AnnotationSet) -> Edit:
         """Replace it; the inverse puts the old value back."""
-        inverse = ReplaceFinding(annotations.get(self.finding.id), title=self.title, merge_key=self.merge_key)
+        before = annotations.get(self.finding.id)
         with annotations.transaction():
             annotations._replace(self.finding)
-        return inverse
+        return restoring(before, self.finding, title=self.title, merge_key=self.merge_key)
+
+
+@dataclass(frozen=True)
+class AmendFinding:
+    """Change fields of a finding, and of a long outline only the part that differs: what a stroke keeps for undo.
+
+    Parameters
+    ----------
+    finding_id
+        The finding.
+    values
+        (name, value) pairs of the fields that change, its region left out.
+    kind
+        The kind of its region.
+    patch
+        See :func:`~mammoviewer.annotations.outline_patch.outline_patch`; empty where the region stays.
+    title, merge_key
+        As in :class:`ReplaceFinding`.
+    """
+
+    finding_id: str
+    values: tuple[tuple[str, Any], ...]
+    kind: RoiKind
+    patch: bytes
+    title: str = "Change finding"
+    merge_key: str = ""
+
+    def apply(self, annotations: AnnotationSet) -> Edit:
+        """Change it; the inverse changes the same fields and the same part back."""
+        before = annotations.get(self.finding_id)
+        roi = Roi.of_outline(self.kind, patched(before.roi.outline(), self.patch)) if self.patch else before.roi
+        after = replace(before, roi=roi, **dict(self.values))
+        with annotations.transaction():
+            annotations._replace(after)
+        return restoring(before, after, title=self.title, merge_key=self.merge_key)
+
+
+def restoring(before: Finding, after: Finding, *, title: str, merge_key: str = "") -> Edit:
+    """Return the edit that makes ``after`` what it was; of a long outline it holds only what differs."""
+    if not (is_long(before.roi) and is_long(after.roi)):
+        return ReplaceFinding(before, title=title, merge_key=merge_key)
+    names = (field.name for field in fields(Finding) if field.name != "roi")
+    values = tuple((n, getattr(before, n)) for n in names if getattr(before, n) != getattr(after, n))
+    same = before.roi == after.roi
+    patch = b"" if same else outline_patch(after.roi.outline(), before.roi.outline())
+    return AmendFinding(before.id, values, before.roi.kind, patch, title, merge_key)
 
 
 @dataclass(frozen=True)

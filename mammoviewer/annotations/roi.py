@@ -47,6 +47,7 @@ MEASURES = frozenset(
 )
 """What measures or points at something and is no finding: nothing is learned from it, no label is exported."""
 LINES = frozenset({RoiKind.DISTANCE, RoiKind.ANGLE, RoiKind.PROFILE, RoiKind.ARROW})
+OUTLINES = frozenset({RoiKind.POLYGON, RoiKind.FREEHAND})
 _BOXES = frozenset({RoiKind.ELLIPSE, RoiKind.STATISTICS})
 _SINGLE = frozenset({RoiKind.POINT, RoiKind.TEXT})
 
@@ -103,12 +104,36 @@ class Roi:
         object.__setattr__(self, "kind", kind)
         object.__setattr__(self, "points", points)
 
+    @classmethod
+    def of_outline(cls, kind: RoiKind, vertices: DoubleArray) -> Roi:
+        """Return the polygon or freehand region of an outline (N, 2); quick, however long it is.
+
+        Raises
+        ------
+        AnnotationError
+            As for :class:`Roi`.
+        """
+        fewest, most = _POINT_COUNTS[kind]
+        # A NaN is below nothing.
+        sensible = bool(np.all(np.abs(vertices) <= _LARGEST_COORDINATE))
+        if kind not in OUTLINES or not fewest <= len(vertices) <= most or not sensible:
+            return cls(kind, tuple(map(tuple, vertices.tolist())))
+        made = object.__new__(cls)
+        outline = np.array(vertices, dtype=np.float64)
+        outline.flags.writeable = False
+        known = {"kind": kind, "points": tuple(map(tuple, outline.tolist())), "_outline": outline}
+        made.__dict__.update(known)
+        return made
+
     def bounding_box(self) -> tuple[float, float, float, float]:
         """Return (first row, first column, last row, last column) of the outline."""
         return self._box
 
     @cached_property
     def _box(self) -> tuple[float, float, float, float]:
+        if self.kind in OUTLINES:
+            (top, left), (bottom, right) = self._outline.min(axis=0).tolist(), self._outline.max(axis=0).tolist()
+            return top, left, bottom, right
         rows = [row for row, _ in self.points]
         columns = [column for _, column in self.points]
         return min(rows), min(columns), max(rows), max(columns)
@@ -116,8 +141,8 @@ class Roi:
     @property
     def centre(self) -> Point:
         """The centre of gravity (row, column); of a region without area, the middle of its bounding box."""
-        if self.kind in (RoiKind.POLYGON, RoiKind.FREEHAND):
-            centroid = _outline.centroid(self._vertices())
+        if self.kind in OUTLINES:
+            centroid = _outline.centroid(self._outline)
             if centroid is not None:
                 return centroid
         top, left, bottom, right = self.bounding_box()
@@ -133,26 +158,35 @@ class Roi:
             return math.pi / 4 * (bottom - top) * (right - left)
         if self.kind in _SINGLE or self.kind in LINES:
             return 0.0
-        return abs(_outline.signed_area(self._vertices()))
+        return abs(_outline.signed_area(self._outline))
 
-    def mask(self, shape: tuple[int, int]) -> BoolArray:
-        """Return which pixels of an image of ``shape`` (rows, columns) belong to the region.
+    def mask(self, shape: tuple[int, int], origin: tuple[int, int] = (0, 0)) -> BoolArray:
+        """Return which pixels of an image, or of a part of it, belong to the region.
 
-        A point gives the one pixel it falls into, a line none. What lies outside the image is left out.
+        A point gives the one pixel it falls into, a line none. What lies outside is left out.
+
+        Parameters
+        ----------
+        shape
+            Rows and columns of the part.
+        origin
+            Row and column of its first pixel.
         """
         mask = np.zeros(shape, dtype=np.bool_)
         if self.kind in LINES:
             return mask
         if self.kind in _SINGLE:
-            row, column = _nearest_pixel(self.points[0])
+            row, column = (at - first for at, first in zip(_nearest_pixel(self.points[0]), origin, strict=True))
             if 0 <= row < shape[0] and 0 <= column < shape[1]:
                 mask[row, column] = True
             return mask
         top, left, bottom, right = self.bounding_box()
-        rows = _pixels(top, bottom, shape[0])
-        columns = _pixels(left, right, shape[1])
+        rows = _pixels(top, bottom, origin[0], shape[0])
+        columns = _pixels(left, right, origin[1], shape[1])
         if rows.size and columns.size:
-            mask[np.ix_(rows, columns)] = self._window(rows.astype(np.float64), columns.astype(np.float64))
+            (row, column), (height, width) = (rows[0] - origin[0], columns[0] - origin[1]), (rows.size, columns.size)
+            within = self._window(rows.astype(np.float64), columns.astype(np.float64))
+            mask[row : row + height, column : column + width] = within
         return mask
 
     def contains(self, row: float, column: float) -> bool:
@@ -164,8 +198,8 @@ class Roi:
         top, left, bottom, right = self.bounding_box()
         if not (top <= row <= bottom and left <= column <= right):
             return False
-        if self.kind in (RoiKind.POLYGON, RoiKind.FREEHAND):
-            return _outline.polygon_contains(self._vertices(), row, column)
+        if self.kind in OUTLINES:
+            return _outline.polygon_contains(self._outline, row, column)
         return bool(self._window(np.array([row]), np.array([column]))[0, 0])
 
     def outline(self, vertices: int = _ELLIPSE_VERTICES) -> DoubleArray:
@@ -174,9 +208,18 @@ class Roi:
         A rectangle gives its four corners, a point itself, a line its points there and back. The array is not to be
         changed: thousands of regions are painted from it again and again.
         """
-        if vertices != _ELLIPSE_VERTICES:
+        if vertices != _ELLIPSE_VERTICES and self.kind in _BOXES:
             return self._outlined(vertices)
         return self._outline
+
+    @cached_property
+    def loops(self) -> tuple[DoubleArray, ...]:
+        """The outlines (N, 2) of a painted region's parts and holes, without the bridges between them.
+
+        For who paints lines: a bridge encloses nothing, but it would be seen. Any other region has its one outline.
+        """
+        outline = self.outline()
+        return tuple(_outline.separate_loops(outline)) if self.kind is RoiKind.FREEHAND else (outline,)
 
     @cached_property
     def _outline(self) -> DoubleArray:
@@ -185,6 +228,8 @@ class Roi:
         return made
 
     def _outlined(self, vertices: int) -> DoubleArray:
+        if self.kind in OUTLINES:
+            return np.array(self.points, dtype=np.float64)
         top, left, bottom, right = self.bounding_box()
         if self.kind is RoiKind.RECTANGLE:
             return np.array([(top, left), (top, right), (bottom, right), (bottom, left)], dtype=np.float64)
@@ -195,10 +240,12 @@ class Roi:
             return np.stack([rows, columns], axis=1)
         if self.kind in LINES:
             return np.array([*self.points, *self.points[-2:0:-1]], dtype=np.float64)
-        return self._vertices()
+        return np.array(self.points, dtype=np.float64)
 
     def moved(self, rows: float, columns: float) -> Roi:
         """Return the region moved by (rows, columns) pixels."""
+        if self.kind in OUTLINES:
+            return Roi.of_outline(self.kind, self._outline + np.array((rows, columns)))
         return replace(self, points=tuple((row + rows, column + columns) for row, column in self.points))
 
     def with_point(self, index: int, point: Point) -> Roi:
@@ -213,21 +260,18 @@ class Roi:
             raise AnnotationError(f"the region has no point {index}")
         return replace(self, points=(*self.points[:index], point, *self.points[index + 1 :]))
 
-    def _vertices(self) -> DoubleArray:
-        return np.array(self.points, dtype=np.float64)
-
     def _window(self, rows: DoubleArray, columns: DoubleArray) -> BoolArray:
         """Return membership on the grid rows x columns, which lies inside the bounding box."""
         if self.kind is RoiKind.RECTANGLE:
             return np.ones((rows.size, columns.size), dtype=np.bool_)
         if self.kind in _BOXES:
             return _outline.inside_ellipse(self.bounding_box(), rows, columns)
-        return _outline.inside_polygon(self._vertices(), rows, columns)
+        return _outline.inside_polygon(self._outline, rows, columns)
 
 
-def _pixels(low: float, high: float, size: int) -> NDArray[np.intp]:
-    """Return the pixels of an axis of ``size`` pixels whose centres lie in [low, high]."""
-    return np.arange(max(0, math.ceil(low)), min(size - 1, math.floor(high)) + 1, dtype=np.intp)
+def _pixels(low: float, high: float, first: int, size: int) -> NDArray[np.intp]:
+    """Return the pixels of an axis of ``size`` pixels from ``first`` on whose centres lie in [low, high]."""
+    return np.arange(max(first, math.ceil(low)), min(first + size - 1, math.floor(high)) + 1, dtype=np.intp)
 
 
 def _nearest_pixel(point: Point) -> tuple[int, int]:

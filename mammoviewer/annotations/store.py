@@ -7,32 +7,54 @@ another one said of a finding since it was read here is kept as a finding of its
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mammoviewer.annotations.annotation_set import AnnotationSet
-from mammoviewer.annotations.change_log import CHANGE_COLUMNS, DENSITY, FINDING, Change, change_of, log_changes
+from mammoviewer.annotations.change_log import (
+    CHANGE_COLUMNS,
+    Change,
+    LoggedChange,
+    log_changes,
+    logged_change,
+    unfolded,
+)
 from mammoviewer.annotations.density import BreastDensity, Record, examination_of
 from mammoviewer.annotations.finding import Finding
-from mammoviewer.annotations.roi import Roi, RoiKind
+from mammoviewer.annotations.rows import (
+    DENSITY,
+    DENSITY_COLUMNS,
+    FINDING,
+    FINDING_COLUMNS,
+    Row,
+    density_of,
+    finding_of,
+    from_row,
+    to_row,
+)
+from mammoviewer.annotations.step import UNKNOWN, Step
 from mammoviewer.annotations.store_schema import SCHEMA
 from mammoviewer.base.errors import AnnotationError
 from mammoviewer.base.notices import Notice
 from mammoviewer.base.sqlite_file import KeptInFile, SqliteFile, open_or_begin_anew
 from mammoviewer.dicom.attributes import ImageAttributes
 
-_COLUMNS = (
-    "id, image_uid, frame, kind, points, label, note, assessment, origin, score, reader, created, modified, "
-    "descriptors, lesion, confidence"
-)
-_SAVE = f"INSERT OR REPLACE INTO finding ({_COLUMNS}) VALUES ({', '.join('?' * 16)})"
-_DENSITY_COLUMNS = "id, study_uid, laterality, value, reader, modified, terms"
-_SAY = f"INSERT OR REPLACE INTO density ({_DENSITY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_SAVE = f"INSERT OR REPLACE INTO finding ({FINDING_COLUMNS}) VALUES ({', '.join('?' * 16)})"
+_SAY = f"INSERT OR REPLACE INTO density ({DENSITY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _UIDS_PER_QUERY = 500
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A record as it is kept now, None where it is gone, and the row that was known of it when that was read."""
+
+    record: Record | None
+    row: Row | None
+    known: Row | None
 
 
 class AnnotationStore(KeptInFile):
@@ -84,11 +106,11 @@ class AnnotationStore(KeptInFile):
             If the file cannot be read.
         """
         if image_uids is None:
-            rows = self._file.rows(f"SELECT {_COLUMNS} FROM finding")
+            rows = self._file.rows(f"SELECT {FINDING_COLUMNS} FROM finding")
         else:
             rows = [row for uids in _chunks(image_uids) for row in self._rows_of(uids)]
         self._seen.update((row[0], row) for row in rows)
-        return tuple(sorted((from_row(row) for row in rows), key=lambda f: (f.created, f.id)))
+        return tuple(sorted((finding_of(row) for row in rows), key=lambda f: (f.created, f.id)))
 
     def densities(self, study_uids: Sequence[str] | None = None) -> tuple[BreastDensity, ...]:
         """Return the densities of the breasts of these examinations, or all, in the order of their last change.
@@ -98,13 +120,13 @@ class AnnotationStore(KeptInFile):
         AnnotationError
             If the file cannot be read.
         """
-        query = f"SELECT {_DENSITY_COLUMNS} FROM density"
+        query = f"SELECT {DENSITY_COLUMNS} FROM density"
         if study_uids is None:
             rows = self._file.rows(query)
         else:
             parts = ((f"{query} WHERE study_uid IN ({_marks(uids)})", tuple(uids)) for uids in _chunks(study_uids))
             rows = [row for part in parts for row in self._file.rows(*part)]
-        return tuple(sorted(map(_density_of, rows), key=lambda density: (density.modified, density.id)))
+        return tuple(sorted(map(density_of, rows), key=lambda density: (density.modified, density.id)))
 
     def show_in(self, annotations: AnnotationSet, images: Sequence[ImageAttributes]) -> None:
         """Load what is kept of images, and of the breasts of their examinations, into a set.
@@ -137,7 +159,7 @@ class AnnotationStore(KeptInFile):
         """
         self.record((), (finding_id,))
 
-    def record(self, saved: tuple[Record, ...], deleted: tuple[str, ...]) -> None:
+    def record(self, saved: tuple[Record, ...], deleted: tuple[str, ...], step: Step = UNKNOWN) -> None:
         """Keep one edit as one transaction: all of it or nothing.
 
         A finding that another program has changed since it was read or kept here stays as a copy with an id of its own.
@@ -147,14 +169,15 @@ class AnnotationStore(KeptInFile):
         AnnotationError
             If it cannot be written; the file is then as it was.
         """
-        rows = {record.id: _to_row(record) for record in saved}
+        rows = {record.id: to_row(record) for record in saved}
         gone = [(record_id,) for record_id in deleted]
         with self._file.transaction() as connection:
             copies = self._changed_elsewhere(connection, rows, deleted)
             # No step of this session: undo of the edit after a restart leaves what another program said.
             log_changes(connection, copies, session="", reader=self.reader)
             connection.executemany(_SAVE, [row for _, row in copies.values()])
-            log_changes(connection, {**dict.fromkeys(deleted), **rows}, session=self.session, reader=self.reader)
+            changed = {**dict.fromkeys(deleted), **rows}
+            log_changes(connection, changed, session=self.session, reader=self.reader, step=step)
             for kind, save in ((FINDING, _SAVE), (DENSITY, _SAY)):
                 connection.executemany(f"DELETE FROM {kind} WHERE id = ?", gone)
                 connection.executemany(save, [row for found, row in rows.values() if found == kind])
@@ -164,7 +187,7 @@ class AnnotationStore(KeptInFile):
         self, connection: sqlite3.Connection, rows: Mapping[str, tuple[str, tuple[Any, ...]]], deleted: Sequence[str]
     ) -> dict[str, tuple[str, tuple[Any, ...]]]:
         """Return, under new ids, what another program made of the findings that are about to change or go."""
-        query = f"SELECT {_COLUMNS} FROM finding WHERE id = ?"
+        query = f"SELECT {FINDING_COLUMNS} FROM finding WHERE id = ?"
         copies = {}
         for record_id in (*rows, *deleted):
             known = self._seen.get(record_id)
@@ -182,11 +205,76 @@ class AnnotationStore(KeptInFile):
         AnnotationError
             If the file cannot be read.
         """
-        wanted = {"finding_id": finding_id, "session": session}
-        chosen = {name: value for name, value in wanted.items() if value}
-        where = " WHERE " + " AND ".join(f"{name} = ?" for name in chosen) if chosen else ""
-        rows = self._file.rows(f"SELECT {CHANGE_COLUMNS} FROM change{where} ORDER BY seq", tuple(chosen.values()))
-        return tuple(change_of(row, _record_of) for row in rows)
+        wanted, values = _chosen(finding_id, session)
+        with self._file.snapshot():
+            ids = self._file.rows(f"SELECT DISTINCT finding_id FROM change{wanted}", values)
+            found = [change for (record_id,) in ids for change in self._changes_of(record_id)]
+        kept = (change for change in found if session in ("", change.session))
+        return tuple(sorted(kept, key=lambda change: change.batch))
+
+    def _changes_of(self, record_id: str) -> tuple[Change, ...]:
+        """Return all changes of a record: what an outline was follows from what it is, back in time."""
+        query = f"SELECT {CHANGE_COLUMNS} FROM change WHERE finding_id = ? ORDER BY seq DESC"
+        rows = self._file.rows(query, (record_id,))
+        there = self._file.rows(f"SELECT {FINDING_COLUMNS} FROM finding WHERE id = ?", (record_id,))
+        return unfolded(map(logged_change, rows), finding_of(there[0]) if there else None)
+
+    def logged(self, session: str) -> tuple[LoggedChange, ...]:
+        """Return the changes of a session as the log holds them, the oldest first: small, for undo after a restart.
+
+        Raises
+        ------
+        AnnotationError
+            If the file cannot be read.
+        """
+        query = f"SELECT {CHANGE_COLUMNS} FROM change WHERE session = ? ORDER BY seq"
+        return tuple(map(logged_change, self._file.rows(query, (session,))))
+
+    def newest_change(self) -> int:
+        """Return the number of the newest change of the log; 0 where that cannot be read."""
+        try:
+            return int(self._file.rows("SELECT coalesce(max(seq), 0) FROM change")[0][0])
+        except AnnotationError:
+            return 0
+
+    def changed_by_others(self, since: int, also: Collection[str] = ()) -> tuple[int, dict[str, Foreign]]:
+        """Return the newest change, and by id what others than this session have changed after change ``since``.
+
+        Parameters
+        ----------
+        since
+            Number of a change.
+        also
+            Ids of more findings to be read.
+
+        Raises
+        ------
+        AnnotationError
+            If the file cannot be read.
+        """
+        found: dict[str, Foreign] = {}
+        with self._file.snapshot():
+            rows = self._file.rows("SELECT seq, finding_id, session FROM change WHERE seq > ?", (since,))
+            for record_id in dict.fromkeys([*also, *(i for _, i, session in rows if session != self.session)]):
+                known = self._seen.get(record_id)
+                kind, row = next(self._there(record_id), (FINDING, None))
+                found[record_id] = Foreign(None if row is None else from_row(kind, row), row, known)
+        return max([since, *(seq for seq, _, _ in rows)]), found
+
+    def _there(self, record_id: str) -> Iterator[tuple[str, Row]]:
+        for kind, columns in ((FINDING, FINDING_COLUMNS), (DENSITY, DENSITY_COLUMNS)):
+            for row in self._file.rows(f"SELECT {columns} FROM {kind} WHERE id = ?", (record_id,)):
+                yield kind, row
+
+    def saw(self, record_id: str, foreign: Foreign) -> bool:
+        """Note that what others made of a finding is known here; False where it was changed here since it was read."""
+        if self._seen.get(record_id) is not foreign.known:
+            return False
+        if isinstance(foreign.record, Finding) and foreign.row is not None:
+            self._seen[record_id] = foreign.row
+        elif foreign.row is None:
+            self._seen.pop(record_id, None)
+        return True
 
     def history(self, record_id: str) -> tuple[Change, ...]:
         """Return the changes of a finding or density, the oldest first; none where the file cannot be read."""
@@ -239,7 +327,7 @@ class AnnotationStore(KeptInFile):
         return {uid: (count, last) for uid, count, last in self._file.rows(query)}
 
     def _rows_of(self, image_uids: Sequence[str]) -> list[tuple[Any, ...]]:
-        query = f"SELECT {_COLUMNS} FROM finding WHERE image_uid IN ({_marks(image_uids)})"
+        query = f"SELECT {FINDING_COLUMNS} FROM finding WHERE image_uid IN ({_marks(image_uids)})"
         return self._file.rows(query, tuple(image_uids))
 
 
@@ -254,6 +342,13 @@ def open_store(path: Path, *, write_patience_s: float | None = None) -> tuple[An
     return open_or_begin_anew(path, lambda: AnnotationStore(path, write_patience_s=write_patience_s))
 
 
+def _chosen(finding_id: str, session: str) -> tuple[str, tuple[str, ...]]:
+    wanted = {"finding_id": finding_id, "session": session}
+    chosen = {name: value for name, value in wanted.items() if value}
+    where = " WHERE " + " AND ".join(f"{name} = ?" for name in chosen) if chosen else ""
+    return where, tuple(chosen.values())
+
+
 def _marks(values: Sequence[str]) -> str:
     return ", ".join("?" * len(values))
 
@@ -262,61 +357,3 @@ def _chunks(uids: Sequence[str]) -> Iterator[Sequence[str]]:
     """Split, because SQLite bounds the number of values of one query."""
     for start in range(0, len(uids), _UIDS_PER_QUERY):
         yield uids[start : start + _UIDS_PER_QUERY]
-
-
-def _to_row(record: Record) -> tuple[str, tuple[Any, ...]]:
-    """Return kind and row of a record."""
-    if isinstance(record, BreastDensity):
-        said = (record.study_uid, record.laterality, record.value, record.reader, record.modified, record.terms)
-        return DENSITY, (record.id, *said)
-    return FINDING, _finding_row(record)
-
-
-def _record_of(kind: str, row: Sequence[Any]) -> Record:
-    return _density_of(row) if kind == DENSITY else from_row(row)
-
-
-def _density_of(row: Sequence[Any]) -> BreastDensity:
-    try:
-        return BreastDensity(*row[1:])
-    except TypeError as error:
-        raise AnnotationError(f"a stored density cannot be read: {error}") from error
-
-
-def _finding_row(finding: Finding) -> tuple[Any, ...]:
-    return (
-        finding.id,
-        finding.image_uid,
-        finding.frame,
-        finding.roi.kind.value,
-        json.dumps(finding.roi.points),
-        finding.label,
-        finding.note,
-        finding.assessment,
-        finding.origin,
-        finding.score,
-        finding.reader,
-        finding.created,
-        finding.modified,
-        json.dumps(finding.descriptors),
-        finding.lesion,
-        finding.confidence,
-    )
-
-
-def from_row(row: Sequence[Any]) -> Finding:
-    """Return the finding of a row of the table.
-
-    Raises
-    ------
-    AnnotationError
-        If it is none.
-    """
-    finding_id, image_uid, frame, kind, points, *rest, descriptors, lesion, confidence = row
-    try:
-        roi = Roi(RoiKind(kind), tuple(map(tuple, json.loads(points))))
-        described = tuple((name, term) for name, term in json.loads(descriptors))
-        values: list[Any] = [finding_id, image_uid, frame, roi, *rest, described, lesion, confidence]
-        return Finding(*values)
-    except (ValueError, TypeError) as error:
-        raise AnnotationError(f"a stored finding cannot be read: {error}") from error

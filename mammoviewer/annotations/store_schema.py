@@ -63,5 +63,12 @@ SCHEMA = Schema(
             "CREATE INDEX density_by_study ON density (study_uid)",
             "ALTER TABLE change ADD COLUMN kind TEXT NOT NULL DEFAULT 'finding'",
         ),
+        (
+            "ALTER TABLE change ADD COLUMN act TEXT NOT NULL DEFAULT 'edit'",
+            "ALTER TABLE change ADD COLUMN token TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE change ADD COLUMN of TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE change ADD COLUMN title TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE change ADD COLUMN back BLOB",
+        ),
     ),
 )

@@ -121,6 +121,22 @@ class SqliteFile:
                 raise
 
     @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read the file as it is now in all queries of the block, whatever other programs write meanwhile.
+
+        Raises
+        ------
+        MammoViewerError
+            If it cannot be read.
+        """
+        with self.errors():
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("ROLLBACK")
+
+    @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
         """Hold the lock and turn SQLite's errors into ours."""
         with self._lock:

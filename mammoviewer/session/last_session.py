@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mammoviewer.annotations.change_log import inverse_edits
-from mammoviewer.annotations.density import BreastDensity, Record, examination_of
+from mammoviewer.annotations.density import examination_of
+from mammoviewer.annotations.rows import DENSITY
+from mammoviewer.annotations.undo_log import replayed
 from mammoviewer.base.errors import AnnotationError, ArgumentError, SettingsError
 from mammoviewer.base.paths import user_dir, write_text_atomically
 from mammoviewer.dicom.attributes import ImageAttributes
@@ -22,6 +23,7 @@ from mammoviewer.imaging.filter_chain import format_filter, parse_filter
 from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.imaging.slab import SlabMode
 from mammoviewer.imaging.voi import Voi, VoiFunction, Window
+from mammoviewer.session.edit_stack import LIMIT
 from mammoviewer.session.opened import Opened, PictureView
 from mammoviewer.session.viewer_state import FIT, LARGEST_SLAB_MM, ViewerState
 from mammoviewer.session.workspace import Workspace
@@ -116,22 +118,23 @@ def apply(workspace: Workspace, session: LastSession) -> None:
 
 
 def restore_undo(workspace: Workspace, edits: str) -> None:
-    """Let what was changed in another session be undone, as far as it is logged and its findings are open."""
-    try:
-        changes = workspace.store.changes(session=edits)
-    except AnnotationError:
-        _LOGGER.warning("the changes of the last session cannot be read")
-        return
+    """Let what was changed in another session be undone, and what was undone made again; go on with its log.
+
+    What is not open is left out.
+    """
     open_images = {image.attributes.identity for image in workspace.images}
     examinations = {examination_of(image.attributes) for image in workspace.images}
 
-    def is_open(record: Record | None) -> bool:
-        if isinstance(record, BreastDensity):
-            return record.study_uid in examinations
-        return record is None or record.image_uid in open_images
+    def is_open(kind: str, uid: str) -> bool:
+        return uid in (examinations if kind == DENSITY else open_images)
 
-    known = [change for change in changes if is_open(change.before) and is_open(change.after)]
-    workspace.edits.restore(inverse_edits(known))
+    try:
+        stacks = replayed(workspace.store.logged(edits), LIMIT, is_open)
+    except AnnotationError:
+        _LOGGER.warning("the changes of the last session cannot be read")
+        return
+    workspace.store.session = edits
+    workspace.edits.restore(stacks)
 
 
 def write_session(path: Path, session: LastSession) -> None:

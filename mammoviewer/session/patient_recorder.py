@@ -1,29 +1,36 @@
-"""Between findings and their file: what cannot be stored at once stays in memory and is stored as soon as it can be."""
+"""Between findings and their file: edits are stored by a thread of their own, and none is lost to a file in use."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from typing import Final
+from collections import deque
+from typing import Final, TypeAlias
 
 from psygnal import Signal
 
 from mammoviewer.annotations.density import Record
+from mammoviewer.annotations.step import UNKNOWN, Step
 from mammoviewer.annotations.store import AnnotationStore
 from mammoviewer.base.errors import AnnotationError
 from mammoviewer.base.notices import Notice, Severity
 
 WRITE_PATIENCE_S: Final = 0.25
-"""So long may an edit wait for another program; longer, and the reader would see the window stand still."""
+"""So long may one attempt to write wait for another program."""
+PROMPT_S = 0.01
+"""So long does an edit wait until it is stored: long enough for nearly all, too short to be seen."""
 _AGAIN_S: Final = 0.05
 _LOGGER = logging.getLogger(__name__)
+_Edit: TypeAlias = tuple[tuple[Record, ...], tuple[str, ...], Step]
 
 
 class PatientRecorder:
-    """A recorder that never refuses an edit, so that a region that was drawn is not lost to a file in use.
+    """A recorder that never refuses an edit and never holds up the window: neither a slow disk nor a file in use can.
 
-    Signals: ``notice(Notice)`` when something could not be stored, and when all is; the latter on a timer's thread.
+    Edits are stored in their order, each in a transaction of its own.
+
+    Signals, on the thread that writes: ``notice(Notice)`` when something could not be stored, and when all is.
 
     Parameters
     ----------
@@ -31,76 +38,105 @@ class PatientRecorder:
         Where findings are kept.
     retry_s
         Seconds between two attempts.
+    prompt_s
+        How long an edit waits until it is stored; ``PROMPT_S`` when None.
     """
 
     notice = Signal(Notice)
 
-    def __init__(self, store: AnnotationStore, *, retry_s: float = 2.0) -> None:
+    def __init__(self, store: AnnotationStore, *, retry_s: float = 2.0, prompt_s: float | None = None) -> None:
         self._store = store
         self._retry_s = retry_s
-        self._lock = threading.Lock()
-        self._waiting: dict[str, Record | None] = {}
-        self._timer: threading.Timer | None = None
+        self._prompt_s = PROMPT_S if prompt_s is None else prompt_s
+        self._changed = threading.Condition()
+        self._waiting: deque[_Edit] = deque()
+        self._failing = False
+        self._until: float | None = None
+        self._thread: threading.Thread | None = None
 
     @property
     def waiting(self) -> int:
         """How many findings are not stored as they are now."""
-        return len(self._waiting)
+        return len(self.waiting_ids)
 
-    def record(self, saved: tuple[Record, ...], deleted: tuple[str, ...]) -> None:
-        """Store an edit before this returns; where that fails, keep it, say so, and try again in the background."""
-        with self._lock:
-            self._waiting.update({**dict.fromkeys(deleted), **{record.id: record for record in saved}})
-            if self._timer is not None:
+    @property
+    def waiting_ids(self) -> frozenset[str]:
+        """The ids of what is not stored as it is now."""
+        with self._changed:
+            records = ((*(record.id for record in saved), *deleted) for saved, deleted, _ in self._waiting)
+            return frozenset(name for names in records for name in names)
+
+    def record(self, saved: tuple[Record, ...], deleted: tuple[str, ...], step: Step = UNKNOWN) -> None:
+        """Have an edit stored, as a rule before this returns; where that fails, it is told and tried again."""
+        with self._changed:
+            self._waiting.append((saved, deleted, step))
+            if self._failing:
                 return
-            error = self._write()
-            if error is not None:
-                self._wait()
-        if error is not None:
-            self.notice.emit(_kept(error))
+            if self._thread is None:
+                self._until = None
+                self._thread = threading.Thread(target=self._run, name="record", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._waiting or self._failing, self._prompt_s)
+
+    def flush(self, patience_s: float = 5.0) -> bool:
+        """Wait until all is stored, and return whether it is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._waiting, patience_s)
 
     def close(self, patience_s: float = 5.0) -> None:
         """Store what waits; where the file cannot be written so long either, the log tells what is lost."""
-        with self._lock:
-            timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.cancel()
-            timer.join()
-        until = time.monotonic() + patience_s
-        with self._lock:
-            while (error := self._write()) is not None and time.monotonic() < until:
-                time.sleep(_AGAIN_S)
-        if error is not None:
-            _LOGGER.error("%d findings could not be stored: %s", self.waiting, error)
+        with self._changed:
+            thread, self._until = self._thread, time.monotonic() + patience_s
+            self._changed.notify_all()
+        if thread is not None:
+            thread.join()
 
-    def _write(self) -> AnnotationError | None:
-        """Store all that waits in one transaction, with the lock held."""
-        if not self._waiting:
-            return None
-        saved = tuple(record for record in self._waiting.values() if record is not None)
-        deleted = tuple(name for name, record in self._waiting.items() if record is None)
+    def _run(self) -> None:
         try:
-            self._store.record(saved, deleted)
-        except AnnotationError as error:
-            return error
-        self._waiting.clear()
+            while True:
+                until = self._next_attempt()
+                error = self._write_all()
+                if until is not None and error is None:
+                    return
+                if error is not None and until is not None and time.monotonic() >= until:
+                    _LOGGER.error("%d findings could not be stored: %s", self.waiting, error)
+                    return
+        finally:
+            with self._changed:
+                self._thread = None
+
+    def _next_attempt(self) -> float | None:
+        """Wait until there is something to write, and time to try again; return when to give up, once closing."""
+        with self._changed:
+            if self._failing and self._until is not None:
+                self._changed.wait(min(_AGAIN_S, max(0.0, self._until - time.monotonic())))
+            elif self._failing:
+                self._changed.wait_for(lambda: self._until is not None, self._retry_s)
+            else:
+                self._changed.wait_for(lambda: self._waiting or self._until is not None)
+            return self._until
+
+    def _write_all(self) -> AnnotationError | None:
+        """Store what waits, the oldest first; tell once that something cannot be stored, and when it is."""
+        while self._waiting:
+            try:
+                self._store.record(*self._waiting[0])
+            except AnnotationError as error:
+                if not self._failing:
+                    self.notice.emit(_kept(error))
+                with self._changed:
+                    self._failing = True
+                    self._changed.notify_all()
+                return error
+            with self._changed:
+                self._waiting.popleft()
+                stored_again = self._failing and not self._waiting
+                self._failing = self._failing and bool(self._waiting)
+                self._changed.notify_all()
+            if stored_again:
+                self.notice.emit(Notice(Severity.INFO, "All findings are stored again"))
         return None
-
-    def _wait(self) -> None:
-        self._timer = threading.Timer(self._retry_s, self._retry)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def _retry(self) -> None:
-        with self._lock:
-            # Closing has taken the timer away: it writes itself.
-            if self._timer is None:
-                return
-            self._timer = None
-            if self._write() is not None:
-                self._wait()
-                return
-        self.notice.emit(Notice(Severity.INFO, "All findings are stored again"))
 
 
 def _kept(error: AnnotationError) -> Notice:

@@ -14,8 +14,6 @@ import cv2
 import numpy as np
 
 from mammoviewer.annotations.finding import Finding
-from mammoviewer.annotations.mask_outline import separate_loops
-from mammoviewer.annotations.roi import RoiKind
 from mammoviewer.base.arrays import ByteArray, DoubleArray, FloatArray, WordArray
 from mammoviewer.base.errors import ArgumentError, ExportError
 from mammoviewer.base.paths import write_bytes_atomically
@@ -208,9 +206,7 @@ def _draw_marks(ink: Ink, shape: tuple[int, int], request: Rendering) -> None:
         text, colour = finding.label, label_colour(finding.label)
         if finding.is_measure:
             text, colour = finding.note or line_text(finding.roi, request.image.attributes), MEASURE
-        outline = finding.roi.outline()
-        loops = separate_loops(outline) if finding.roi.kind is RoiKind.FREEHAND else [outline]
-        for number, loop in enumerate(loops):
+        for number, loop in enumerate(finding.roi.loops):
             placed = _placed(loop, shape, request)
             ink.draw_region(placed, colour, style=style, label="" if number else text, size_px=size_px)
     for mark in request.marks:

@@ -157,7 +157,7 @@ def test_a_drag_is_painted_as_it_goes_and_stored_once(
     viewport = shown(qtbot, four_views)
     finding = draw(viewport)
     stored: list[object] = []
-    stop = four_views.annotations.record_with(lambda saved, deleted: stored.append(saved))
+    stop = four_views.annotations.record_with(lambda saved, deleted, step: stored.append(saved))
     start = place(viewport, 100.0, 110.0) if handle else place(viewport, 60.0, 90.0)
     before = picture(viewport)
     press(viewport, start)

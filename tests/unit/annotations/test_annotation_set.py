@@ -61,7 +61,7 @@ def test_what_changes_together_is_told_at_once(annotations, told):
 
 def test_recorders_take_one_edit_at_a_time_before_it_is_told(annotations, told):
     taken = []
-    stop = annotations.record_with(lambda saved, deleted: taken.append((saved, deleted, tuple(told))))
+    stop = annotations.record_with(lambda saved, deleted, step: taken.append((saved, deleted, tuple(told))))
     first, second, _ = annotations.findings
     added = _finding()
     CompositeEdit((AddFinding(added), RemoveFinding(first.id))).apply(annotations)
@@ -72,7 +72,7 @@ def test_recorders_take_one_edit_at_a_time_before_it_is_told(annotations, told):
 
 
 def test_an_edit_that_cannot_be_recorded_does_not_happen(annotations, told):
-    def refuse(saved, deleted):
+    def refuse(saved, deleted, step):
         raise AnnotationError("the disk is full")
 
     annotations.record_with(refuse)
@@ -85,7 +85,7 @@ def test_an_edit_that_cannot_be_recorded_does_not_happen(annotations, told):
 
 def test_a_change_to_the_same_is_not_recorded(annotations, told):
     taken = []
-    annotations.record_with(lambda saved, deleted: taken.append(saved))
+    annotations.record_with(lambda saved, deleted, step: taken.append(saved))
     ReplaceFinding(annotations.findings[0]).apply(annotations)
     assert taken == []
     assert told == []
@@ -93,7 +93,7 @@ def test_a_change_to_the_same_is_not_recorded(annotations, told):
 
 def test_loaded_findings_are_told_but_not_recorded(annotations, told):
     taken = []
-    annotations.record_with(lambda saved, deleted: taken.append(saved))
+    annotations.record_with(lambda saved, deleted, step: taken.append(saved))
     known, new = annotations.findings[0], _finding("5.6")
     annotations.load([known.edited(label="other"), new])
     assert annotations.get(known.id) is known
@@ -106,7 +106,7 @@ def test_what_a_worker_loads_survives_an_edit_that_fails_meanwhile(annotations):
     loaded = _finding("5.6")
     worker = threading.Thread(target=lambda: annotations.load([loaded]))
 
-    def refuse(saved, deleted):
+    def refuse(saved, deleted, step):
         worker.start()
         worker.join(0.2)
         raise AnnotationError("the disk is full")

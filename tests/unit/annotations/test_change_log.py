@@ -9,11 +9,11 @@ import sys
 import pytest
 
 from mammoviewer.annotations.annotation_set import AnnotationSet
-from mammoviewer.annotations.change_log import inverse_edits
 from mammoviewer.annotations.edits import AddFinding, CompositeEdit, RemoveFinding, ReplaceFinding
 from mammoviewer.annotations.finding import new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.annotations.store import AnnotationStore
+from mammoviewer.annotations.undo_log import replayed
 
 BOX = Roi(RoiKind.RECTANGLE, ((1.0, 2.0), (30.0, 40.0)))
 
@@ -65,7 +65,7 @@ def test_a_session_can_be_undone_step_by_step_after_a_restart(path):
         annotations = AnnotationSet()
         annotations.load(store.load())
         store.attach(annotations)
-        steps = inverse_edits(store.changes(session=session))
+        steps = [inverse.edit for inverse in replayed(store.logged(session), 200).undo]
         assert len(steps) == 3
         for step, before in zip(reversed(steps), reversed(states[:-1]), strict=True):
             step.apply(annotations)
@@ -90,6 +90,7 @@ from pathlib import Path
 from mammoviewer.annotations.finding import new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.annotations.store import AnnotationStore
+from mammoviewer.annotations.undo_log import replayed
 
 path, rounds = Path(sys.argv[1]), int(sys.argv[2])
 chance = random.Random(5)

@@ -9,11 +9,11 @@ import pytest
 
 from mammoviewer.annotations.annotation_set import AnnotationSet
 from mammoviewer.annotations.birads import birads
-from mammoviewer.annotations.change_log import inverse_edits
 from mammoviewer.annotations.density import BreastDensity, new_density
 from mammoviewer.annotations.edits import SayDensity, UnsayDensity
 from mammoviewer.annotations.store import AnnotationStore
 from mammoviewer.annotations.store_schema import SCHEMA
+from mammoviewer.annotations.undo_log import replayed
 from mammoviewer.base.errors import AnnotationError
 
 
@@ -57,7 +57,7 @@ def test_each_reader_says_it_once_for_each_breast_and_undo_takes_it_back():
 def test_what_cannot_be_stored_is_not_said():
     annotations = AnnotationSet()
 
-    def refuse(saved, deleted):
+    def refuse(saved, deleted, step):
         raise AnnotationError("no")
 
     annotations.record_with(refuse)
@@ -93,8 +93,8 @@ def test_it_is_kept_logged_and_undone_after_a_restart(tmp_path):
         annotations.load(store.load(), store.densities())
         store.attach(annotations)
         seen = []
-        for step in reversed(inverse_edits(changes)):
-            step.apply(annotations)
+        for step in reversed(replayed(store.logged(session), 200).undo):
+            step.edit.apply(annotations)
             seen.append([(d.study_uid, d.value) for d in annotations.densities])
         assert seen == [[("1.2", "b"), ("3.4", "d")], [("1.2", "b")], [("1.2", "a")], []]
         assert store.densities() == ()

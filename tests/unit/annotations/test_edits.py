@@ -34,7 +34,7 @@ def test_an_edit_and_its_inverse_leave_everything_as_it_was_and_a_refused_one_to
     annotations = AnnotationSet(start)
     recorded = {f.id: f for f in start}
 
-    def record(saved, deleted):
+    def record(saved, deleted, step):
         recorded.update({f.id: f for f in saved})
         for finding_id in deleted:
             del recorded[finding_id]

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from skimage.measure import find_contours
 
-from mammoviewer.annotations.mask_outline import painted_mask, region_of_mask, separate_loops, sketch_of_mask
+from mammoviewer.annotations.mask_outline import painted_mask, region_of_mask
+from mammoviewer.annotations.roi import Roi, RoiKind
 
 
 @settings(max_examples=200, deadline=None)
@@ -44,7 +45,6 @@ def test_a_region_is_cut_out_with_its_place():
 
 def test_nothing_has_no_region():
     assert region_of_mask(np.zeros((3, 3), bool)) is None
-    assert sketch_of_mask(np.zeros((3, 3), bool)) is None
 
 
 def test_straight_edges_have_no_points_but_their_ends():
@@ -53,38 +53,23 @@ def test_straight_edges_have_no_points_but_their_ends():
     assert len(region_of_mask(mask).points) == 8, "corners are cut off"
 
 
-@settings(max_examples=100, deadline=None)
-@given(arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))))
-def test_there_is_a_sketch_wherever_there_is_a_region(mask):
-    assert (sketch_of_mask(mask) is None) == (region_of_mask(mask) is None)
-
-
-def test_a_sketch_is_about_the_region():
-    rows, columns = np.mgrid[0:300, 0:300]
-    away = np.hypot(rows - 150, columns - 140)
-    mask = (away < 120) & (away > 40)
-    sketch, roi = sketch_of_mask(mask, (7, 9)), region_of_mask(mask, (7, 9))
-    assert len(sketch.points) < len(roi.points) / 4
-    assert (sketch.mask((320, 320)) ^ roi.mask((320, 320))).sum() < 0.05 * mask.sum()
-
-
 def test_joined_outlines_come_apart_without_their_bridges():
     mask = np.zeros((60, 60), bool)
     mask[5:30, 5:30] = True
     mask[12:20, 12:20] = False
     mask[40:50, 40:55] = True
     roi = region_of_mask(mask, (3, 4)).moved(0.1, -0.7)
-    loops = separate_loops(roi.outline())
+    loops = roi.loops
     assert len(loops) == 3
     apart = [np.hypot(*np.diff(np.concatenate([loop, loop[:1]]), axis=0).T).max() for loop in loops]
     assert max(apart) < 25, "no line leads from one to the other"
     line = np.array([(0.0, 0.0), (0.0, 5.0), (5.0, 5.0), (0.0, 0.0), (4.0, 1.0), (9.0, 9.0), (2.0, 3.0)])
-    assert [loop is line for loop in separate_loops(line)] == [True]
+    assert len(Roi.of_outline(RoiKind.FREEHAND, line).loops) == 1
 
 
 @settings(max_examples=100, deadline=None)
 @given(arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))))
 def test_as_many_loops_come_apart_as_were_joined(mask):
     if mask.any():
-        loops = separate_loops(region_of_mask(mask).outline())
+        loops = region_of_mask(mask).loops
         assert len(loops) == len(find_contours(np.pad(mask, 1).astype(float), 0.5))

@@ -64,7 +64,7 @@ def test_a_refused_edit_is_not_pushed(stack):
 def test_an_undo_that_cannot_be_stored_stays_on_the_stack(annotations, stack):
     stack.push(AddFinding(_finding("a")))
 
-    def refuse(saved, deleted):
+    def refuse(saved, deleted, step):
         raise AnnotationError("the disk is full")
 
     stop = annotations.record_with(refuse)

@@ -99,7 +99,7 @@ def test_while_it_waits_an_edit_is_only_kept(store, other, monkeypatch):
     other.execute("BEGIN IMMEDIATE")
     AddFinding(_finding()).apply(annotations)
     with monkeypatch.context() as patch:
-        patch.setattr(store, "record", lambda saved, deleted: pytest.fail("it would wait for the file again"))
+        patch.setattr(store, "record", lambda saved, deleted, step: pytest.fail("it would wait for the file again"))
         AddFinding(_finding()).apply(annotations)
     assert slow.waiting == 2
     other.execute("ROLLBACK")
@@ -117,7 +117,7 @@ def test_closing_stores_what_waits(annotations, recorder, store, other):
 
 
 def test_what_cannot_be_stored_in_the_end_is_logged(annotations, recorder, monkeypatch, caplog):
-    def refuse(saved, deleted):
+    def refuse(saved, deleted, step):
         raise AnnotationError("the disk is full")
 
     monkeypatch.setattr(recorder._store, "record", refuse)
