@@ -71,12 +71,12 @@ def delete_chosen(workspace: Workspace) -> None:
 
 def undo(workspace: Workspace) -> None:
     """Take the newest edit back and go where that is seen."""
-    _go_where_it_changes(workspace, workspace.edits.undo)
+    workspace.painting.when_settled(lambda: _go_where_it_changes(workspace, workspace.edits.undo))
 
 
 def redo(workspace: Workspace) -> None:
     """Make the edit that was undone last again and go where that is seen."""
-    _go_where_it_changes(workspace, workspace.edits.redo)
+    workspace.painting.when_settled(lambda: _go_where_it_changes(workspace, workspace.edits.redo))
 
 
 def _go_where_it_changes(workspace: Workspace, change: Callable[[], None]) -> None:

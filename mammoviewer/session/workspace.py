@@ -42,6 +42,7 @@ from mammoviewer.session.measuring import Measures
 from mammoviewer.session.opened import Opened, PictureView, read_entry
 from mammoviewer.session.opening_notices import opening_notices
 from mammoviewer.session.outcome import notice_of
+from mammoviewer.session.painting import Painting
 from mammoviewer.session.patient_recorder import WRITE_PATIENCE_S, PatientRecorder
 from mammoviewer.session.pictures import PictureSource
 from mammoviewer.session.priors import current_of
@@ -101,6 +102,7 @@ class Workspace:
         self.store.reader = settings.reader
         self.recorder = PatientRecorder(self.store)
         self.annotations.record_with(self.recorder.record)
+        self.painting = Painting(self)
         self.sidecars = Sidecars(self)
         self.reads = FirstReads()
         self.training = TrainingRuns(self.registry)
@@ -288,6 +290,7 @@ class Workspace:
 
     def close(self) -> None:
         """Stop background work and close files; call once."""
+        self.painting.close()
         self.training.close()
         self.samples.close()
         self.computing.shutdown()

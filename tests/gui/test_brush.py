@@ -19,7 +19,9 @@ from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.dicom.reader import OpenResult
 from mammoviewer.gui.actions.commands import COMMANDS
 from mammoviewer.gui.actions.desk import Desk
+from mammoviewer.gui.canvas import brush_gestures
 from mammoviewer.gui.finding_actions import copy_chosen, nudge_chosen
+from mammoviewer.gui.navigation import undo
 from mammoviewer.imaging.slab import SlabMode
 from mammoviewer.session.viewer_state import Tool
 
@@ -37,6 +39,14 @@ def mask(finding):
     return finding.roi.mask(SHAPE)
 
 
+@pytest.fixture(params=["small", "large"])
+def sizes(request, monkeypatch):
+    """Paint small regions as such, and as if they were large: those are made in the background."""
+    if request.param == "large":
+        monkeypatch.setattr(brush_gestures, "_SMALL", 0)
+    return request.param
+
+
 def stroke(viewport, tool, start, end, modifiers=Qt.KeyboardModifier.NoModifier):
     viewport.workspace.desk.tool = tool
     first, last = place(viewport, *start), place(viewport, *end)
@@ -45,10 +55,11 @@ def stroke(viewport, tool, start, end, modifiers=Qt.KeyboardModifier.NoModifier)
         step = (first[0] + share * (last[0] - first[0]), first[1] + share * (last[1] - first[1]))
         mouse.move(viewport, step, mouse.LEFT)
     mouse.release(viewport, last)
+    viewport.workspace.painting.settle()
     return viewport.workspace.annotations.findings
 
 
-def test_a_stroke_of_the_brush_is_as_wide_as_it_says(viewport):
+def test_a_stroke_of_the_brush_is_as_wide_as_it_says(viewport, sizes):
     (finding,) = stroke(viewport, Tool.BRUSH, (60.0, 40.0), (60.0, 90.0))
     painted = mask(finding)
     assert finding.label == "Mass"
@@ -58,7 +69,7 @@ def test_a_stroke_of_the_brush_is_as_wide_as_it_says(viewport):
     assert heights.max() <= 12, "1 mm is 10 pixels"
 
 
-def test_a_second_stroke_goes_onto_the_chosen_region_and_is_undone_alone(viewport):
+def test_a_second_stroke_goes_onto_the_chosen_region_and_is_undone_alone(viewport, sizes):
     (first,) = stroke(viewport, Tool.BRUSH, (60.0, 40.0), (60.0, 90.0))
     (both,) = stroke(viewport, Tool.BRUSH, (40.0, 65.0), (100.0, 65.0))
     assert both.id == first.id
@@ -69,7 +80,7 @@ def test_a_second_stroke_goes_onto_the_chosen_region_and_is_undone_alone(viewpor
 
 
 @pytest.mark.parametrize("by", ["tool", "shift"])
-def test_the_eraser_leaves_two_parts(viewport, by):
+def test_the_eraser_leaves_two_parts(viewport, sizes, by):
     (first,) = stroke(viewport, Tool.BRUSH, (60.0, 30.0), (60.0, 95.0))
     tool = Tool.ERASER if by == "tool" else Tool.BRUSH
     held = Qt.KeyboardModifier.NoModifier if by == "tool" else Qt.KeyboardModifier.ShiftModifier
@@ -80,7 +91,7 @@ def test_the_eraser_leaves_two_parts(viewport, by):
     assert mask(first).sum() > mask(left).sum()
 
 
-def test_erasing_everything_removes_the_finding(viewport):
+def test_erasing_everything_removes_the_finding(viewport, sizes):
     stroke(viewport, Tool.BRUSH, (60.0, 40.0), (60.0, 45.0))
     viewport.workspace.desk.brush_mm = 8.0
     assert not stroke(viewport, Tool.ERASER, (60.0, 40.0), (60.0, 45.0))
@@ -88,7 +99,7 @@ def test_erasing_everything_removes_the_finding(viewport):
     assert len(viewport.workspace.annotations.findings) == 1
 
 
-def test_the_brush_paints_onto_rectangles_too(viewport):
+def test_the_brush_paints_onto_rectangles_too(viewport, sizes):
     roi = Roi(RoiKind.RECTANGLE, ((50.0, 50.0), (70.0, 70.0)))
     finding = new_finding(viewport.identity, 0, roi, "Mass")
     viewport.workspace.edit(AddFinding(finding))
@@ -97,6 +108,24 @@ def test_the_brush_paints_onto_rectangles_too(viewport):
     assert painted.id == finding.id
     assert mask(painted)[50:71, 50:71].all()
     assert mask(painted)[60, 90]
+
+
+def test_a_stroke_on_a_large_region_is_seen_before_the_region_is_made(qtbot, viewport, monkeypatch):
+    monkeypatch.setattr(brush_gestures, "_SMALL", 0)
+    bare = picture(viewport)
+    first, last = place(viewport, 60.0, 40.0), place(viewport, 60.0, 90.0)
+    viewport.workspace.desk.tool = Tool.BRUSH
+    mouse.press(viewport, first)
+    mouse.move(viewport, last, mouse.LEFT)
+    middle = np.s_[round(first[1]), round((first[0] + last[0]) / 2)]
+    assert (picture(viewport)[middle] != bare[middle]).any()
+    mouse.release(viewport, last)
+    assert viewport.workspace.annotations.findings == ()
+    assert (picture(viewport)[middle] != bare[middle]).any(), "it waits to be made, and is still seen"
+    undo(viewport.workspace)
+    qtbot.waitUntil(lambda: viewport.workspace.edits.can_redo, timeout=10000)
+    assert viewport.workspace.annotations.findings == (), "undo has waited for the stroke"
+    assert (picture(viewport)[middle] == bare[middle]).all()
 
 
 def test_the_brush_has_keys_for_its_size(viewport):

@@ -5,22 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-import cv2
 import numpy as np
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QPainter
 
 from mammoviewer.annotations.edits import AddFinding, CompositeEdit, RemoveFinding, ReplaceFinding
 from mammoviewer.annotations.finding import ALGORITHM, Finding, new_finding
-from mammoviewer.annotations.mask_outline import painted_mask, region_of_mask, sketch_of_mask
+from mammoviewer.annotations.mask_outline import region_of_mask
 from mammoviewer.annotations.roi import LINES, Roi, RoiKind
-from mammoviewer.base.arrays import BoolArray, ByteArray
-from mammoviewer.base.errors import AnnotationError
+from mammoviewer.annotations.strokes import Stroke, joined_boxes, painted_on
+from mammoviewer.base.arrays import BoolArray
 from mammoviewer.gui.canvas.gestures import CLICK_REACH, Canvas, Pointer
 from mammoviewer.gui.canvas.region_gestures import DrawRegion, make_edit
 from mammoviewer.gui.canvas.roi_layer import label_colour, outline, stroke
+from mammoviewer.gui.canvas.stroke_layer import paint_stroke
 from mammoviewer.imaging.grow import brightest_near, grown, prepared_surroundings
 from mammoviewer.session.measuring import seen_values
+from mammoviewer.session.painting import PendingStroke
 
 _GROW_MM: Final = 20.0
 """How far a region may grow from its seed."""
@@ -40,99 +41,106 @@ def _pixel_mm(canvas: Canvas) -> tuple[float, float]:
 
 
 class Brush(DrawRegion):
-    """Paints onto the selected region, or a new one; with ``erase``, or Shift held, takes away from it."""
+    """Paints onto the selected region, or a new one; with ``erase``, or Shift held, takes away from it.
+
+    What a stroke makes of a small region is seen at once; that of a large one is made in the background.
+    """
 
     def __init__(self, canvas: Canvas, start: Pointer, *, erase: bool = False) -> None:
         super().__init__(canvas, start)
-        self._erase = erase or bool(start.modifiers & Qt.KeyboardModifier.ShiftModifier)
+        erase = erase or bool(start.modifiers & Qt.KeyboardModifier.ShiftModifier)
+        mm = _pixel_mm(canvas)
+        width = max(1, round(canvas.workspace.desk.brush_mm / mm[1]))
         self._target = self._selected()
-        shape = canvas.view.shape
-        self._mask: ByteArray = np.zeros(shape, np.uint8)
-        self._box = (shape[0], shape[1], 0, 0)
-        if self._target is not None:
-            pixels, (row, column) = painted_mask(self._target.roi, shape)
-            self._mask[row : row + pixels.shape[0], column : column + pixels.shape[1]] = pixels
-            self._box = (row, column, row + pixels.shape[0], column + pixels.shape[1])
-        self._last = start.point
+        self._stroke = Stroke((start.point,), width, erase)
         self._sketch: Roi | None = None
-        self._stamp(start.point)
 
     def _selected(self) -> Finding | None:
         workspace = self.canvas.workspace
+        waiting = [p.finding for p in workspace.painting.pending if p.new and self._is_here(p.finding)]
+        if waiting:
+            return waiting[-1]
         chosen = workspace.desk.selected_finding
         if chosen not in workspace.annotations:
             return None
         finding = workspace.annotations.get(chosen)
-        here = finding.image_uid == self.image_uid and finding.frame == self.frame
         area = finding.roi.kind not in LINES and finding.roi.area_px > 0 and not finding.is_measure
-        return finding if here and area and finding.origin != ALGORITHM else None
+        return finding if self._is_here(finding) and area and finding.origin != ALGORITHM else None
+
+    def _is_here(self, finding: Finding) -> bool:
+        return finding.image_uid == self.image_uid and finding.frame == self.frame
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether the region can be made anew for every picture."""
+        if self._target is not None and self.canvas.workspace.painting.waits_for(self._target.id):
+            return False
+        box = self._stroke.box(self.canvas.view.shape)
+        if self._target is not None:
+            first_row, first_column, last_row, last_column = map(round, self._target.roi.bounding_box())
+            box = joined_boxes(box, (first_row, first_column, last_row, last_column))
+        return (box[2] - box[0]) * (box[3] - box[1]) <= _SMALL
 
     @property
     def preview(self) -> Finding | None:
         """The region as it is now, in place of the one that is painted on."""
-        roi = self.sketch() if self._target is not None else None
+        roi = self.sketch() if self._target is not None and self._is_small else None
         return replace(self._target, roi=roi) if self._target is not None and roi is not None else None
 
     def roi(self) -> Roi | None:
         """Return what is painted."""
-        top, left, bottom, right = self._box
-        return region_of_mask(self._mask[top:bottom, left:right].astype(bool), (top, left))
+        return painted_on(self._target.roi if self._target is not None else None, self._stroke, self.canvas.view.shape)
 
     def sketch(self) -> Roi | None:
-        """Return what is painted: to the pixel where it is small, quickly where it is large."""
+        """Return what is painted on a small region."""
         if self._sketch is None:
-            top, left, bottom, right = self._box
-            outlined = region_of_mask if (bottom - top) * (right - left) <= _SMALL else sketch_of_mask
-            self._sketch = outlined(self._mask[top:bottom, left:right].astype(bool), (top, left))
+            self._sketch = self.roi()
         return self._sketch
 
     def follow(self, pointer: Pointer) -> None:
         """Paint from where the mouse was."""
-        self._stamp(pointer.point)
+        self._stroke = replace(self._stroke, points=(*self._stroke.points, pointer.point))
+        self._sketch = None
         self.canvas.update()
-
-    def _stamp(self, point: tuple[float, float]) -> None:
-        mm = _pixel_mm(self.canvas)
-        width = max(1, round(self.canvas.workspace.desk.brush_mm / mm[1]))
-        start, end = (tuple(round(value) for value in place[::-1]) for place in (self._last, point))
-        cv2.line(self._mask, start, end, 0 if self._erase else 1, thickness=width)
-        self._last, self._sketch = point, None
-        # Only the box of all strokes is looked at: the whole image would take too long for every move of the mouse.
-        places = np.array([start, end])[:, ::-1]
-        low, high = np.maximum(places.min(axis=0) - width, 0), places.max(axis=0) + width + 1
-        top, left, bottom, right = self._box
-        rows, columns = self._mask.shape
-        self._box = (
-            min(top, int(low[0])),
-            min(left, int(low[1])),
-            min(max(bottom, int(high[0])), rows),
-            min(max(right, int(high[1])), columns),
-        )
 
     def end(self, pointer: Pointer) -> bool:
         """Keep what was painted: one step of undo for each stroke."""
         self.follow(pointer)
-        workspace = self.canvas.workspace
-        try:
-            roi = self.roi()
-        except AnnotationError:
-            self.tell("That outline is too long to be kept", "paint in several regions")
-            return True
-        if self._target is None:
-            if roi is not None:
+        if not self._is_small:
+            self._keep_later()
+        elif self._target is None:
+            if self.sketch() is not None:
                 self.add()
-        elif self._target.id in workspace.annotations:
-            current = workspace.annotations.get(self._target.id)
-            title = "Erase" if self._erase else "Paint"
-            if roi is None:
-                make_edit(workspace, RemoveFinding(current.id, title=title))
-            elif roi != current.roi:
-                make_edit(workspace, ReplaceFinding(current.edited(roi=roi), title=title))
+        elif self._target.id in self.canvas.workspace.annotations:
+            self._keep(self._target.id, self.sketch())
         return True
 
+    def _keep(self, finding_id: str, roi: Roi | None) -> None:
+        workspace = self.canvas.workspace
+        current = workspace.annotations.get(finding_id)
+        title = "Erase" if self._stroke.erase else "Paint"
+        if roi is None:
+            make_edit(workspace, RemoveFinding(current.id, title=title))
+        elif roi != current.roi:
+            make_edit(workspace, ReplaceFinding(current.edited(roi=roi), title=title))
+
+    def _keep_later(self) -> None:
+        workspace, target = self.canvas.workspace, self._target
+        if target is None and self._stroke.erase:
+            return
+        if target is None:
+            place = Roi(RoiKind.POINT, (self._stroke.points[0],))
+            reader, label = workspace.settings.reader, workspace.desk.label
+            target = new_finding(self.image_uid, self.frame, place, label, reader=reader)
+        new = target.id not in workspace.annotations
+        workspace.painting.add(PendingStroke(target, self._stroke, self.canvas.view.shape, new=new))
+
     def paint_here(self, painter: QPainter) -> None:
-        """Paint the region so far; on a selected one it is the preview that is painted."""
-        if self._target is None:
+        """Paint the region so far; on a selected small one it is the preview that is painted."""
+        if not self._is_small:
+            label = self.canvas.workspace.desk.label if self._target is None else self._target.label
+            paint_stroke(painter, self.canvas.view, self._stroke, label_colour(label))
+        elif self._target is None:
             super().paint_here(painter)
 
 

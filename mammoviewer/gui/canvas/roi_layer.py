@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Generic, TypeVar
 
 import cv2
 import numpy as np
+import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 
 from mammoviewer.annotations.finding import ALGORITHM, Finding
-from mammoviewer.annotations.mask_outline import separate_loops
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.base.arrays import DoubleArray
 from mammoviewer.gui.canvas.text_layer import paint_haloed
@@ -32,6 +33,8 @@ _UNSEEN: Final = 0.25
 _HEAD: Final = 12.0
 _HEAD_ANGLE: Final = 0.45
 _MANY_ELEMENTS: Final = 1500
+_MOST_KEPT: Final = 24
+_Made = TypeVar("_Made")
 _BOXES: Final = (RoiKind.RECTANGLE, RoiKind.ELLIPSE, RoiKind.STATISTICS)
 
 
@@ -40,33 +43,66 @@ def label_colour(label: str) -> QColor:
     return QColor(*label_colours.label_colour(label))
 
 
+class _Kept(Generic[_Made]):
+    """What was made of the last few long outlines: pictures are painted of them again and again."""
+
+    def __init__(self) -> None:
+        self._made: OrderedDict[tuple[object, ...], tuple[Roi, _Made]] = OrderedDict()
+
+    def get(self, roi: Roi, key: tuple[object, ...], make: Callable[[], _Made]) -> _Made:
+        """Return what is kept of a region under a key, or make it."""
+        place = (id(roi), *key)
+        kept = self._made.get(place)
+        # Another region may have the address of one that is gone.
+        if kept is None or kept[0] is not roi:
+            kept = self._made[place] = (roi, make())
+        self._made.move_to_end(place)
+        while len(self._made) > _MOST_KEPT:
+            self._made.popitem(last=False)
+        return kept[1]
+
+
+_PATHS: Final = _Kept[QPainterPath]()
+
+
 def outline(roi: Roi, view: ViewTransform) -> QPainterPath:
-    """Return a region's outline in logical pixels."""
-    points = view.to_widget(roi.outline())
+    """Return a region's outline in logical pixels; it is not to be changed."""
+    if len(roi.points) < _MANY_POINTS:
+        return _outline(roi, view)
+    return _PATHS.get(roi, (view.matrix.tobytes(), view.dpr), lambda: _long_outline(roi, view))
+
+
+def _outline(roi: Roi, view: ViewTransform) -> QPainterPath:
+    points = roi.outline()
     path = QPainterPath()
     if roi.kind in (RoiKind.POINT, RoiKind.TEXT):
-        x, y = points[0]
+        x, y = view.to_widget(points)[0]
         path.addEllipse(QPointF(x, y), _MARK_RADIUS, _MARK_RADIUS)
     elif roi.kind in (RoiKind.ELLIPSE, RoiKind.STATISTICS):
         path.addEllipse(_bounds(view.to_widget(np.array(roi.points))))
     else:
-        loops = separate_loops(roi.outline()) if roi.kind is RoiKind.FREEHAND else [roi.outline()]
-        for loop in loops:
-            path.addPolygon(QPolygonF([QPointF(x, y) for x, y in _seen_points(view.to_widget(loop)).tolist()]))
+        for loop in roi.loops:
+            path.addPolygon(QPolygonF([QPointF(x, y) for x, y in view.to_widget(loop).tolist()]))
             path.closeSubpath()
     if roi.kind is RoiKind.ARROW:
-        path.addPath(_arrow_head(points[0], points[1]))
+        tip, tail = view.to_widget(points)[:2]
+        path.addPath(_arrow_head(tip, tail))
     return path
 
 
-def _seen_points(points: DoubleArray) -> DoubleArray:
-    """Return a line in logical pixels without the points that nobody can tell from a straight line.
+def _long_outline(roi: Roi, view: ViewTransform) -> QPainterPath:
+    """Return an outline without the points that nobody can tell from a straight line.
 
     Painted regions have thousands, one for each step from pixel to pixel; Qt strokes no more than some hundred in time.
     """
-    if len(points) < _MANY_POINTS:
-        return points
-    return cv2.approxPolyDP(points.astype(np.float32), _UNSEEN, True)[:, 0].astype(np.float64)
+    ends = np.cumsum([len(loop) for loop in roi.loops])[:-1]
+    places = view.to_widget(np.concatenate(roi.loops)).astype(np.float32)
+    seen = [cv2.approxPolyDP(loop, _UNSEEN, True)[:, 0] for loop in np.split(places, ends)]
+    closed = [np.concatenate([loop, loop[:1]]) for loop in seen]
+    goes_on = np.ones(sum(map(len, closed)), np.int32)
+    goes_on[np.cumsum([len(loop) for loop in closed]) - 1] = 0
+    x, y = np.concatenate(closed).astype(np.float64).T
+    return pg.arrayToQPath(x, y, connect=goes_on)
 
 
 def _arrow_head(tip: DoubleArray, tail: DoubleArray) -> QPainterPath:

@@ -65,6 +65,8 @@ class ViewWidget(QWidget):
         bind(self, workspace.style.events, self.update)
         bind(self, workspace.desk.events, self._desk_changed)
         bind(self, workspace.annotations.changed, self.update)
+        bind(self, workspace.painting.ready, workspace.painting.take)
+        bind(self, workspace.painting.changed, self.update)
         for signal in (workspace.nipples.changed, workspace.measures.changed, workspace.air.changed):
             bind(self, signal, self.update)
         bind(self, workspace.shelf.changed, self.update)

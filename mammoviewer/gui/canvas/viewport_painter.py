@@ -23,6 +23,7 @@ from mammoviewer.gui.canvas.linked_layer import paint_linked_cursor
 from mammoviewer.gui.canvas.roi_layer import box_on_screen, paint_detection, stroke
 from mammoviewer.gui.canvas.screen_text import with_screen
 from mammoviewer.gui.canvas.slice_strip import WIDTH
+from mammoviewer.gui.canvas.stroke_layer import paint_pending
 from mammoviewer.gui.canvas.suggestion_layer import paint_suggestion
 from mammoviewer.gui.canvas.text_layer import TextLayer, paint_haloed
 from mammoviewer.gui.canvas.tools import visible_findings
@@ -162,6 +163,7 @@ class ViewportPainter:
             chosen = detection == gone_to or (link is not None and link.mark == gone_to)
             paint_detection(painter, detection, view, chosen=chosen, matched=link.text if link is not None else "")
         self._findings.paint(painter, viewport, visible_findings(viewport))
+        paint_pending(painter, viewport)
         paint_suggestion(painter, viewport)
         gesture = viewport.hands.gesture
         paint_linked_cursor(painter, viewport)

@@ -1,0 +1,172 @@
+"""Strokes on large regions: what they make of the region takes longer than a frame, and is made in the background.
+
+Strokes are taken up one after the other, each on what the one before has left, and each is one step of undo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from mammoviewer.annotations.edits import AddFinding, Edit, RemoveFinding, ReplaceFinding
+from mammoviewer.annotations.finding import Finding
+from mammoviewer.annotations.roi import Roi
+from mammoviewer.annotations.strokes import Stroke, painted_on
+from mammoviewer.base.errors import AnnotationError
+from mammoviewer.base.notices import Notice, Severity
+from mammoviewer.base.progress import Progress
+from mammoviewer.jobs.job import Job, JobState
+from mammoviewer.jobs.thread_runner import ThreadRunner
+
+if TYPE_CHECKING:
+    from mammoviewer.session.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class PendingStroke:
+    """A stroke whose region is not made yet.
+
+    Parameters
+    ----------
+    finding
+        What it is painted on; as it is to be added, with any region, where it is ``new``.
+    stroke
+        The stroke.
+    shape
+        Rows and columns of the image.
+    new
+        Whether it begins a finding.
+    """
+
+    finding: Finding
+    stroke: Stroke
+    shape: tuple[int, int]
+    new: bool = False
+
+
+class Painting:
+    """The strokes that wait, the oldest first.
+
+    Signals: ``changed()`` when one came or went; ``ready()``, on a worker's thread, when :meth:`take` has something to
+    do.
+
+    Parameters
+    ----------
+    workspace
+        Whose findings are painted.
+    """
+
+    ready = Signal()
+    changed = Signal()
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._running = ThreadRunner(1, "paint")
+        self._pending: tuple[PendingStroke, ...] = ()
+        self._job: Job | None = None
+        self._base: Roi | None = None
+        self._afterwards: list[Callable[[], None]] = []
+
+    @property
+    def pending(self) -> tuple[PendingStroke, ...]:
+        """Return the strokes whose regions are not made yet."""
+        return self._pending
+
+    def waits_for(self, finding_id: str) -> bool:
+        """Return whether a stroke on a finding waits."""
+        return any(pending.finding.id == finding_id for pending in self._pending)
+
+    def add(self, pending: PendingStroke) -> None:
+        """Take a stroke up."""
+        self._pending = (*self._pending, pending)
+        if self._job is None:
+            self._begin()
+        self.changed.emit()
+
+    def when_settled(self, act: Callable[[], None]) -> None:
+        """Act now, or as soon as no stroke waits: undo must find the stroke that was drawn last."""
+        if self._pending:
+            self._afterwards.append(act)
+        else:
+            act()
+
+    def take(self) -> None:
+        """Make the edit of a stroke that is ready, and go on with the next; call this where edits are made."""
+        job = self._job
+        if job is None or not job.state.final:
+            return
+        pending, self._job = self._pending[0], None
+        if pending.finding.id in self._workspace.annotations and self._now(pending) is not self._base:
+            # Somebody has changed the region meanwhile.
+            self._begin()
+            return
+        self._pending = self._pending[1:]
+        if job.state is JobState.DONE:
+            self._change(pending, job.result)
+        elif isinstance(job.error, AnnotationError):
+            self._say("That outline is too long to be kept", "paint in several regions")
+        if self._pending:
+            self._begin()
+        self.changed.emit()
+        while self._afterwards and not self._pending:
+            self._afterwards.pop(0)()
+
+    def settle(self) -> None:
+        """Wait for every stroke and make its edit."""
+        while self._job is not None:
+            self._job.wait(None)
+            self.take()
+
+    def close(self) -> None:
+        """Make the edits that wait, and stop."""
+        self.settle()
+        self._running.shutdown()
+
+    def _now(self, pending: PendingStroke) -> Roi | None:
+        annotations = self._workspace.annotations
+        return annotations.get(pending.finding.id).roi if pending.finding.id in annotations else None
+
+    def _begin(self) -> None:
+        pending = self._pending[0]
+        self._base = base = self._now(pending)
+
+        def work(progress: Progress) -> Roi | None:
+            roi = painted_on(base, pending.stroke, pending.shape)
+            if roi is not None:
+                # What the window asks of it first is made here too.
+                _ = roi.loops, roi.bounding_box()
+            return roi
+
+        self._job = self._running.submit("Paint", work, on_done=lambda _job: self.ready.emit())
+
+    def _change(self, pending: PendingStroke, roi: Roi | None) -> None:
+        workspace, finding = self._workspace, pending.finding
+        there = finding.id in workspace.annotations
+        edit: Edit
+        if there:
+            current = workspace.annotations.get(finding.id)
+            title = "Erase" if pending.stroke.erase else "Paint"
+            if roi is None:
+                edit = RemoveFinding(finding.id, title=title)
+            elif roi == current.roi:
+                return
+            else:
+                edit = ReplaceFinding(current.edited(roi=roi), title=title)
+        elif pending.new and roi is not None:
+            edit = AddFinding(replace(finding, roi=roi), title=f"Add {roi.kind}")
+        else:
+            return
+        try:
+            workspace.edit(edit)
+        except AnnotationError as error:
+            workspace.notice.emit(Notice.from_error(error))
+            return
+        if pending.new and not there:
+            workspace.desk.show_findings = True
+            workspace.desk.selected_finding = finding.id
+
+    def _say(self, text: str, hint: str) -> None:
+        self._workspace.notice.emit(Notice(Severity.INFO, text, hint))
