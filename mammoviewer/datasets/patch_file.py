@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -16,12 +17,26 @@ from mammoviewer.datasets.patch_set import PatchSet
 
 SCHEMA_VERSION = 1
 _TEXTS = ("groups", "names", "classes")
+_PLACE_COLUMNS = "frame in the order of the file from 0, row and column of the first pixel from 0"
+Place: TypeAlias = tuple[int, int, int]
+"""Frame in the order of the file, row and column of the first pixel, all from 0; outside the image its edge repeats."""
 
 
-def write_patch_file(path: Path, patches: PatchSet, **facts: object) -> None:
+def write_patch_file(path: Path, patches: PatchSet, *, places: Sequence[Place] = (), **facts: object) -> None:
     """Write a set of patches; ``facts`` (how they were cut) become attributes of the file.
 
     Every chunk has HDF5's own Fletcher-32 checksum, and every array its SHA-256 as an attribute.
+
+    Parameters
+    ----------
+    path
+        The file.
+    patches
+        What is written.
+    places
+        Where each patch was cut from, as the dataset ``places``; none where that is not known.
+    facts
+        Values that JSON can hold.
 
     Raises
     ------
@@ -41,6 +56,9 @@ def write_patch_file(path: Path, patches: PatchSet, **facts: object) -> None:
             made.attrs["sha256"] = _digest(patches.images)
             labels = np.asarray(patches.labels, np.int64)
             file.create_dataset("labels", data=labels).attrs["sha256"] = _digest(labels)
+            if places:
+                found = file.create_dataset("places", data=np.asarray(places, np.int64))
+                found.attrs["columns"] = _PLACE_COLUMNS
             for name in _TEXTS:
                 file.create_dataset(name, data=list(getattr(patches, name)), dtype=h5py.string_dtype("utf-8"))
     except OSError as error:

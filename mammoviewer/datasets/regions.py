@@ -98,8 +98,15 @@ def _centres(box: Box, patch: tuple[int, int], crops: int, generator: np.random.
     return [(float(middle[0] + row), float(middle[1] + column)) for row, column in offsets]
 
 
+def first_pixel(centre: tuple[float, float], patch: tuple[int, int]) -> tuple[int, int]:
+    """Return row and column of the first pixel of a patch about a centre; what lies off the image repeats its edge."""
+    row, column = (round(at - (size - 1) / 2) for at, size in zip(centre, patch, strict=True))
+    return row, column
+
+
 def _crop(values: FloatArray, centre: tuple[float, float], patch: tuple[int, int]) -> FloatArray:
-    padded_rows = np.clip(np.arange(patch[0]) + round(centre[0] - (patch[0] - 1) / 2), 0, values.shape[0] - 1)
-    padded_columns = np.clip(np.arange(patch[1]) + round(centre[1] - (patch[1] - 1) / 2), 0, values.shape[1] - 1)
+    row, column = first_pixel(centre, patch)
+    padded_rows = np.clip(np.arange(patch[0]) + row, 0, values.shape[0] - 1)
+    padded_columns = np.clip(np.arange(patch[1]) + column, 0, values.shape[1] - 1)
     crop: FloatArray = values[np.ix_(padded_rows, padded_columns)].astype(np.float32, copy=True)
     return crop

@@ -32,7 +32,7 @@ from mammoviewer.base.arrays import ByteArray
 from mammoviewer.base.errors import ExportError
 from mammoviewer.datasets.patch_file import why_no_patch_file, write_patch_file
 from mammoviewer.datasets.patch_set import joined
-from mammoviewer.datasets.regions import LabelledRegion, patches_from_regions
+from mammoviewer.datasets.regions import Box, LabelledRegion, first_pixel, patches_from_regions
 from mammoviewer.dicom.attributes import ImageAttributes, ImageKind
 from mammoviewer.dicom.image import Image
 from mammoviewer.imaging.geometry import Orientation
@@ -278,7 +278,7 @@ def _hdf5(batch: Batch, path: Path) -> Written:
         raise ExportError("there are no regions on these images", hint="measures are no labels")
     classes = tuple(sorted({finding.label or _UNLABELLED for finding in regions}))
     patients = _patient_names(batch.facts)
-    parts = []
+    parts, places, patch = [], [], (batch.patch_px, batch.patch_px)
     for image in batch.images:
         facts = image.attributes
         for frame in sorted({f.frame for f in regions if f.image_uid == facts.identity}):
@@ -288,9 +288,16 @@ def _hdf5(batch: Batch, path: Path) -> Written:
                 for f in regions
                 if (f.image_uid, f.frame) == (facts.identity, frame)
             ]
-            parts.append(patches_from_regions(cut, classes, patch=(batch.patch_px, batch.patch_px), crops=1, seed=0))
-    write_patch_file(path, joined(parts), patch_px=batch.patch_px, values="stored", pixel="of the image")
+            parts.append(patches_from_regions(cut, classes, patch=patch, crops=1, seed=0))
+            stored = facts.frame_order[frame] if facts.frame_order else frame
+            places += [(stored, *first_pixel(_middle(region.box), patch)) for region in cut]
+    facts_of_it = {"patch_px": batch.patch_px, "values": "stored", "pixel": "of the image"}
+    write_patch_file(path, joined(parts), places=places, **facts_of_it)
     return Written((path,), losses)
+
+
+def _middle(box: Box) -> tuple[float, float]:
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
 def _patient_names(images: Sequence[ImageAttributes]) -> Mapping[str, str]:
