@@ -74,6 +74,7 @@ def show_window(request: WindowRequest) -> int:
     QTimer.singleShot(_RUNTIME_AFTER_MS, window, lambda: _make_panels(window))
     # A tour is nobody's session.
     keeper = SessionKeeper(workspace) if request.tour is None else None
+    workspace.watch.start()
     if request.paths:
         window.opening.open(
             request.paths,

@@ -14,6 +14,7 @@ from mammoviewer.annotations.birads import birads
 from mammoviewer.annotations.density import examination_of
 from mammoviewer.annotations.edits import AddFinding, CompositeEdit, Edit
 from mammoviewer.annotations.finding import READER, Finding, new_finding
+from mammoviewer.session.blind import ai_hidden
 from mammoviewer.session.workspace import Workspace
 
 CONSENSUS = "Consensus"
@@ -32,6 +33,17 @@ class PairAgreement:
     regions: RegionAgreement
     kappa: float
     assessed: int
+
+
+def why_closed(workspace: Workspace) -> str:
+    """Return why the agreement of the study may not be seen by who reads now; empty where it may.
+
+    What others said, how many they are and whom one agrees with would spoil a first read that is still blind.
+    """
+    images = workspace.study.images if workspace.study is not None else ()
+    if not any(ai_hidden(workspace, image) for image in images):
+        return ""
+    return "You read this study blind: sign your first read (Ctrl+J), and how the readers agree is shown."
 
 
 def readers_of(workspace: Workspace) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ from mammoviewer.session.heatmap_runs import HeatmapRuns
 from mammoviewer.session.hung import Hung
 from mammoviewer.session.image_facts import side_is_stated, state_pixel_size
 from mammoviewer.session.landmarks import Nipples
+from mammoviewer.session.library_watch import LibraryWatch
 from mammoviewer.session.measuring import Measures
 from mammoviewer.session.opened import Opened, PictureView, read_entry
 from mammoviewer.session.opening_notices import opening_notices
@@ -103,6 +104,7 @@ class Workspace:
         self.recorder = PatientRecorder(self.store)
         self.annotations.record_with(self.recorder.record)
         self.painting = Painting(self)
+        self.watch = LibraryWatch(self)
         self.sidecars = Sidecars(self)
         self.reads = FirstReads()
         self.training = TrainingRuns(self.registry)
@@ -290,6 +292,7 @@ class Workspace:
 
     def close(self) -> None:
         """Stop background work and close files; call once."""
+        self.watch.close()
         self.painting.close()
         self.training.close()
         self.samples.close()

@@ -19,6 +19,7 @@ from mammoviewer.gui.dialogs.agreement_dialog import AgreementDialog
 from mammoviewer.gui.exports import export_content
 from mammoviewer.gui.kept_settings import KeptSettings
 from mammoviewer.gui.readers import Readers
+from mammoviewer.session.blind import sign_first_read
 from mammoviewer.session.reader_agreement import CONSENSUS, agreements, common_agreements
 from mammoviewer.session.settings import SettingsFile
 
@@ -95,6 +96,34 @@ def test_the_agreement_is_counted_and_kept_as_consensus(qtbot, four_views, tmp_p
     assert len(agreements(four_views)) == 1, "the consensus is no reader"
     four_views.edits.undo()
     assert not [f for f in four_views.annotations.findings if f.reader == CONSENSUS]
+
+
+def test_the_agreement_is_closed_to_who_reads_blind_until_the_read_is_signed(qtbot, four_views, settings, tmp_path):
+    Readers(four_views, settings).choose("A")
+    add(four_views, box(60, 50), "A", assessment="2")
+    add(four_views, box(62, 51), "B", assessment="5")
+    four_views.desk.blind = True
+    closed = AgreementDialog(four_views)
+    qtbot.addWidget(closed)
+    assert closed.table.rowCount() == 0
+    assert "sign your first read" in closed.nothing.text()
+    assert not closed.nothing.isHidden()
+    closed.write(tmp_path / "table.csv")
+    assert len((tmp_path / "table.csv").read_text().splitlines()) == 1
+    closed.keep()
+    assert not [f for f in four_views.annotations.findings if f.reader == CONSENSUS]
+    sign_first_read(four_views)
+    opened = AgreementDialog(four_views)
+    qtbot.addWidget(opened)
+    assert opened.table.rowCount() == 1
+    Readers(four_views, settings).choose("C")
+    again = AgreementDialog(four_views)
+    qtbot.addWidget(again)
+    assert again.table.rowCount() == 0, "the signature was that of A"
+    four_views.desk.blind = False
+    seeing = AgreementDialog(four_views)
+    qtbot.addWidget(seeing)
+    assert seeing.table.rowCount() == 1
 
 
 def test_all_readers_together_have_kappa_of_fleiss_on_assessments_and_densities(qtbot, four_views, tmp_path):

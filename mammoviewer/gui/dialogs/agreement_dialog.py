@@ -10,7 +10,14 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QTableWidget, QTableWidgetIt
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.base.paths import write_text_atomically
 from mammoviewer.gui.panels.parts import button, label, row
-from mammoviewer.session.reader_agreement import agreements, as_csv, common_agreements, consensus_edit, figures
+from mammoviewer.session.reader_agreement import (
+    agreements,
+    as_csv,
+    common_agreements,
+    consensus_edit,
+    figures,
+    why_closed,
+)
 from mammoviewer.session.workspace import Workspace
 
 _HEADINGS = ("Reader", "and", "Matched", "Only first", "Only second", "Dice", "Overlap", "Kappa", "Assessed")
@@ -21,15 +28,16 @@ _ABOUT = (
 
 
 class AgreementDialog(QDialog):
-    """Reads the study once, when it is made."""
+    """Reads the study once, when it is made; closed to who reads it blind and has not signed."""
 
     def __init__(self, workspace: Workspace, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Readers' agreement")
         self.setMinimumSize(760, 320)
         self._workspace = workspace
-        self._pairs = agreements(workspace)
-        self._common = common_agreements(workspace, self._pairs)
+        closed = why_closed(workspace)
+        self._pairs = () if closed else agreements(workspace)
+        self._common = () if closed else common_agreements(workspace, self._pairs)
         self.table = QTableWidget(len(self._pairs), len(_HEADINGS))
         self.table.setHorizontalHeaderLabels(list(_HEADINGS))
         self.table.verticalHeader().hide()
@@ -40,8 +48,8 @@ class AgreementDialog(QDialog):
                 self.table.setItem(number, column, QTableWidgetItem(text or "–"))
         self.table.resizeColumnsToContents()
         self.table.setVisible(bool(self._pairs))
-        nothing = label("This study has findings of one reader only.", "dim", wrap=True)
-        nothing.setVisible(not self._pairs)
+        self.nothing = label(closed or "This study has findings of one reader only.", "dim", wrap=True)
+        self.nothing.setVisible(not self._pairs)
         told = [
             f"All {len(one.readers)} readers on {one.what} ({one.cases} cases): Fleiss' kappa "
             + ("is undefined" if math.isnan(one.kappa) else f"{one.kappa:.3f}")
@@ -56,7 +64,7 @@ class AgreementDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(20, 16, 20, 14)
         layout.setSpacing(12)
-        for part in (label(_ABOUT, "dim", wrap=True), nothing, self.table, self.common):
+        for part in (label(_ABOUT, "dim", wrap=True), self.nothing, self.table, self.common):
             layout.addWidget(part)
         layout.addLayout(row([keep, save, None, button("Close", self.close)]))
 
