@@ -189,3 +189,19 @@ def test_painted_regions_are_stroked_by_what_can_be_seen_of_them() -> None:
     middle = path.boundingRect().center()
     assert (middle.x(), middle.y()) == pytest.approx((100.1, 100.1), abs=0.5)
     assert path.boundingRect().width() == pytest.approx(160.0, abs=1.0)
+
+
+def test_holes_and_parts_of_a_long_outline_are_parts_of_its_path(view: ViewTransform) -> None:
+    rows, columns = np.mgrid[0:200, 0:200]
+    away = np.hypot(rows - 90, columns - 90)
+    mask = ((away < 70) & (away > 30)) | (np.hypot(rows - 185, columns - 185) < 9)
+    roi = region_of_mask(mask)
+    assert len(roi.points) > 200
+    path = outline(roi, view)
+    assert outline(roi, view) is path, "it is kept while neither the region nor the view changes"
+    for row, column in ((90, 40), (185, 185), (90, 90), (150, 185), (40, 90), (5, 5)):
+        assert path.contains(place(view, row, column)) == mask[row, column]
+    other = view_transform((200, 200), Orientation(), size=(400, 400), dpr=1.0)
+    assert outline(roi, other).contains(place(other, 90, 40))
+    moved = roi.moved(0, 100)
+    assert not outline(moved, view).contains(place(view, 90, 40))
