@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -76,6 +77,16 @@ class FilmSets:
     test: tuple[Film, ...]
     leaks: LeakReport
     problems: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Return a SHA-256 of the prepared pictures of all parts and of what they are called."""
+        found = hashlib.sha256()
+        for part in PARTS:
+            for film in getattr(self, part):
+                found.update(f"{part}/{film.case.name}/{film.case.severity}".encode())
+                found.update(np.ascontiguousarray(film.values).tobytes())
+        return found.hexdigest()
 
 
 def load_films(

@@ -21,6 +21,7 @@ from mammoviewer.training.cnni_card import INTENDED_USE, card
 from mammoviewer.training.crops import UNCHANGED, Crop, CropChange, crop
 from mammoviewer.training.epoch_event import confusion_matrix
 from mammoviewer.training.film_report import write_film_report
+from mammoviewer.training.film_scores import FilmPictures, one_hot, report_parts
 from mammoviewer.training.films import Film, FilmSets, data_facts, load_films
 from mammoviewer.training.loop import probabilities_of
 from mammoviewer.training.metrics import Truth, finite_or_none, log_loss, macro_area
@@ -72,8 +73,12 @@ def run_cnni_bcc(run: RecipeRun) -> Mapping[str, Any]:
     curves = _train(run, network, sampler, _some(grids["validation"]))
     facts = _facts(run, films, grids, network, curves)
     with published_folder(run.spec.output, replace=True) as folder:
-        write_bundle(folder, network.plain().eval(), facts)
-        write_film_report(folder, run, facts, films)
+        manifest = write_bundle(folder, network.plain().eval(), facts)
+        pictures = {name: _pictures(getattr(films, name), grid) for name, grid in grids.items()}
+        parts = report_parts(
+            pictures, lambda part: predict(network, part.values[:, 0]), facts, manifest, seed=run.spec.seed
+        )
+        write_film_report(folder, run, facts, films, parts)
     return facts.metrics
 
 
@@ -200,6 +205,12 @@ def grid_set(films: Sequence[Film], run: RecipeRun) -> GridSet:
             labels.append(whole if run.text("label") == "film" else max(shown, default=0))
             groups.append(film.case.patient)
     return GridSet(np.concatenate(images), np.asarray(labels, dtype=np.int64), tuple(groups))
+
+
+def _pictures(films: Sequence[Film], grid: GridSet) -> FilmPictures:
+    each = len(grid.labels) // len(films)
+    listed = [film for film in films for _ in range(each)]
+    return FilmPictures(listed, grid.images[:, None], one_hot(grid.labels, len(SEVERITIES)))
 
 
 def _some(grid: GridSet) -> GridSet:

@@ -23,6 +23,7 @@ from mammoviewer.training.crops import breast_place
 from mammoviewer.training.epoch_event import confusion_matrix
 from mammoviewer.training.film_agreement import dense_agreement
 from mammoviewer.training.film_report import write_film_report
+from mammoviewer.training.film_scores import FilmPictures, report_parts
 from mammoviewer.training.films import Film, FilmSets, data_facts, film_counts, load_films
 from mammoviewer.training.findings_card import INTENDED_USE, card
 from mammoviewer.training.findings_figures import label_figures
@@ -59,15 +60,21 @@ _GRID_STEP = 128
 _BREAST_SHARE = 0.4
 _LEAST_BOX_PX = 24.0
 _MOST_KINDS = 10
+_COUNTED_TRAINING_FILMS = 20
 
 
 @dataclass(frozen=True, eq=False)
 class WindowSet:
-    """Windows of a grid over films: float32 (n, 3, 256, 256), labels 0/1 (n, k), and the patient of each."""
+    """Windows of a grid over films: float32 (n, 3, 256, 256), labels 0/1 (n, k), and the film of each."""
 
     images: FloatArray
     labels: FloatArray
-    groups: tuple[str, ...]
+    films: tuple[Film, ...]
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Return the patient of each window."""
+        return tuple(film.case.patient for film in self.films)
 
 
 def run_findings_patches(run: RecipeRun) -> Mapping[str, Any]:
@@ -89,8 +96,16 @@ def run_findings_patches(run: RecipeRun) -> Mapping[str, Any]:
     curves = _train(run, network, films, held_out, classes)
     facts = _facts(run, films, network, held_out, classes=classes, curves=curves)
     with published_folder(run.spec.output, replace=True) as folder:
-        write_bundle(folder, network, facts)
-        write_film_report(folder, run, facts, films)
+        manifest = write_bundle(folder, network, facts)
+        some = films.train[:: max(1, len(films.train) // _COUNTED_TRAINING_FILMS)]
+        windows = {
+            "train": window_set(some, classes),
+            "validation": held_out,
+            "test": window_set(films.test, classes),
+        }
+        pictures = {name: FilmPictures(s.films, s.images, s.labels.astype(np.int64)) for name, s in windows.items()}
+        parts = report_parts(pictures, lambda part: predict(network, part.values), facts, manifest, seed=run.spec.seed)
+        write_film_report(folder, run, facts, films, parts)
     return facts.metrics
 
 
@@ -180,7 +195,7 @@ def focal_loss(logits: Tensor, labels: Tensor, gamma: float) -> Tensor:
 
 def window_set(films: Sequence[Film], classes: Sequence[str]) -> WindowSet:
     """Return the windows of a grid with steps of 128 pixels that lie on the breast, by 40 % at least."""
-    images, labels, groups = [], [], []
+    images, labels, shown = [], [], []
     for film in films:
         values, mask = _at_least_a_window(film)
         rows, columns = mask.shape
@@ -191,8 +206,8 @@ def window_set(films: Sequence[Film], classes: Sequence[str]) -> WindowSet:
                     images.append(values[:, *place])
                     box = (float(row), float(column), float(row + WINDOW_PX), float(column + WINDOW_PX))
                     labels.append(labels_of(film, box, classes))
-                    groups.append(film.case.patient)
-    return WindowSet(np.stack(images), np.stack(labels), tuple(groups))
+                    shown.append(film)
+    return WindowSet(np.stack(images), np.stack(labels), tuple(shown))
 
 
 def _at_least_a_window(film: Film) -> tuple[FloatArray, BoolArray]:
@@ -215,7 +230,7 @@ def _train(
     sampler = ProposalSampler(films.train, classes, run)
     chosen = np.flatnonzero((held_out.labels[:, 0] > 0) | (np.arange(len(held_out.labels)) % 4 == 0))
     some = WindowSet(
-        held_out.images[chosen], held_out.labels[chosen], tuple(held_out.groups[i] for i in chosen.tolist())
+        held_out.images[chosen], held_out.labels[chosen], tuple(held_out.films[i] for i in chosen.tolist())
     )
     plan = StepPlan(
         run.integer("epochs"),

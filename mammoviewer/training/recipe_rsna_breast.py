@@ -19,12 +19,14 @@ from torch.nn import functional
 from mammoviewer.base.arrays import DoubleArray, FloatArray
 from mammoviewer.base.errors import TrainingError
 from mammoviewer.base.progress import subprogress
+from mammoviewer.datasets.splits import PARTS
 from mammoviewer.training.architectures import Network
 from mammoviewer.training.breast_card import INTENDED_USE, card
 from mammoviewer.training.breast_figures import breast_figures
 from mammoviewer.training.bundle import BundleFacts, published_folder, write_bundle
 from mammoviewer.training.epoch_event import confusion_matrix
 from mammoviewer.training.film_report import write_film_report
+from mammoviewer.training.film_scores import FilmPictures, one_hot, report_parts
 from mammoviewer.training.films import Film, FilmSets, data_facts, film_counts, load_films
 from mammoviewer.training.metrics import Truth, area_under_curve, finite_or_none
 from mammoviewer.training.networks.breast_cnn import BreastCnn
@@ -70,8 +72,15 @@ def run_rsna_breast(run: RecipeRun) -> Mapping[str, Any]:
     curves = _train(run, network, films)
     facts = _facts(run, films, network, curves)
     with published_folder(run.spec.output, replace=True) as folder:
-        write_bundle(folder, network, facts)
-        write_film_report(folder, run, facts, films)
+        manifest = write_bundle(folder, network, facts)
+        pictures = {name: _pictures(getattr(films, name), run) for name in PARTS}
+
+        def scores(part: FilmPictures) -> DoubleArray:
+            found = predict(network, part.films)
+            return np.column_stack([1 - found, found])
+
+        parts = report_parts(pictures, scores, facts, manifest, seed=run.spec.seed, unit="image")
+        write_film_report(folder, run, facts, films, parts)
     return facts.metrics
 
 
@@ -188,6 +197,10 @@ def _train(run: RecipeRun, network: Network, films: FilmSets) -> list[dict[str, 
         }
 
     return train_steps(network, loss, plan, run, validate)
+
+
+def _pictures(films: Sequence[Film], run: RecipeRun) -> FilmPictures:
+    return FilmPictures(films, np.stack([film.values for film in films]), one_hot(_truth(films, run), 2))
 
 
 def _truth(films: Sequence[Film], run: RecipeRun) -> Truth:

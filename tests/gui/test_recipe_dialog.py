@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLineEdit, QSpinBox
+from PySide6.QtWidgets import QDoubleSpinBox, QLineEdit, QSpinBox
 from pytestqt.qtbot import QtBot
 
 from mammoviewer.gui.main_window import MainWindow
@@ -235,3 +235,16 @@ def test_each_kind_of_setting_has_its_field(
     form.show_values({parameter.name: parameter.default})
     assert form.values() == {}
     assert isinstance(form.field(parameter.name), QLineEdit) is (parameter.kind == "text")
+
+
+def test_a_number_shows_no_more_decimals_than_it_has(qtbot: QtBot) -> None:
+    form = RecipeForm()
+    qtbot.addWidget(form)
+    form.show_recipe(_recipe(RecipeParameter("rate", "float", 50.0, 0.0, 100.0)))
+    field = form.field("rate")
+    assert isinstance(field, QDoubleSpinBox)
+    texts = []
+    for value in (50.0, 0.25, 0.000003):
+        field.setValue(value)
+        texts.append(field.text())
+    assert texts == ["50", "0.25", "0.000003"]

@@ -47,18 +47,21 @@ class ConfusionHistory(QWidget):
     def clear(self) -> None:
         """Begin anew."""
         self._entries.clear()
+        self._fold: object = None
         self.slider.setRange(0, 0)
         self.table.show_counts(())
         self.title.setText("")
 
     def add(self, event: TrainingEvent) -> None:
-        """Keep the matrix of an ``epoch`` event that has one."""
+        """Keep the matrix of an ``epoch`` event that has one, and the number of the fold that was told of before."""
+        if event.kind == "fold":
+            self._fold = event.values.get("fold")
         counts, classes = event.values.get("confusion"), event.values.get("classes")
         if event.kind != "epoch" or not isinstance(counts, Sequence) or not counts:
             return
         at_end = self.slider.value() == self.slider.maximum()
-        fold, name = event.values.get("fold"), event.values.get("text")
-        parts = [f"fold {fold}"] if fold is not None else [str(name)] if name else []
+        fold = event.values.get("fold", self._fold)
+        parts = [f"fold {fold}"] if fold is not None else []
         title = ", ".join([*parts, f"epoch {event.values.get('epoch')}"])
         self._entries.append(_Entry(title, counts, classes if isinstance(classes, Sequence) else ()))
         self.slider.setMaximum(len(self._entries) - 1)

@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from mammoviewer.gui.theme import color
 
 _ROW_PX = 30
-_NAMES_PX = 96
+_NAMES_PX = (96, 180)
+"""The least and the most room for the names of the rows."""
 _HEAD_PX = 22
 
 
@@ -38,7 +39,11 @@ class ConfusionTable(QWidget):
 
     def sizeHint(self) -> QSize:  # noqa: N802
         """Return room for all rows under a line of headings."""
-        return QSize(_NAMES_PX + 60 * len(self.counts), _HEAD_PX + _ROW_PX * len(self.counts))
+        return QSize(self._names_px() + 60 * len(self.counts), _HEAD_PX + _ROW_PX * len(self.counts))
+
+    def _names_px(self) -> int:
+        widest = max((self.fontMetrics().horizontalAdvance(name) for name in self.classes), default=0)
+        return min(max(widest + 12, _NAMES_PX[0]), _NAMES_PX[1])
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
         """Draw the names and the cells."""
@@ -46,15 +51,16 @@ class ConfusionTable(QWidget):
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
-        width = (self.width() - _NAMES_PX) / len(self.counts)
+        names = self._names_px()
+        width = (self.width() - names) / len(self.counts)
         for number, (name, line) in enumerate(zip(self.classes, self.counts, strict=True)):
-            place = QRectF(_NAMES_PX + number * width, 0, width, _HEAD_PX)
+            place = QRectF(names + number * width, 0, width, _HEAD_PX)
             self._name(painter, place, name, Qt.AlignmentFlag.AlignCenter)
             top = _HEAD_PX + number * _ROW_PX
-            place = QRectF(0, top, _NAMES_PX - 8, _ROW_PX)
+            place = QRectF(0, top, names - 8, _ROW_PX)
             self._name(painter, place, name, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             for column, count in enumerate(line):
-                cell = QRectF(_NAMES_PX + column * width, top, width - 2, _ROW_PX - 2)
+                cell = QRectF(names + column * width, top, width - 2, _ROW_PX - 2)
                 self._cell(painter, cell, count, sum(line), right=column == number)
         painter.end()
 

@@ -15,6 +15,16 @@ _DECIMALS = 6
 _NAME_WIDTH = 170
 
 
+class _Number(QDoubleSpinBox):
+    """Shows no more decimals than a number has."""
+
+    def textFromValue(self, value: float) -> str:  # noqa: N802
+        """Return the number without zeros at its end."""
+        text = super().textFromValue(value)
+        point = self.locale().decimalPoint()
+        return text.rstrip("0").removesuffix(point) if point in text else text
+
+
 class RecipeForm(QWidget):
     """Signal: ``changed()`` when the reader changes a value. The recipe's file says what may stand in a field."""
 
@@ -88,7 +98,7 @@ class RecipeForm(QWidget):
             field.setRange(round(parameter.minimum or 0), round(parameter.maximum or _MOST))
             field.valueChanged.connect(self.changed)
         elif parameter.kind == "float":
-            field = QDoubleSpinBox()
+            field = _Number()
             field.setDecimals(_DECIMALS)
             field.setRange(parameter.minimum or 0.0, _MOST if parameter.maximum is None else parameter.maximum)
             field.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)

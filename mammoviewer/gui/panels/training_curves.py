@@ -74,8 +74,8 @@ class TrainingCurves(QWidget):
         """Add the figures of an ``epoch`` event; others are left alone."""
         if event.kind != "epoch":
             return
-        new_fold = event.values.get("fold") != self._fold
-        self._fold = event.values.get("fold")
+        fit = (event.values.get("fold"), event.values.get("text"))
+        new_fold, self._fold = fit != self._fold, fit
         self._step += 1
         for name, (steps, values) in self._values.items():
             value = event.values.get(name)

@@ -20,7 +20,7 @@ from mammoviewer.base.paths import bundled_models_dir  # noqa: E402
 from mammoviewer.datasets.layouts import load_cases  # noqa: E402
 from mammoviewer.inference.froc import sensitivity_intervals  # noqa: E402
 from mammoviewer.inference.manifest import load_manifest, verify_files  # noqa: E402
-from mammoviewer.training import film_agreement, patch_figures, recipe_lesion_ssd  # noqa: E402
+from mammoviewer.training import evaluation_figures, film_agreement, film_scores, patch_figures, recipe_lesion_ssd  # noqa: E402
 from mammoviewer.training.networks.breast_cnn import BreastCnn  # noqa: E402
 from mammoviewer.training.networks.cnni import CnniBcc  # noqa: E402
 from mammoviewer.training.recipe_findings_patches import focal_loss  # noqa: E402
@@ -42,6 +42,9 @@ SHORT = {"epochs": 1, "steps": 1, "batch": 2, "validation": 0.3, "allow_leak": T
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patch_figures, "_RESAMPLES", 40)
+    monkeypatch.setattr(film_scores, "_RESAMPLES", dict.fromkeys(("train", "validation", "test"), 20))
+    monkeypatch.setattr(film_scores, "MOST_TRAINING_PICTURES", 40)
+    monkeypatch.setattr(evaluation_figures, "_BAND_DRAWS", 20)
     monkeypatch.setattr(film_agreement, "_FILMS", 1)
     quick = functools.partial(sensitivity_intervals, samples=40)
     monkeypatch.setattr(recipe_lesion_ssd, "sensitivity_intervals", quick)
@@ -66,6 +69,11 @@ def _trained(recipe: str, data: Path, output: Path, **settings: Any) -> tuple[Ma
     return run_recipe(spec, told.append), told
 
 
+def _report(folder: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return report
+
+
 def test_cnni_bcc(films: Path, tmp_path: Path) -> None:
     metrics, told = _trained("cnni-bcc", films, tmp_path / "model", kernels="3x3")
     manifest = load_manifest(tmp_path / "model")
@@ -76,7 +84,15 @@ def test_cnni_bcc(films: Path, tmp_path: Path) -> None:
     card = (tmp_path / "model" / "CARD.md").read_text()
     assert "15,683 weights" in card
     assert "--set epochs=1" in card
-    assert json.loads((tmp_path / "model" / "report.json").read_text())["learning"][0]["epochs"][0]["epoch"] == 1
+    report = _report(tmp_path / "model")
+    assert report["learning"][0]["epochs"][0]["epoch"] == 1
+    assert report["parts"]["train"]["metrics"]["n"] == 40, "a sample of the training part"
+    assert report["parts"]["test"]["metrics"]["n"] == metrics["n"]
+    assert report["parts"]["test"]["metrics"]["confusion"] == metrics["confusion"]
+    assert report["parts"]["validation"]["metrics"]["calibration"]
+    assert set(report["parts"]["test"]["curves"]) >= {"roc", "pr"}
+    assert len(report["data"]["sha256"]) == 64
+    assert "png" in report["gallery"][0]
     assert "<html" in (tmp_path / "model" / "report.html").read_text()
     split = json.loads((tmp_path / "model" / "split.json").read_text())
     assert tuple(split["test"]) == load_cases(films).project_split().test
@@ -102,6 +118,9 @@ def test_findings_patches(films: Path, tmp_path: Path) -> None:
     assert metrics["dense_patch_agreement"]["spearman"] > 0.999
     assert metrics["per_class"]["circumscribed mass"]["n"] > 0
     assert manifest.training_data[0]["leaks"]["overridden"] is True
+    test = _report(tmp_path / "model")["parts"]["test"]["metrics"]
+    assert test["n"] == metrics["n"]
+    assert test["classes"]["any finding"]["support"] == metrics["per_class"]["any finding"]["n"]
 
 
 def test_almost_the_same_film_in_two_parts_stops_the_run(films: Path, tmp_path: Path) -> None:
@@ -137,6 +156,9 @@ def test_rsna_breast(films: Path, tmp_path: Path, layout: str) -> None:
     assert manifest.task == "image-classification"
     assert manifest.input.shape == (None, 1, 96, 64)
     assert set(metrics["auc_by_breast"]) == {"s3", "max", "mean", "noisy-or", "top-2"}
+    parts = _report(tmp_path / "model")["parts"]
+    assert {name: part["metrics"]["n"] for name, part in parts.items()} == metrics["films"]
+    assert parts["test"]["metrics"]["unit"] == "image"
 
 
 def test_a_film_that_cannot_be_read_is_left_out_told_and_counted(tmp_path: Path) -> None:
