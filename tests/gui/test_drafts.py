@@ -77,13 +77,13 @@ def test_the_heatmap_follows_a_region_drawn_with_the_mouse(
     assert striped.desk.live
     for row, column, label in ((130, 150, "Stripes"), (190, 140, "Stripes"), (140, 220, "Normal")):
         draw(striped, row, column, label)
-    qtbot.waitUntil(lambda: "second class" in panel.draft.state.text(), timeout=20000)
+    qtbot.waitUntil(lambda: "second class" in panel.draft.state.text(), timeout=60000)
     assert state.overlay is Overlay.NONE
     assert not panel.draft.keep.isEnabled()
     striped.desk.tool, striped.desk.label = Tool.RECTANGLE, "Normal"
     drag(viewport, place(viewport, 174.0, 216.0), place(viewport, 186.0, 228.0))
     assert len(striped.annotations.findings) == 4
-    qtbot.waitUntil(lambda: "Draft from 4 regions. Not assessable" in panel.draft.state.text(), timeout=20000)
+    qtbot.waitUntil(lambda: "Draft from 4 regions. Not assessable" in panel.draft.state.text(), timeout=60000)
     output = shown_output(striped, state, 0)
     assert output.scores is not None
     assert output.scores.at(160, 150) > output.scores.at(160, 225)
@@ -93,7 +93,7 @@ def test_the_heatmap_follows_a_region_drawn_with_the_mouse(
     assert not panel.draft.bar.isVisible()
     first = output.scores
     draw(striped, 100, 226, "Normal")
-    qtbot.waitUntil(lambda: "Draft from 5 regions. Not" in panel.draft.state.text(), timeout=20000)
+    qtbot.waitUntil(lambda: "Draft from 5 regions. Not" in panel.draft.state.text(), timeout=60000)
     assert shown_output(striped, state, 0).scores is not first
     qtbot.mouseClick(panel.draft.live, Qt.MouseButton.LeftButton, pos=QPoint(8, panel.draft.live.height() // 2))
     assert state.overlay is Overlay.NONE
@@ -104,12 +104,12 @@ def test_the_next_region_is_suggested_with_a_dotted_mark(
 ) -> None:
     assert not panel.draft.suggest.isEnabled()
     draw(striped, 130, 150, "Stripes")
-    qtbot.waitUntil(lambda: not striped.quick.busy, timeout=20000)
+    qtbot.waitUntil(lambda: not striped.quick.busy, timeout=60000)
     state = striped.state(viewport.identity)
     state.zoom, state.centre = 8.0, (20.0, 20.0)
     before = viewport.grab().toImage()
     qtbot.mouseClick(panel.draft.suggest, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: striped.quick.suggestion(viewport.identity, 0) is not None, timeout=20000)
+    qtbot.waitUntil(lambda: striped.quick.suggestion(viewport.identity, 0) is not None, timeout=60000)
     suggestion = striped.quick.suggestion(viewport.identity, 0)
     assert suggestion is not None
     qtbot.waitUntil(lambda: state.centre == suggestion.point, timeout=5000)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QSizePolicy, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
 from mammoviewer.gui.panels.parts import row
@@ -55,7 +56,7 @@ class SidePanels(QFrame):
         layout.setSpacing(0)
         layout.addWidget(tabs)
         layout.addWidget(self._stack, 1)
-        self.show_panel(self._titles[0])
+        self._group.button(0).setChecked(True)
 
     @property
     def titles(self) -> tuple[str, ...]:
@@ -67,14 +68,21 @@ class SidePanels(QFrame):
         """Return the title of the panel that is shown."""
         return self._titles[self._stack.currentIndex()]
 
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """Have the panel made that comes on screen."""
+        self.page(self.current)
+        super().showEvent(event)
+
     def page(self, title: str) -> QWidget:
         """Return a panel, made now if it was not."""
         maker = self._makers.pop(title, None)
         if maker is not None:
-            place = self._places[title]
+            place, shown = self._places[title], self._stack.currentIndex()
             self._places[title] = maker()
-            self._stack.insertWidget(self._titles.index(title), self._places[title])
-            self._stack.removeWidget(place)
+            with QSignalBlocker(self._stack):
+                self._stack.insertWidget(self._titles.index(title), self._places[title])
+                self._stack.removeWidget(place)
+                self._stack.setCurrentIndex(shown)
             place.deleteLater()
         return self._places[title]
 
