@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -65,6 +66,8 @@ def load_solver() -> None:
     import sklearn.linear_model
     import sklearn.model_selection  # noqa: F401
 
+    _thread_pools()
+
 
 @contextmanager
 def on_one_core() -> Iterator[None]:
@@ -73,10 +76,17 @@ def on_one_core() -> Iterator[None]:
     They are too small to be shared: where other programs use the cores too, threads that wait for each other take many
     times as long.
     """
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, user_api="blas"):
+    with _thread_pools().limit(limits=1, user_api="blas"):
         yield
+
+
+@functools.cache
+def _thread_pools() -> Any:
+    """Return what sets the threads of libraries; it is looked for once, which takes the time of several frames."""
+    import sklearn.linear_model  # noqa: F401
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def fit_linear(data: Embedding, strength: float) -> LinearFit:
