@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from helpers.heatmaps import make_heatmap
 from psygnal import Signal
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
@@ -207,6 +208,27 @@ def test_before_and_after_switch_the_heatmap_of_the_active_image(
     assert output.scores is not None
     assert output.scores.model == "mine.1"
     assert len(started) == 1, "what is there is not made again"
+
+
+def test_held_out_images_are_named_and_gone_through(
+    panel: TrainPanel, four_views: Workspace, started: list[RunRequest], qtbot: QtBot
+) -> None:
+    trained(panel, four_views, qtbot)
+    learnt = {finding.image_uid for finding in four_views.annotations.findings}
+    names = {image.attributes.identity for image in four_views.images}
+    compare = panel.before_after
+    assert set(compare.held_out) == names - learnt
+    four_views.desk.active_identity = next(iter(learnt))
+    assert "learnt from" in compare.about.text()
+    assert "Held out" not in compare.about.text()
+    for held_out in (*compare.held_out, compare.held_out[0]):
+        qtbot.mouseClick(compare.next, Qt.MouseButton.LeftButton)
+        assert four_views.desk.active_identity == held_out
+        assert compare.about.text() == "Held out: nothing of this image was learnt from."
+        state = four_views.active
+        assert state is not None
+        assert state.overlay is Overlay.HEATMAP
+    assert {request.image.attributes.identity for request in started} == names - learnt
 
 
 def test_the_toggle_shows_the_model_in_force(

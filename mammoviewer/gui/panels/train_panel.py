@@ -22,7 +22,7 @@ from mammoviewer.gui.panels.training_result import result_facts, speaks_for_keep
 from mammoviewer.gui.theme import set_role
 from mammoviewer.gui.training_thread import TrainingThread
 from mammoviewer.jobs.job import Job
-from mammoviewer.session.training_runs import TrainingRequest, what_is_missing
+from mammoviewer.session.training_runs import TrainingRequest, trainable, what_is_missing
 from mammoviewer.session.workspace import Workspace
 from mammoviewer.training.spec import TrainingEvent
 
@@ -39,6 +39,7 @@ class TrainPanel(QWidget):
         self._workspace = workspace
         self._thread: TrainingThread | None = None
         self._before = ""
+        self._learnt: Counter[str] = Counter()
         self._made = ""
         self._assessed = False
         self._counts = FactGrid()
@@ -120,6 +121,7 @@ class TrainPanel(QWidget):
         wanted = {finding.image_uid for finding in findings}
         images = tuple(image for image in self._workspace.images if image.attributes.identity in wanted)
         self._before = self._workspace.desk.model
+        self._learnt = Counter(finding.image_uid for finding in trainable(findings))
         self._made = ""
         title = self._title.text().strip() or "My model"
         request = TrainingRequest(findings, images, self._before, title, float(self._seconds.value()))
@@ -198,7 +200,7 @@ class TrainPanel(QWidget):
 
     def _on_made(self, identity: str) -> None:
         self._made = identity
-        self.before_after.offer(self._before, identity)
+        self.before_after.offer(self._before, identity, self._learnt)
         self._state.setText(f"{identity} is ready. Keep it, or revert to the model before.")
         self._base.refresh()
         self.models_changed.emit()
