@@ -57,6 +57,9 @@ def measure(picture: Path) -> dict[str, float]:
     window = MainWindow(workspace, settings)
     window.resize(1920, 1080)
     window.show()
+    # As the program does after its first picture.
+    while window.panels.make_next():
+        QApplication.processEvents()
     workspace.open([picture], pixel_spacing_mm=0.05)
     _until(lambda: workspace.active is not None)
     identity = workspace.images[0].attributes.identity

@@ -5,8 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mammoviewer.base.arrays import BoolArray, FloatArray, StoredArray
+from mammoviewer.base.arrays import BoolArray, ByteArray, FloatArray, StoredArray
 
+_CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 _EDGE_SHARE = 0.92
 """Gradients stronger than this share of those around the seed stop the growth."""
 
@@ -40,18 +41,26 @@ def grown(
     edge_px
         How far the region reaches into the band of pixels that make up an edge.
     """
-    from scipy import ndimage
-
     value = float(smooth[seed])
-    alike = np.abs(smooth - value) <= tolerance
-    free = alike & ~edges
-    free[seed] = True
-    labels, _ = ndimage.label(free)
-    region = labels == labels[seed]
+    alike = (np.abs(smooth - value) <= tolerance).view(np.uint8)
+    free = alike & ~edges.view(np.uint8)
+    free[seed] = 1
+    region = _joined_to(free, seed)
     # An edge is some pixels wide: what is alike on this side of its middle belongs to the region.
-    region = ndimage.binary_dilation(region, iterations=edge_px, mask=alike | region)
-    closed = ndimage.binary_closing(np.pad(region, 2), iterations=2)[2:-2, 2:-2]
-    return np.asarray(ndimage.binary_fill_holes(closed | region), np.bool_)
+    within = alike | region
+    for _ in range(edge_px):
+        region = cv2.dilate(region, _CROSS) & within
+    padded = np.pad(region, 3)
+    closed = cv2.erode(cv2.dilate(padded, _CROSS, iterations=2), _CROSS, iterations=2, borderValue=(0.0,)) | padded
+    outside = _joined_to(1 - closed, (0, 0))
+    return (outside[3:-3, 3:-3] == 0).astype(np.bool_)
+
+
+def _joined_to(free: ByteArray, seed: tuple[int, int]) -> ByteArray:
+    """Return 1 where pixels that are not 0 are joined to ``seed`` by their sides, 0 elsewhere."""
+    filled = free.copy()
+    cv2.floodFill(filled, None, seed[::-1], (2.0,), flags=4)
+    return np.asarray(filled == 2, np.uint8)
 
 
 def brightest_near(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from mammoviewer.imaging.grow import brightest_near, grown, prepared_surroundings
 
@@ -58,3 +59,21 @@ def test_beyond_the_reach_nothing_attracts():
 
 def test_beside_the_image_the_click_stays():
     assert brightest_near(np.zeros((10, 10), np.uint16), (50.0, 50.0), (3.0, 3.0)) == (50.0, 50.0)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_it_grows_as_by_the_operations_of_mathematical_morphology(seed):
+    chance = np.random.default_rng(seed)
+    shape = tuple(int(side) for side in chance.integers(3, 50, 2))
+    smooth = ndimage.gaussian_filter(chance.normal(0, 10, shape), chance.choice([0.5, 1.5, 3])).astype(np.float32)
+    edges = chance.random(shape) < chance.choice([0, 0.05, 0.3])
+    place = (int(chance.integers(shape[0])), int(chance.integers(shape[1])))
+    tolerance, reach = float(chance.choice([0.5, 2, 8])), int(chance.integers(1, 6))
+    alike = np.abs(smooth - float(smooth[place])) <= tolerance
+    free = alike & ~edges
+    free[place] = True
+    labels, _ = ndimage.label(free)
+    region = ndimage.binary_dilation(labels == labels[place], iterations=reach, mask=alike | (labels == labels[place]))
+    closed = ndimage.binary_closing(np.pad(region, 2), iterations=2)[2:-2, 2:-2]
+    wanted = ndimage.binary_fill_holes(closed | region)
+    np.testing.assert_array_equal(grown(smooth, edges, place, tolerance, edge_px=reach), wanted)
