@@ -14,7 +14,7 @@ from typing import Any, Final
 from mammoviewer.annotations.density import BreastDensity, Record
 from mammoviewer.annotations.finding import Finding, utc_now
 from mammoviewer.annotations.outline_patch import outline_patch, patched, unpacked_points
-from mammoviewer.annotations.roi import Roi
+from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.annotations.rows import (
     DENSITY,
     FINDING,
@@ -30,13 +30,16 @@ from mammoviewer.base.errors import AnnotationError
 
 CHANGE_COLUMNS: Final = "batch, session, time, reader, finding_id, act, token, of, title, kind, before, after, back"
 """The column ``finding_id`` holds the id of a record of either kind."""
+NOWHERE: Final = Roi(RoiKind.POINT, ((0.0, 0.0),))
+"""The region of findings whose own is not looked at."""
 
 
 @dataclass(frozen=True)
 class Change:
     """A finding or a density before and after an edit, None where it was not there.
 
-    ``kind`` is ``"finding"`` or ``"density"``; what changed together shares ``batch``.
+    ``kind`` is ``"finding"`` or ``"density"``; what changed together shares ``batch``. ``reshaped`` says that the
+    region changed where it is not told here how.
     """
 
     batch: int
@@ -48,6 +51,7 @@ class Change:
     before: Record | None
     after: Record | None
     step: Step = UNKNOWN
+    reshaped: bool = False
 
     @property
     def what(self) -> str:
@@ -63,6 +67,8 @@ class Change:
             return "removed"
         names = ("label", "note", "assessment", "roi", "frame", "descriptors", "lesion", "confidence", "score")
         changed = [name for name in names if getattr(self.before, name) != getattr(self.after, name)]
+        if self.reshaped and "roi" not in changed:
+            changed.append("roi")
         return ", ".join("region" if name == "roi" else name for name in changed) or "saved again"
 
 
@@ -198,3 +204,19 @@ def unfolded(logged: Iterable[LoggedChange], now: Record | None) -> tuple[Change
         by = (entry.batch, entry.session, entry.time, entry.reader, entry.record_id, entry.kind)
         changes.append(Change(*by, before, after, entry.step))
     return tuple(reversed(changes))
+
+
+def described(entry: LoggedChange) -> Change:
+    """Return a change without long outlines, which are a point here: all else of it is what was logged, and quick.
+
+    Raises
+    ------
+    AnnotationError
+        If it cannot be read.
+    """
+    by = (entry.batch, entry.session, entry.time, entry.reader, entry.record_id, entry.kind)
+    if entry.back is None:
+        before, after = (None if row is None else from_row(entry.kind, row) for row in (entry.before, entry.after))
+        return Change(*by, before, after, entry.step)
+    findings = [None if row is None else finding_of(row, NOWHERE) for row in (entry.before, entry.after)]
+    return Change(*by, findings[0], findings[1], entry.step, reshaped=bool(entry.back))

@@ -219,16 +219,17 @@ class AnnotationStore(KeptInFile):
         there = self._file.rows(f"SELECT {FINDING_COLUMNS} FROM finding WHERE id = ?", (record_id,))
         return unfolded(map(logged_change, rows), finding_of(there[0]) if there else None)
 
-    def logged(self, session: str) -> tuple[LoggedChange, ...]:
-        """Return the changes of a session as the log holds them, the oldest first: small, for undo after a restart.
+    def logged(self, session: str = "") -> tuple[LoggedChange, ...]:
+        """Return the changes of a session, or all, as the log holds them, the oldest first: small, without outlines.
 
         Raises
         ------
         AnnotationError
             If the file cannot be read.
         """
-        query = f"SELECT {CHANGE_COLUMNS} FROM change WHERE session = ? ORDER BY seq"
-        return tuple(map(logged_change, self._file.rows(query, (session,))))
+        wanted, values = _chosen("", session)
+        rows = self._file.rows(f"SELECT {CHANGE_COLUMNS} FROM change{wanted} ORDER BY seq", values)
+        return tuple(map(logged_change, rows))
 
     def newest_change(self) -> int:
         """Return the number of the newest change of the log; 0 where that cannot be read."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
-from mammoviewer.annotations.change_log import LoggedChange
+from mammoviewer.annotations.change_log import NOWHERE, LoggedChange
 from mammoviewer.annotations.edits import (
     AddFinding,
     AmendFinding,
@@ -18,11 +18,9 @@ from mammoviewer.annotations.edits import (
     UnsayDensity,
 )
 from mammoviewer.annotations.finding import Finding
-from mammoviewer.annotations.roi import Roi, RoiKind
+from mammoviewer.annotations.roi import RoiKind
 from mammoviewer.annotations.rows import DENSITY, KIND_PLACE, Row, density_of, finding_of
 from mammoviewer.annotations.step import Act
-
-_NOWHERE: Final = Roi(RoiKind.POINT, ((0.0, 0.0),))
 
 
 @dataclass(frozen=True)
@@ -132,7 +130,7 @@ def _inverse(change: LoggedChange, title: str) -> Edit:
         return AddFinding(finding_of(before), title=title)
     if change.back is None:
         return ReplaceFinding(finding_of(before), title=title)
-    then, now = finding_of(before, _NOWHERE), finding_of(after, _NOWHERE)
+    then, now = finding_of(before, NOWHERE), finding_of(after, NOWHERE)
     return AmendFinding(change.record_id, _differing(then, now), _kind(before), change.back, title)
 
 

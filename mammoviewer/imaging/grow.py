@@ -53,7 +53,7 @@ def grown(
     padded = np.pad(region, 3)
     closed = cv2.erode(cv2.dilate(padded, _CROSS, iterations=2), _CROSS, iterations=2, borderValue=(0.0,)) | padded
     outside = _joined_to(1 - closed, (0, 0))
-    return (outside[3:-3, 3:-3] == 0).astype(np.bool_)
+    return np.asarray(outside[3:-3, 3:-3] == 0, np.bool_)
 
 
 def _joined_to(free: ByteArray, seed: tuple[int, int]) -> ByteArray:

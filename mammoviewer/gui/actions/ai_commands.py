@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtWidgets import QApplication, QFileDialog
 
 from mammoviewer.base.errors import SettingsError
 from mammoviewer.base.notices import Notice, Severity
@@ -19,6 +22,7 @@ from mammoviewer.gui.model_actions import (
     run_model_on_study,
     show_heatmap,
 )
+from mammoviewer.session.audit import save_audit
 from mammoviewer.session.blind import sign_first_read, switch_blind
 from mammoviewer.session.viewer_state import Overlay
 
@@ -128,10 +132,21 @@ def _agreement(desk: Desk) -> None:
     desk.window.show_dialog(AgreementDialog(desk.workspace))
 
 
+def _save_log(desk: Desk) -> None:
+    if desk.workspace.study is None:
+        desk.workspace.notice.emit(Notice(Severity.INFO, "No image is open", "open a study first"))
+        return
+    parent = QApplication.activeWindow()
+    name, _ = QFileDialog.getSaveFileName(parent, "Save the log of changes", "changes.csv", "CSV (*.csv)")
+    if name:
+        save_audit(desk.workspace, Path(name))
+
+
 _BLIND = (
     Command("read.blind", "Blind reading on or off: hide AI", ("Ctrl+B",), lambda desk: switch_blind(desk.workspace)),
     Command("read.reader", "Who is reading…", (), lambda desk: desk.window.choose_reader()),
     Command("read.agreement", "Readers' agreement…", (), _agreement),
+    Command("read.log", "Save the log of changes of this study…", (), _save_log),
     Command("read.sign", "Sign the first read: show AI", ("Ctrl+J",), lambda desk: sign_first_read(desk.workspace)),
 )
 AI_COMMANDS = {"AI": _AI, "Readers": _BLIND}

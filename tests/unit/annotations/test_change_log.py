@@ -126,10 +126,14 @@ for number in range(rounds):
         os.close(reading)
         edit(writing, number)
     os.close(writing)
-    time.sleep(0.002 + 0.05 * random.Random(number).random())
+    told, moment = b"", random.Random(number)
+    # However slow the machine is, some edits come before the kill.
+    begun = moment.randrange(4)
+    while told.count(b"? ") < begun and (part := os.read(reading, 65536)):
+        told += part
+    time.sleep(0.012 * moment.random())
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    told = b""
     while part := os.read(reading, 65536):
         told += part
     os.close(reading)
@@ -165,4 +169,4 @@ def test_two_hundred_kills_lose_nothing_but_the_edit_under_way(path):
     assert told["wrong"] == []
     assert told["aside"] == 0
     assert told["rounds"] == 200
-    assert told["findings"] > 50
+    assert told["findings"] > 30
