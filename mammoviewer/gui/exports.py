@@ -48,7 +48,7 @@ def export_content(workspace: Workspace, state: ViewerState, viewport: Viewport 
         filters=state.active_filters,
         orientation=state.orientation,
         heat=output.scores,
-        style=replace(workspace.style),
+        style=replace(workspace.style.shown(state.overlay)),
         legend=output.title,
         findings=shown,
         marks=output.detections,

@@ -28,6 +28,7 @@ from mammoviewer.gui.dialogs.header_dialog import HeaderDialog
 from mammoviewer.gui.dialogs.jobs_dialog import JobsDialog
 from mammoviewer.gui.error_report import log_path
 from mammoviewer.gui.kept_settings import KeptSettings
+from mammoviewer.gui.model_actions import show_from_marks
 from mammoviewer.gui.opening import Opening
 from mammoviewer.gui.pages import Pages
 from mammoviewer.gui.panels.cursor_line import CursorLine
@@ -47,6 +48,7 @@ from mammoviewer.gui.thumbnails import Thumbnails
 from mammoviewer.gui.window_layout import WindowLayout
 from mammoviewer.gui.window_panels import window_panels
 from mammoviewer.session.settings import SettingsFile
+from mammoviewer.session.viewer_state import SHOWN_FROM
 from mammoviewer.session.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -73,6 +75,8 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.workspace = workspace
         choose_first_model(workspace)
+        if workspace.style.threshold == SHOWN_FROM:
+            show_from_marks(workspace)
         self.active = ActiveView(workspace, self)
         self.thumbnails = Thumbnails(workspace, self)
         self.notices = NoticeLine(workspace)
@@ -144,6 +148,7 @@ class MainWindow(QMainWindow):
         self.jobs.log_wanted.connect(self.show_log)
         self.notices.header_wanted.connect(self.show_header)
         self.grid.cursor_moved.connect(self.cursor_line.show_reading)
+        bind(self, self.workspace.desk.events.model, lambda: show_from_marks(self.workspace))
         # The draft that follows the regions is the panel's.
         bind(self, self.workspace.desk.events.live, self.panels.make_all)
         self.recipes.models_changed.connect(self.header.model.refresh)

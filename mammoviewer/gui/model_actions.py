@@ -76,6 +76,14 @@ def show_heatmap(workspace: Workspace) -> Job | None:
     return _complete_heatmap(workspace, state)
 
 
+def show_from_marks(workspace: Workspace) -> None:
+    """Show scores from where the chosen model begins to mark: below that most of a breast would be tinted."""
+    models = {model.identity: model for model in workspace.registry.models}
+    model = models.get(workspace.desk.model)
+    if model is not None:
+        workspace.style.threshold = round(model.outputs.marks_from, 2)
+
+
 def follow_model(workspace: Workspace) -> list[Job]:
     """Let the heatmaps on screen be those of the model that is now chosen."""
     stage = workspace.stage

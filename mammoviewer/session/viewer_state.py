@@ -8,8 +8,8 @@ it is hung elsewhere.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Final
 
 from psygnal import SignalGroupDescriptor
 
@@ -183,16 +183,29 @@ def slice_step_mm(attributes: ImageAttributes) -> float | None:
     return attributes.slice_spacing_mm
 
 
+SHOWN_FROM: Final = 0.5
+"""From which value on output is shown where neither the model nor the reader says otherwise."""
+
+
 @dataclass
 class OverlayStyle:
-    """How model output is drawn, in every viewport."""
+    """How model output is drawn, in every viewport.
+
+    Scores are shown from ``threshold`` on; explanations, which reach from 0 to 1 in every image, from
+    ``cam_threshold``.
+    """
 
     opacity: float = 0.5
-    threshold: float = 0.5
+    threshold: float = SHOWN_FROM
+    cam_threshold: float = SHOWN_FROM
     colormap: str = "inferno"
     contours: bool = False
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    def shown(self, overlay: Overlay) -> OverlayStyle:
+        """Return the style in which an overlay is drawn: its ``threshold`` is the one that counts there."""
+        return replace(self, threshold=self.cam_threshold) if overlay is Overlay.CAM else self
 
 
 @dataclass

@@ -30,6 +30,7 @@ from mammoviewer.gui.model_actions import (
     frames_from,
     marks,
     run_model,
+    show_from_marks,
     show_heatmap,
 )
 from mammoviewer.gui.panels.ai_marks import AiMarks
@@ -358,3 +359,25 @@ def test_sessions_are_made_off_the_threads_of_the_window(
     assert job.wait(30)
     assert made_on
     assert threading.main_thread() not in made_on
+
+
+def test_scores_are_shown_from_where_the_model_marks_and_explanations_from_the_middle(
+    marked: Workspace, qtbot: QtBot
+) -> None:
+    active = ActiveView(marked)
+    overlay = AiOverlay(marked, active)
+    qtbot.addWidget(overlay)
+    show_from_marks(marked)
+    chosen = next(m for m in marked.registry.models if m.identity == marked.desk.model)
+    assert marked.style.threshold == pytest.approx(chosen.outputs.marks_from, abs=0.005)
+    state = marked.active
+    assert state is not None
+    state.overlay = Overlay.HEATMAP
+    assert overlay._threshold.value == pytest.approx(marked.style.threshold, abs=0.005)
+    state.overlay = Overlay.CAM
+    assert overlay._threshold.value == pytest.approx(0.5)
+    overlay._threshold.moved.emit(0.7)
+    assert marked.style.cam_threshold == 0.7
+    assert marked.style.shown(Overlay.CAM).threshold == 0.7
+    assert marked.style.shown(Overlay.HEATMAP).threshold == pytest.approx(chosen.outputs.marks_from, abs=0.005)
+    active.release()

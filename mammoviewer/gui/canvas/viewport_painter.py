@@ -31,7 +31,7 @@ from mammoviewer.gui.screens import calibration
 from mammoviewer.gui.theme import color
 from mammoviewer.session.blind import ai_hidden, seen_of_readers, visible_scores
 from mammoviewer.session.companions import Drawing
-from mammoviewer.session.viewer_state import Overlay
+from mammoviewer.session.viewer_state import Overlay, OverlayStyle
 
 if TYPE_CHECKING:
     from mammoviewer.gui.canvas.view_widget import ViewWidget
@@ -145,11 +145,14 @@ class ViewportPainter:
         viewport = self._viewport
         output = viewport.output
         if output.scores is not None:
-            self._heat.paint(painter, output.scores, viewport.view, viewport.workspace.style)
+            self._heat.paint(painter, output.scores, viewport.view, self._style())
         if output.cam is not None:
             path = QPainterPath()
             path.addRect(box_on_screen(output.cam.box, viewport.view))
             stroke(painter, path, color("bright"), dashed=True, width=1.0)
+
+    def _style(self) -> OverlayStyle:
+        return self._viewport.workspace.style.shown(self._viewport.shown.overlay)
 
     def _paint_marks(self, painter: QPainter, drawing: Drawing) -> None:
         viewport = self._viewport
@@ -248,7 +251,7 @@ class ViewportPainter:
         length = min(140.0, free.height() - head - metrics.height())
         if length >= 3 * metrics.height():
             place = QRectF(left, free.center().y() + (head - length) / 2.0, _BAR_WIDTH, length)
-            paint_colour_bar(painter, place, viewport.workspace.style, title, font)
+            paint_colour_bar(painter, place, self._style(), title, font)
 
     def _missing(self) -> str:
         if self._viewport.shown.overlay is Overlay.DRAFT:

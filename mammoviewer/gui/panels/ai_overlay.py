@@ -40,7 +40,7 @@ class AiOverlay(QWidget):
         self._opacity = LabelledSlider("Opacity", 0.0, 1.0, 0.01, percent=True)
         self._opacity.moved.connect(lambda value: setattr(self._style, "opacity", value))
         self._threshold = LabelledSlider("Show from score", 0.0, 1.0, 0.01)
-        self._threshold.moved.connect(lambda value: setattr(self._style, "threshold", value))
+        self._threshold.moved.connect(lambda value: setattr(self._style, self._threshold_name, value))
         self._colours = CalmCombo()
         self._colours.setAccessibleName("Colour map")
         self._colours.setIconSize(_SWATCH)
@@ -66,12 +66,17 @@ class AiOverlay(QWidget):
         if self._active.state is not None:
             self._active.state.overlay = overlay
 
+    @property
+    def _threshold_name(self) -> str:
+        state = self._active.state
+        return "cam_threshold" if state is not None and state.overlay is Overlay.CAM else "threshold"
+
     def _refresh(self) -> None:
         state = self._active.state
         self._which.setEnabled(state is not None)
         self._which.show_choice(state.overlay if state is not None else Overlay.NONE)
         self._opacity.show_value(self._style.opacity)
-        self._threshold.show_value(self._style.threshold)
+        self._threshold.show_value(getattr(self._style, self._threshold_name))
         self._colours.setCurrentIndex(self._colours.findData(self._style.colormap))
         self._contours.setChecked(self._style.contours)
         self._largest.setVisible(state is not None and state.frames > 1)
