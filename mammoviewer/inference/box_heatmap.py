@@ -10,12 +10,15 @@ from mammoviewer.inference.manifest import ModelManifest
 from mammoviewer.inference.preprocess import PreparedImage
 
 _CELLS_PER_SIDE = 256
-_FAINTEST = 0.05
-"""Boxes below this probability are thousands and say nothing."""
 
 
 def box_heatmap(
-    prepared: PreparedImage, manifest: ModelManifest, boxes: FloatArray, probabilities: FloatArray
+    prepared: PreparedImage,
+    manifest: ModelManifest,
+    boxes: FloatArray,
+    probabilities: FloatArray,
+    *,
+    threshold: float,
 ) -> Heatmap:
     """Return the largest probability of the positive class among the boxes over each cell, 0 where there is none.
 
@@ -25,6 +28,8 @@ def box_heatmap(
         (A, 4) corner points (first row, first column, last row, last column) in stored pixels.
     probabilities
         (A, K).
+    threshold
+        Boxes below it are not painted: they are thousands, and together they cover the breast.
 
     Returns
     -------
@@ -36,7 +41,7 @@ def box_heatmap(
     values = np.zeros((max(1, round(rows / step)), max(1, round(columns / step))), dtype=np.float32)
     steps = (rows / values.shape[0], columns / values.shape[1])
     scores = probabilities[:, manifest.outputs.positive_index]
-    worth = np.flatnonzero(scores >= _FAINTEST)
+    worth = np.flatnonzero(scores >= threshold)
     for index in worth[np.argsort(scores[worth], kind="stable")].tolist():
         top, left, bottom, right = (boxes[index] + np.float32(0.5)).tolist()
         covered = (

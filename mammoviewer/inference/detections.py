@@ -122,6 +122,7 @@ def detections_of_boxes(
     threshold: float,
     overlap: float = 0.3,
     soft: bool = False,
+    apart: float = 0.0,
     limit: int = MOST_MARKS,
 ) -> tuple[Detection, ...]:
     """Return what a detection model found on one frame, the highest first.
@@ -136,7 +137,7 @@ def detections_of_boxes(
         The K names.
     shape
         (rows, columns) of the stored image, at whose edges boxes end.
-    threshold, overlap, soft
+    threshold, overlap, soft, apart
         As in :func:`mammoviewer.inference.suppression.kept_boxes`, within each class.
     """
     found: list[Detection] = []
@@ -144,7 +145,9 @@ def detections_of_boxes(
     for index, name in enumerate(classes[1:], start=1):
         scores = np.asarray(probabilities[:, index], dtype=np.float64)
         worth = np.flatnonzero(scores >= threshold)
-        kept, kept_scores = kept_boxes(corners[worth], scores[worth], overlap=overlap, threshold=threshold, soft=soft)
+        kept, kept_scores = kept_boxes(
+            corners[worth], scores[worth], overlap=overlap, threshold=threshold, soft=soft, apart=apart
+        )
         for place, score in zip(worth[kept].tolist(), kept_scores.tolist(), strict=True):
             top, left, bottom, right = corners[place].tolist()
             box = _inside((top, left, bottom, right), shape)

@@ -76,7 +76,7 @@ def manifest_to_json(manifest: ModelManifest) -> dict[str, object]:
     """Return the JSON object that :func:`manifest_from_json` reads."""
     outputs: dict[str, object] = {**vars(manifest.outputs), "classes": list(manifest.outputs.classes)}
     if not manifest.outputs.boxes:
-        del outputs["boxes"]
+        del outputs["boxes"], outputs["apart_px"]
     tiling = {"tiling": _tiling_to_json(manifest.tiling)} if manifest.tiling is not None else {}
     return {
         "schema_version": SCHEMA_VERSION,
@@ -255,6 +255,7 @@ def _outputs(fields: Fields, *, boxes: bool) -> ModelOutputs:
         operating_threshold=fields.number("operating_threshold", 0.0, 1.0),
         marking_threshold=fields.number("marking_threshold", 0.0, 1.0) if fields.has("marking_threshold") else None,
         boxes=fields.text("boxes", pattern=TENSOR_PATTERN, expected="the tensor of the boxes") if boxes else "",
+        apart_px=fields.number("apart_px", 0.0, MAX_SIDE) if boxes and fields.has("apart_px") else 0.0,
     )
     if boxes and (entry.activation != "softmax" or entry.positive_index == 0):
         raise ModelError("outputs of a detection model need softmax over the classes, the first of them the background")

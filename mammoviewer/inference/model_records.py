@@ -89,7 +89,8 @@ class ModelOutputs:
 
     Three classes or more with "sigmoid" are labels that may hold together. A detection model names the tensor of its
     ``boxes`` (N, A, 4), edges (first row, first column, last row, last column) in model pixels where pixel i reaches
-    from i to i + 1; its logits are (N, A, K), and its first class is the background.
+    from i to i + 1; its logits are (N, A, K), and its first class is the background. Its marks of one class lie at
+    least ``apart_px`` model pixels apart.
     """
 
     logits: str
@@ -100,6 +101,7 @@ class ModelOutputs:
     operating_threshold: float
     marking_threshold: float | None = None
     boxes: str = ""
+    apart_px: float = 0.0
 
     @property
     def absence(self) -> str:

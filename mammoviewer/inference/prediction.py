@@ -165,6 +165,7 @@ def _classify(prepared: PreparedImage, model: OnnxModel, progress: Progress) -> 
 
 def _detect(prepared: PreparedImage, model: OnnxModel, threshold: float | None, progress: Progress) -> Prediction:
     outputs = model.manifest.outputs
+    limit = outputs.marks_from if threshold is None else threshold
     progress(0.0, "whole image")
     edges, probabilities = model.boxes(_whole(prepared, model))
     # An edge e lies between the centres e - 1/2 and e + 1/2 of model pixels.
@@ -175,11 +176,13 @@ def _detect(prepared: PreparedImage, model: OnnxModel, threshold: float | None, 
         outputs.classes,
         frame=prepared.frame,
         shape=prepared.stored_shape,
-        threshold=outputs.marks_from if threshold is None else threshold,
+        threshold=limit,
+        apart=outputs.apart_px * max(prepared.scale),
     )
     progress(1.0, "whole image")
     highest = dict(zip(outputs.classes[1:], probabilities[:, 1:].max(axis=0, initial=0.0).tolist(), strict=True))
-    return Prediction(box_heatmap(prepared, model.manifest, boxes, probabilities), found, highest)
+    heatmap = box_heatmap(prepared, model.manifest, boxes, probabilities, threshold=limit)
+    return Prediction(heatmap, found, highest)
 
 
 def _whole(prepared: PreparedImage, model: OnnxModel) -> FloatArray:

@@ -26,7 +26,13 @@ def overlaps(boxes: DoubleArray, box: DoubleArray, *, of_smaller: bool = False) 
 
 
 def kept_boxes(
-    boxes: DoubleArray, scores: DoubleArray, *, overlap: float = 0.3, threshold: float = 0.0, soft: bool = False
+    boxes: DoubleArray,
+    scores: DoubleArray,
+    *,
+    overlap: float = 0.3,
+    threshold: float = 0.0,
+    soft: bool = False,
+    apart: float = 0.0,
 ) -> tuple[NDArray[np.intp], DoubleArray]:
     """Return which of ``boxes`` (n, 4) of one class stay, the highest score first, and their scores.
 
@@ -39,7 +45,11 @@ def kept_boxes(
     soft
         Lower the score of the others by exp(-IoU^2 / 0.5) instead of dropping them (Bodla et al. 2017, "Soft-NMS"):
         of lesions that really lie close none is lost. ``overlap`` does not count then.
+    apart
+        Of two whose centres are closer than this only the higher one stays, however little they overlap: a small box
+        within a large one points at the same place.
     """
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
     left = np.asarray(scores, dtype=np.float64).copy()
     left[left < threshold] = -np.inf
     kept: list[int] = []
@@ -55,4 +65,5 @@ def kept_boxes(
             left[left < threshold] = -np.inf
         else:
             left[shared > overlap] = -np.inf
+        left[np.hypot(*(middles - middles[best]).T) < apart] = -np.inf
     return np.array(kept, dtype=np.intp), np.array(kept_scores, dtype=np.float64)

@@ -9,6 +9,7 @@ from torch import nn
 
 from mammoviewer.training.architectures import parameter_count
 from mammoviewer.training.film_card import command_line, with_interval
+from mammoviewer.training.networks.film_front import FilmFront
 from mammoviewer.training.recipe_run import RecipeRun
 
 INTENDED_USE = (
@@ -73,12 +74,19 @@ threshold chosen on the validation images.
 def _not_b4(run: RecipeRun) -> str:
     if run.text("network") != "small":
         return ""
-    return "A small sibling of the EfficientNet-B4 of S3, which the recipe can train but which is not bundled. "
+    return (
+        "A small sibling of the EfficientNet-B4 of S3, which the recipe can train but which is not bundled: "
+        f"{FilmFront.channels} fixed\nmeasures at every eighth pixel (bands of detail, convergence of gradients, "
+        "density, depth) and two layers that mix them. "
+    )
 
 
 def _limits(run: RecipeRun) -> str:
     if run.text("network") == "small":
-        return "Trained from nothing on fewer than two hundred films: hardly better than chance is to be expected."
+        return (
+            "Research demonstration only: learnt from fewer than two hundred digitised films, of which it tells normal"
+            "\nfrom abnormal ones little better than chance (see the interval)."
+        )
     return "Not tested on other devices than those of its training data."
 
 

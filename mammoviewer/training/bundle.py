@@ -66,6 +66,8 @@ class BundleFacts:
         Rows, columns, channels of the input, and between which values its pixels lie.
     any_size
         Whether a detector takes images of any rows and columns; ``patch`` is then only the example it is traced with.
+    apart_px
+        How far marks of a detector lie apart at least, in pixels of the input.
     pixel_size_mm
         Of the prepared image; ``None`` where the preprocessing does not resample to one.
     card
@@ -110,6 +112,7 @@ class BundleFacts:
     cam_method: str = "hirescam"
     head_gradient: bool = True
     any_size: bool = False
+    apart_px: float = 0.0
     dense: nn.Module | None = None
     matrices: Mapping[bytes, Stored] = field(default_factory=dict)
 
@@ -154,6 +157,7 @@ def write_bundle(folder: Path, network: Network | Detector, facts: BundleFacts) 
             facts.positive_class,
             facts.operating_threshold,
             boxes=BOXES if isinstance(network, Detector) else "",
+            apart_px=facts.apart_px,
         ),
         cam=CamSettings(FEATURES, "head_grad" if "head_grad" in files else "", facts.cam_method),
         training_data=facts.training_data,

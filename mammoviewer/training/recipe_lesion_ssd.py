@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,15 @@ from mammoviewer.datasets.mini_mias import SIDE_PX as STORED_PX
 from mammoviewer.inference.detections import Detection, detections_of_boxes
 from mammoviewer.inference.froc import FrocCurve, FrocImage, TruthBox, froc_curve, sensitivity_intervals
 from mammoviewer.training.bundle import BundleFacts, published_folder, write_bundle
-from mammoviewer.training.crops import UNCHANGED, Circle, Crop, CropChange, breast_place, crop
+from mammoviewer.training.film_folds import cross_validation, patient_folds
 from mammoviewer.training.film_report import write_film_report
-from mammoviewer.training.films import Film, FilmSets, data_facts, load_films
+from mammoviewer.training.film_versions import FilmVersions
+from mammoviewer.training.films import Circle, Film, FilmSets, data_facts, load_films
+from mammoviewer.training.networks.film_front import FilmFront
 from mammoviewer.training.networks.ssd import SsdNetwork, boxes_of_circles, default_boxes, detection_loss, match
 from mammoviewer.training.recipe_run import RecipeRun
-from mammoviewer.training.ssd_card import INTENDED_USE, RATES, card
+from mammoviewer.training.ssd_card import APART_PX, INTENDED_USE, RATES, card
 from mammoviewer.training.step_training import StepPlan, share_of, train_steps
-from mammoviewer.training.synthetic_lesions import draw_cluster, draw_mass
 
 SIDE_PX = 256
 CLASSES = ("background", "lesion")
@@ -31,10 +33,8 @@ PREPROCESSING: tuple[Mapping[str, Any], ...] = (
     {"op": "percentile_range", "low": 1.0, "high": 99.0},
     {"op": "resize", "rows": SIDE_PX, "columns": SIDE_PX, "keep_aspect": True},
 )
-CHANGE = CropChange(zoom=0.3, gamma=0.25, contrast=0.2, brightness=0.04)
 _KINDS = ("MAMMOGRAM", "SYNTHETIC_2D", "SECONDARY", "RASTER")
 _LEAST_SCORE = 0.02
-_DRAWN_UNTIL = 0.7
 _ACCEPTED_FALSE_MARKS = 1.0
 _MOST_FALSE_TOLD = 8.0
 
@@ -50,95 +50,146 @@ def run_lesion_ssd(run: RecipeRun) -> Mapping[str, Any]:
         progress=subprogress(lambda done, text: run.tell(text, done), 0.0, 0.05),
         allow_leak=run.flag("allow_leak"),
     )
-    torch.manual_seed(run.spec.seed)
-    network = SsdNetwork(len(CLASSES), width=run.integer("width"), shape=(SIDE_PX, SIDE_PX))
-    curves = _train(run, network, films)
-    facts = _facts(run, films, network, curves)
+    front = FilmFront().eval()
+    versions = _measured(run, front, films)
+    crossed: list[FrocImage] = []
+    for number, (learnt, judged) in enumerate(cross_validation(films, run.integer("folds"), run.spec.seed), start=1):
+        network, _ = _trained(run, front, versions, learnt, judged, name=f"fold {number}")
+        crossed += froc_images(network, judged)
+    network, curves = _trained(run, front, versions, films.train, films.validation)
+    facts = _facts(run, films, network, curves=curves, crossed=crossed)
     with published_folder(run.spec.output, replace=True) as folder:
         write_bundle(folder, network, facts)
         write_film_report(folder, run, facts, films)
     return facts.metrics
 
 
-class CropSampler:
-    """Draws crops of training films: with a lesion, normal, or normal with a drawn lesion.
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """A version of a film as the readers see it: measures in half precision, class and offsets of each default box."""
 
-    Not ``augmented``, it shows what each crop is made from: the same place, neither changed nor drawn into.
-    """
+    measures: Tensor
+    classes: Tensor
+    offsets: Tensor
+    lesion: bool
+    laid_in: bool
 
-    def __init__(self, films: Sequence[Film], run: RecipeRun, *, augmented: bool = True) -> None:
-        self._augmented = augmented
-        self._change = CHANGE if augmented else UNCHANGED
+
+Versions = Mapping[int, Sequence[_Measured]]
+"""The measured versions of each film, by its identity: the front learns nothing, and so has to see each but once."""
+
+
+def _measured(run: RecipeRun, front: FilmFront, films: FilmSets) -> Versions:
+    """Measure all versions of the films that are not for the test; lesions are pasted within a part and a fold."""
+    every = films.train + films.validation
+    folds = patient_folds(every, max(1, run.integer("folds")), run.spec.seed)
+    groups: dict[tuple[int, bool], list[Film]] = {}
+    for place, (film, fold) in enumerate(zip(every, folds, strict=True)):
+        groups.setdefault((fold, place < len(films.train)), []).append(film)
+    generator, defaults = np.random.default_rng(run.spec.seed), default_boxes(SIDE_PX, SIDE_PX)
+    found: dict[int, list[_Measured]] = {}
+    for group in groups.values():
+        maker = FilmVersions(group, drawn=run.number("drawn"))
+        for film in group:
+            versions = [maker.version(film, number, generator) for number in range(run.integer("versions"))]
+            found[id(film)] = [
+                _Measured(
+                    _measures_of(front, version.values[None]).half(),
+                    *_target(version.circles, defaults, run),
+                    bool(version.circles),
+                    version.laid_in and film.normal,
+                )
+                for version in versions
+            ]
+            run.tell("measuring films", 0.05 + 0.25 * len(found) / len(every))
+    return found
+
+
+class VersionSampler:
+    """Draws batches of the measured versions of some films."""
+
+    def __init__(self, versions: Versions, films: Sequence[Film], run: RecipeRun) -> None:
         self._run = run
-        self._normal = [film for film in films if film.normal]
-        self._places = [(film, circle) for film in films for circle in film.circles]
-        self._side = run.integer("crop")
-        self._defaults = default_boxes(self._side, self._side)
+        every = [version for film in films for version in versions[id(film)]]
+        self._real = [version for version in every if version.lesion and not version.laid_in]
+        self._laid_in = [version for version in every if version.lesion and version.laid_in]
+        self._none = [version for version in every if not version.lesion]
 
-    def batch(self, epoch: int, generator: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Return pictures (n, 1, side, side), classes (n, a) and offsets (n, a, 4) of the default boxes."""
-        crops = [self.example(epoch, generator) for _ in range(self._run.integer("batch"))]
-        targets = [_target(part.circles, self._defaults, self._run) for part in crops]
-        pictures = torch.from_numpy(np.stack([part.values for part in crops]))
-        return pictures, torch.stack([one for one, _ in targets]), torch.stack([two for _, two in targets])
+    def batch(self, generator: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Return measures (n, c, rows, columns), classes (n, a) and offsets (n, a, 4) of the default boxes."""
+        drawn = [self._one(generator) for _ in range(self._run.integer("batch"))]
+        measures = torch.cat([version.measures for version in drawn]).float()
+        classes = torch.stack([version.classes for version in drawn])
+        return measures, classes, torch.stack([version.offsets for version in drawn])
 
-    def example(self, epoch: int, generator: np.random.Generator) -> Crop:
-        """Return one crop of an epoch."""
-        fade = max(0.0, 1 - epoch / (_DRAWN_UNTIL * self._run.integer("epochs")))
-        lesion = generator.random() < self._run.number("lesion_share")
-        if lesion and generator.random() >= self._run.number("synthetic") * fade:
-            film, circle = self._places[int(generator.integers(len(self._places)))]
-            shift = generator.uniform(-0.4, 0.4, 2) * self._side
-            place = (circle[0] + float(shift[0]), circle[1] + float(shift[1]))
-            return crop(film.values, place, self._side, generator, self._change, circles=film.circles)
-        film = self._normal[int(generator.integers(len(self._normal)))]
-        part = crop(film.values, breast_place(film.mask, generator), self._side, generator, self._change)
-        return self._drawn(part, generator) if lesion and self._augmented else part
-
-    def _drawn(self, part: Crop, generator: np.random.Generator) -> Crop:
-        """Draw a lesion on the breast of a normal crop."""
-        row, column = breast_place(part.values[0] > 0, generator)
-        radius = float(np.exp(generator.uniform(np.log(4), np.log(24))))
-        if generator.random() < 0.85:
-            draw_mass(part.values[0], (row, column, radius), generator)
-        else:
-            draw_cluster(part.values[0], (row, column, radius), generator, speck_px=(0.3, 0.7))
-        return Crop(np.clip(part.values, 0.0, 1.0), ((row, column, radius),))
+    def _one(self, generator: np.random.Generator) -> _Measured:
+        kind = self._none
+        if generator.random() < self._run.number("lesion_share") or not kind:
+            kind = self._laid_in if generator.random() < self._run.number("laid_in") else self._real
+        kind = kind or self._real
+        return kind[int(generator.integers(len(kind)))]
 
 
-def _train(run: RecipeRun, network: SsdNetwork, films: FilmSets) -> list[dict[str, Any]]:
-    sampler = CropSampler(films.train, run)
+def _measures_of(front: FilmFront, values: FloatArray) -> Tensor:
+    """Return the front's measures (1, c, rows, columns) of a prepared film (1, rows, columns)."""
+    with torch.no_grad():
+        found: Tensor = front(torch.from_numpy(values)[None])
+    return found
+
+
+def _trained(
+    run: RecipeRun,
+    front: FilmFront,
+    versions: Versions,
+    learnt: Sequence[Film],
+    held_out: Sequence[Film],
+    *,
+    name: str = "epoch",
+) -> tuple[SsdNetwork, list[dict[str, Any]]]:
+    """Return a network that learnt from some films, and its curves with the loss on others."""
+    torch.manual_seed(run.spec.seed)
+    network = SsdNetwork(
+        len(CLASSES),
+        width=run.integer("width"),
+        readers=run.integer("readers"),
+        dropout=run.number("dropout"),
+        shape=(SIDE_PX, SIDE_PX),
+    )
+    network.scaling.settle(torch.cat([versions[id(film)][0].measures for film in learnt]).float())
+    sampler = VersionSampler(versions, learnt, run)
     plan = StepPlan(
         run.integer("epochs"),
         run.integer("steps"),
         run.number("learning_rate"),
         run.number("weight_decay"),
         warm_up=0.1,
-        share=(0.05, 0.95),
+        name=name,
+        share=(0.3, 0.95),
+        average=run.number("average"),
     )
+    alpha, negatives = run.number("alpha"), run.number("negatives")
 
-    def loss(epoch: int, generator: np.random.Generator) -> tuple[Tensor, int]:
-        pictures, classes, offsets = share_of(*sampler.batch(epoch, generator))
-        logits, found, _ = network.raw(pictures)
-        alpha, negatives = run.number("alpha"), run.number("negatives")
-        error = detection_loss(logits, found, classes, offsets, alpha=alpha, negatives=negatives)
-        return error, len(pictures)
+    def error(measures: Tensor, classes: Tensor, offsets: Tensor) -> Tensor:
+        parts = [
+            detection_loss(logits, found, classes, offsets, alpha=alpha, negatives=negatives)
+            for logits, found in network.raw(measures)
+        ]
+        return torch.stack(parts).sum()
 
-    held_out = _whole_films(films.validation, run)
+    shown = [versions[id(film)][0] for film in held_out]
+    measures = torch.cat([version.measures for version in shown]).float()
+    wanted = [torch.stack([version.classes for version in shown]), torch.stack([version.offsets for version in shown])]
 
     def validate() -> Mapping[str, Any]:
         with torch.no_grad():
-            logits, found, _ = network.raw(held_out[0])
-            return {"validation_loss": float(detection_loss(logits, found, *held_out[1:], alpha=run.number("alpha")))}
+            return {"validation_loss": float(error(measures, *wanted)) / len(network.readers)}
 
-    return train_steps(network, loss, plan, run, validate)
+    def loss(_epoch: int, generator: np.random.Generator) -> tuple[Tensor, int]:
+        batch = share_of(*sampler.batch(generator))
+        return error(*batch), len(batch[0])
 
-
-def _whole_films(films: Sequence[Film], run: RecipeRun) -> tuple[Tensor, Tensor, Tensor]:
-    defaults = default_boxes(SIDE_PX, SIDE_PX)
-    pictures = torch.from_numpy(np.stack([film.values for film in films]))
-    targets = [_target(film.circles, defaults, run) for film in films]
-    return pictures, torch.stack([one for one, _ in targets]), torch.stack([two for _, two in targets])
+    curves = train_steps(network, loss, plan, run, validate)
+    return network, curves
 
 
 def _target(circles: Sequence[Circle], defaults: Tensor, run: RecipeRun) -> tuple[Tensor, Tensor]:
@@ -170,10 +221,18 @@ def marks_of(network: SsdNetwork, values: FloatArray) -> tuple[Detection, ...]:
         frame=0,
         shape=(STORED_PX, STORED_PX),
         threshold=_LEAST_SCORE,
+        apart=APART_PX * scale,
     )
 
 
-def _facts(run: RecipeRun, films: FilmSets, network: SsdNetwork, curves: Sequence[Mapping[str, Any]]) -> BundleFacts:
+def _facts(
+    run: RecipeRun,
+    films: FilmSets,
+    network: SsdNetwork,
+    *,
+    curves: Sequence[Mapping[str, Any]],
+    crossed: Sequence[FrocImage],
+) -> BundleFacts:
     run.tell("counting", 0.96)
     validation = froc_curve(froc_images(network, films.validation))
     threshold = _threshold(validation)
@@ -193,6 +252,7 @@ def _facts(run: RecipeRun, films: FilmSets, network: SsdNetwork, curves: Sequenc
         "sensitivity_at_fp_ci": {f"{r:g}": [one.low, one.high] for r, one in zip(RATES, intervals, strict=True)},
         "baseline_same_places": {f"{rate:g}": one.value for rate, one in zip(RATES, chance, strict=True)},
         "validation_sensitivity_at_fp": {f"{rate:g}": validation.sensitivity_at(rate) for rate in RATES},
+        "cross_validation": _crossed_figures(crossed),
         "froc": [point for point in found.points() if point["false_per_image"] <= _MOST_FALSE_TOLD],
         "films": {name: len(getattr(films, name)) for name in ("train", "validation", "test")},
         "lesions_train": sum(len(film.circles) for film in films.train),
@@ -214,9 +274,23 @@ def _facts(run: RecipeRun, films: FilmSets, network: SsdNetwork, curves: Sequenc
         training_data=(data_facts(films),),
         metrics=metrics,
         task="detection",
+        apart_px=APART_PX,
         cam_method="eigencam",
         head_gradient=False,
     )
+
+
+def _crossed_figures(images: Sequence[FrocImage]) -> dict[str, Any] | None:
+    if not images:
+        return None
+    curve, intervals = froc_curve(images), sensitivity_intervals(images, RATES)
+    return {
+        "n": len(images),
+        "n_patients": curve.patients,
+        "lesions": curve.lesions,
+        "sensitivity_at_fp": {f"{rate:g}": one.value for rate, one in zip(RATES, intervals, strict=True)},
+        "sensitivity_at_fp_ci": {f"{r:g}": [one.low, one.high] for r, one in zip(RATES, intervals, strict=True)},
+    }
 
 
 def _threshold(curve: FrocCurve) -> float:

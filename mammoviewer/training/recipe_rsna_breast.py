@@ -68,6 +68,10 @@ def run_rsna_breast(run: RecipeRun) -> Mapping[str, Any]:
     )
     torch.manual_seed(run.spec.seed)
     network = make_network(run)
+    if isinstance(network, BreastCnn):
+        with torch.no_grad():
+            measures = [network.front(torch.from_numpy(film.values)[None]) for film in films.train]
+        network.scaling.settle(torch.cat(measures))
     freeze_all_but_last(network, run.text("unfreeze"))
     curves = _train(run, network, films)
     facts = _facts(run, films, network, curves)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from mammoviewer.base.errors import TrainingError
 from mammoviewer.training.checkpoint import Checkpoint
@@ -49,7 +51,12 @@ class EarlyStop:
 
 @dataclass(frozen=True)
 class StepPlan:
-    """Length and step sizes; without a plateau the rate rises over ``warm_up`` of the steps, then falls to nothing."""
+    """Length and step sizes; without a plateau the rate rises over ``warm_up`` of the steps, then falls to nothing.
+
+    With ``average`` above 0 the weights that count, in validation and in the end, are a running mean of those after
+    each step, of which the earlier ones weigh less by that factor a step: steadier than the last ones where few
+    examples pull to and fro.
+    """
 
     epochs: int
     steps: int
@@ -60,6 +67,7 @@ class StepPlan:
     stop: EarlyStop | None = None
     name: str = "epoch"
     share: tuple[float, float] = (0.0, 0.9)
+    average: float = 0.0
 
 
 @dataclass(eq=False)
@@ -68,6 +76,26 @@ class _State:
     optimizer: torch.optim.Optimizer
     rates: torch.optim.lr_scheduler.LRScheduler
     curves: list[dict[str, Any]] = field(default_factory=list)
+    averaged: AveragedModel | None = None
+
+    @contextmanager
+    def judged(self) -> Iterator[None]:
+        """Let the network have the weights that count."""
+        if self.averaged is None:
+            yield
+            return
+        learning = {name: value.clone() for name, value in self.network.state_dict().items()}
+        self.network.load_state_dict(self.averaged.module.state_dict())
+        try:
+            yield
+        finally:
+            self.network.load_state_dict(learning)
+
+    def settle(self) -> None:
+        """Leave the network with the weights that count, in evaluation mode."""
+        if self.averaged is not None:
+            self.network.load_state_dict(self.averaged.module.state_dict())
+        self.network.eval()
 
 
 def train_steps(
@@ -89,13 +117,14 @@ def train_steps(
         run.emit(_event(row, plan) | {"replayed": True})
     if plan.stop is not None and _stalled(state.curves, plan.stop):
         # it had ended when the run was interrupted
-        network.eval()
+        state.settle()
         return state.curves
     begun, before = time.monotonic(), len(state.curves)
     for epoch in range(before + 1, plan.epochs + 1):
         row = _epoch(state, loss, plan, (run.spec.seed, epoch), kept.hold)
         group.align(network)
-        seen: dict[str, Any] = dict(validate()) if validate is not None else {}
+        with state.judged():
+            seen: dict[str, Any] = dict(validate()) if validate is not None else {}
         told: dict[str, Any] = {name: seen.pop(name) for name in ("confusion", "classes") if name in seen}
         row.update(seen)
         if plan.plateau is not None:
@@ -107,7 +136,7 @@ def train_steps(
             _keep(state, kept)
         if plan.stop is not None and _stalled(state.curves, plan.stop):
             break
-    network.eval()
+    state.settle()
     return state.curves
 
 
@@ -133,6 +162,13 @@ def share_of(*batch: Tensor) -> tuple[Tensor, ...]:
     return batch if group.size == 1 else tuple(tensor[chosen] for tensor in batch)
 
 
+def _fading(share: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    def mean(before: Tensor, now: Tensor, _count: Tensor | int) -> Tensor:
+        return share * before + (1 - share) * now
+
+    return mean
+
+
 def _start(network: nn.Module, plan: StepPlan) -> _State:
     learnt = [weight for weight in network.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(learnt, plan.learning_rate, weight_decay=plan.weight_decay)
@@ -146,7 +182,10 @@ def _start(network: nn.Module, plan: StepPlan) -> _State:
         rates = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, plan.learning_rate, total_steps=plan.epochs * plan.steps + 1, pct_start=plan.warm_up
         )
-    return _State(network, optimizer, rates)
+    averaged = None
+    if plan.average:
+        averaged = AveragedModel(network, avg_fn=_fading(plan.average), use_buffers=True)
+    return _State(network, optimizer, rates, averaged=averaged)
 
 
 def _epoch(
@@ -172,6 +211,8 @@ def _epoch(
         state.optimizer.step()
         if plan.plateau is None:
             state.rates.step()
+        if state.averaged is not None:
+            state.averaged.update_parameters(state.network)
         losses.append(mean)
     state.network.eval()
     return {"epoch": epoch, "loss": math.fsum(losses) / len(losses), "learning_rate": rate}
@@ -184,6 +225,7 @@ def _keep(state: _State, kept: Checkpoint) -> None:
             "optimizer": state.optimizer.state_dict(),
             "rates": state.rates.state_dict(),
             "curves": state.curves,
+            "averaged": state.averaged.state_dict() if state.averaged is not None else None,
         }
     )
 
@@ -195,6 +237,8 @@ def _resume(state: _State, kept: Checkpoint) -> None:
         state.optimizer.load_state_dict(before["optimizer"])
         state.rates.load_state_dict(before["rates"])
         state.curves = before["curves"]
+        if state.averaged is not None:
+            state.averaged.load_state_dict(before["averaged"])
 
 
 def _stalled(curves: list[dict[str, Any]], stop: EarlyStop) -> bool:

@@ -16,12 +16,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mammoviewer.training.architectures import Detector
+from mammoviewer.training.networks.film_front import FilmFront, Scaling
 
 CENTRE_SCALE, SIDE_SCALE = 0.1, 0.2
 STRIDES = (8, 16, 32)
 SIDES_PX = ((9.0, 15.0), (23.0, 35.0), (52.0, 78.0))
 ASPECTS = (1.0, 1.6, 1 / 1.6)
 _MOST_SIDE_OFFSET = 4.0
+_MOST_SPREADS = 4.0
+_NOISE = 0.1
 
 
 def default_boxes(rows: int, columns: int) -> Tensor:
@@ -69,7 +72,8 @@ def match(boxes: Tensor, labels: Tensor, defaults: Tensor, *, least_overlap: flo
     """Return the class (a,) and the offsets (a, 4) that each default box should give.
 
     A default box takes the truth that it overlaps most when that is at least ``least_overlap``; each truth also takes
-    the default box that overlaps it most, however little. All others are background, class 0.
+    the default box that overlaps it most, however little. Of the others those with their middle in a truth, which are
+    only of another size or shape, are neither (-1: they teach nothing); the rest is background, class 0.
 
     Parameters
     ----------
@@ -86,6 +90,9 @@ def match(boxes: Tensor, labels: Tensor, defaults: Tensor, *, least_overlap: flo
     owner[favourite] = torch.arange(len(boxes))
     best[favourite] = 1.0
     chosen = best >= least_overlap
+    middle, _ = _middle_and_sides(defaults)
+    within = ((middle[None] >= boxes[:, None, :2]) & (middle[None] <= boxes[:, None, 2:])).all(dim=2).any(dim=0)
+    classes[within] = -1
     classes[chosen] = labels[owner[chosen]]
     offsets[chosen] = encode(boxes[owner[chosen]], defaults[chosen])
     return classes, offsets
@@ -114,95 +121,123 @@ def detection_loss(
         Of :func:`match`, (n, a) and (n, a, 4).
     """
     positive = classes > 0
-    errors = functional.cross_entropy(logits.transpose(1, 2), classes, reduction="none")
+    errors = functional.cross_entropy(logits.transpose(1, 2), classes.clamp(min=0), reduction="none")
     with torch.no_grad():
-        hardness = errors.masked_fill(positive, -math.inf)
-        rank = hardness.argsort(dim=1, descending=True).argsort(dim=1)
         allowed = (positive.sum(dim=1) * negatives).clamp(min=fewest_negatives)
-        mined = (rank < allowed[:, None]) & ~positive
+        most = min(int(allowed.max()), classes.shape[1])
+        hardest = errors.masked_fill(classes != 0, -math.inf).topk(most, dim=1).indices
+        chosen = torch.arange(most)[None] < allowed[:, None]
+        mined = torch.zeros_like(positive).scatter(1, hardest, chosen) & (classes == 0)
     confidence = errors[positive | mined].sum()
     place = functional.smooth_l1_loss(offsets[positive], wanted[positive], reduction="sum")
     return (confidence + alpha * place) / positive.sum().clamp(min=1)
 
 
 class SsdNetwork(Detector):
-    """A small residual trunk with maps at strides 8, 16 and 32, and a 3x3 predictor of classes and boxes on each.
+    """Measures of :class:`FilmFront`, mixed place by place, with maps at strides 8, 16 and 32 and predictors on each.
+
+    Several readers, which differ by their start alone, look at the same measures; so many are cheap, and their mean is
+    steadier than any. ``forward`` also looks at the mirrored picture and takes the mean.
 
     Parameters
     ----------
     classes
         With the background.
     width
-        Channels of the first layer; those of the further ones are multiples of it.
+        Units of the two layers that mix the measures of a place.
+    readers
+        How many are averaged.
+    dropout
+        Share of units left out in training.
     shape
         Rows and columns of the pictures that :meth:`forward` is called with.
     """
 
     defaults: Tensor
 
-    def __init__(self, classes: int = 2, *, width: int = 12, shape: tuple[int, int] = (256, 256)) -> None:
+    def __init__(
+        self,
+        classes: int = 2,
+        *,
+        width: int = 32,
+        readers: int = 2,
+        dropout: float = 0.2,
+        shape: tuple[int, int] = (256, 256),
+    ) -> None:
         super().__init__()
-        self.classes = classes
-        widths = (width, 2 * width, 3 * width, 4 * width, 6 * width)
-        self.stem = nn.Sequential(_unit(1, widths[0], 2), _unit(widths[0], widths[1], 2))
-        self.stages = nn.ModuleList(
-            nn.Sequential(_unit(widths[i], widths[i + 1], 2), _Residual(widths[i + 1]), _Residual(widths[i + 1]))
-            for i in range(1, 4)
-        )
-        count = len(SIDES_PX[0]) * len(ASPECTS)
-        self.predictors = nn.ModuleList(nn.Conv2d(w, count * (classes + 4), 3, padding=1) for w in widths[2:])
-        self.channels = widths[2]
+        self.front = FilmFront()
+        self.readers = nn.ModuleList(_Reader(self.front.channels, classes, width, dropout) for _ in range(readers))
+        self.classes, self.channels = classes, width * readers
+        self.scaling = Scaling(self.front.channels)
         self.register_buffer("defaults", default_boxes(*shape), persistent=False)
-        self._start_with_background()
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return logits (n, a, k), decoded boxes (n, a, 4) and the finest map with boxes (n, c, rows, columns)."""
-        logits, offsets, features = self.raw(pictures)
+        measures = self.front(pictures)
+        seen, features = self.maps(measures)
+        mirrored, _ = self.maps(measures.flip(-1))
+        turn = torch.ones(len(SIDES_PX[0]) * len(ASPECTS), self.classes + 4)
+        turn[:, self.classes + 1] = -1.0
+        turned = [one.flip(-1) * turn.view(1, -1, 1, 1) for one in mirrored]
+        logits, offsets = self._flat([(one + two) / 2 for one, two in zip(seen, turned, strict=True)])
         return logits, decode(offsets, self.defaults), features
 
-    def raw(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return logits (n, a, k), offsets (n, a, 4) and the finest map with boxes."""
-        maps: list[Tensor] = []
-        current: Tensor = self.stem(pictures)
-        for stage in self.stages:
-            current = stage(current)
-            maps.append(current)
+    def raw(self, measures: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Return logits (n, a, k) and offsets (n, a, 4) of each reader for measures of the front."""
+        scaled = self.scaling(measures)
+        return [self._flat(reader(scaled)[0]) for reader in self.readers]
+
+    def maps(self, measures: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Return the mean of the readers at each stride (n, boxes * (k + 4), rows, columns), and their features."""
+        scaled = self.scaling(measures)
+        found = [reader(scaled) for reader in self.readers]
+        means = [torch.stack(parts).mean(dim=0) for parts in zip(*(maps for maps, _ in found), strict=True)]
+        return means, torch.cat([features for _, features in found], dim=1)
+
+    def _flat(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         size = self.classes + 4
-        parts = [
-            predictor(one).permute(0, 2, 3, 1).flatten(1).unflatten(1, (-1, size))
-            for one, predictor in zip(maps, self.predictors, strict=True)
-        ]
-        every = torch.cat(parts, dim=1)
-        return every[..., : self.classes], every[..., self.classes :], maps[0]
+        every = torch.cat([one.permute(0, 2, 3, 1).reshape(one.shape[0], -1, size) for one in maps], dim=1)
+        return every[..., : self.classes], every[..., self.classes :]
+
+
+class _Reader(nn.Module):
+    """Two layers that mix the measures of a place, means over wider and wider places, a predictor of each."""
+
+    def __init__(self, inputs: int, classes: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.mix = nn.Sequential(
+            nn.Dropout2d(dropout / 2),
+            nn.Conv2d(inputs, width, 1),
+            nn.ReLU(),
+            nn.Dropout2d(dropout),
+            nn.Conv2d(width, width, 1),
+            nn.ReLU(),
+        )
+        count = len(SIDES_PX[0]) * len(ASPECTS)
+        self.predictors = nn.ModuleList(nn.Conv2d(width, count * (classes + 4), 1) for _ in STRIDES)
+        self._start_with_background(classes)
+
+    def forward(self, scaled: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Return what is predicted at each stride, and the mixed measures at the finest."""
+        if self.training:
+            scaled = scaled + _NOISE * torch.randn_like(scaled)
+        current = finest = self.mix(scaled)
+        found = []
+        for place, predictor in enumerate(self.predictors):
+            if place:
+                current = functional.avg_pool2d(current, 2)
+            found.append(predictor(current))
+        return found, finest
 
     @torch.no_grad()
-    def _start_with_background(self) -> None:
-        """Let every default box begin as background with probability .99, so that the first steps are calm."""
+    def _start_with_background(self, classes: int) -> None:
+        """Let every default box begin as background with probability .98, so that the first steps are calm."""
         for predictor in self.predictors:
             assert isinstance(predictor, nn.Conv2d)
             assert predictor.bias is not None
-            predictor.weight.mul_(0.1)
+            predictor.weight.mul_(0.3)
             predictor.bias.zero_()
-            predictor.bias.view(-1, self.classes + 4)[:, 0] = math.log(99 * (self.classes - 1))
-
-
-class _Residual(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            _unit(channels, channels, 1),
-            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
-            nn.BatchNorm2d(channels),
-        )
-
-    def forward(self, maps: Tensor) -> Tensor:
-        return functional.relu(maps + self.body(maps))
-
-
-def _unit(inputs: int, outputs: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
-    )
+            predictor.bias.view(-1, classes + 4)[:, 0] = math.log(49 * (classes - 1))
 
 
 def _middle_and_sides(boxes: Tensor) -> tuple[Tensor, Tensor]:

@@ -124,7 +124,10 @@ def test_a_detection_model_gives_boxes_with_class_and_score(tmp_path):
     picture = heatmap.resampled()
     assert picture[223, 190] == pytest.approx(second.score, abs=1e-3)
     assert picture[150, 200] == 0.0
-    assert len(predict_image(spot_image(), 0, model, threshold=0.999).detections) == 1
+    higher = predict_image(spot_image(), 0, model, threshold=0.999)
+    assert len(higher.detections) == 1
+    assert higher.heatmap.resampled()[223, 190] == 0.0
+    assert higher.heatmap.maximum == pytest.approx(first.score)
 
 
 def test_a_model_of_another_size_says_so(tmp_path):

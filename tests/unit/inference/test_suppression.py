@@ -29,3 +29,11 @@ def test_soft_suppression_never_raises_a_score_and_drops_below_the_threshold():
     assert scores[1] == pytest.approx(0.8 * np.exp(-(1 / 9) / 0.5))
     same = np.repeat(BOXES[:1], 2, axis=0)
     assert kept_boxes(same, np.array([0.9, 0.8]), soft=True, threshold=0.3)[0].tolist() == [0]
+
+
+def test_of_two_with_close_centres_the_higher_stays_however_little_they_overlap():
+    nested = np.array([(0, 0, 40, 40), (19, 19, 21, 21), (0, 25, 40, 65)], dtype=np.float64)
+    scores = np.array([0.5, 0.9, 0.4])
+    assert kept_boxes(nested, scores, overlap=0.3)[0].tolist() == [1, 0, 2]
+    assert kept_boxes(nested, scores, overlap=0.3, apart=20.0)[0].tolist() == [1, 2]
+    assert kept_boxes(nested, scores, overlap=0.3, apart=26.0)[0].tolist() == [1]

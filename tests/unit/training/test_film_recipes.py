@@ -101,12 +101,16 @@ def test_cnni_bcc(films: Path, tmp_path: Path) -> None:
 
 
 def test_lesion_ssd(films: Path, tmp_path: Path) -> None:
-    metrics, _ = _trained("lesion-ssd", films, tmp_path / "model", width=4, crop=64)
+    metrics, _ = _trained("lesion-ssd", films, tmp_path / "model", width=4, readers=1, versions=3, folds=2)
     manifest = load_manifest(tmp_path / "model")
     assert manifest.task == "detection"
     assert manifest.outputs.boxes == "boxes"
+    assert manifest.outputs.apart_px == 25
     assert set(metrics["sensitivity_at_fp"]) == {"0.25", "0.5", "1", "2", "4"}
     assert metrics["lesions"] >= 1
+    crossed = metrics["cross_validation"]
+    assert crossed["n"] == metrics["films"]["train"] + metrics["films"]["validation"]
+    assert "Cross-validation" in (tmp_path / "model" / "CARD.md").read_text()
 
 
 def test_findings_patches(films: Path, tmp_path: Path) -> None:
@@ -192,7 +196,7 @@ def test_only_the_last_blocks_and_the_head_learn_where_asked() -> None:
     network = BreastCnn(width=4)
     freeze_all_but_last(network, "last-block")
     learning = [name for name, weight in network.named_parameters() if weight.requires_grad]
-    assert {name.split(".")[0] + "." + name.split(".")[1] for name in learning} == {"trunk.4", "trunk.5", "head.linear"}
+    assert {name.split(".")[0] + "." + name.split(".")[1] for name in learning} == {"trunk.6", "head.linear"}
 
 
 def test_the_bundled_networks_are_whole_and_their_cards_give_their_figures() -> None:

@@ -64,6 +64,45 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_pa
     assert [event["epoch"] for event in told if event.get("replayed")] == [1, 2, 3]
 
 
+def test_the_weights_that_count_may_be_a_running_mean(tmp_path: Path) -> None:
+    def ended(average: float, name: str, steps: int) -> tuple[torch.Tensor, list[float]]:
+        network = _network()
+        judged: list[float] = []
+
+        def validate() -> Mapping[str, float | None]:
+            judged.append(float(network.weight.detach()[0, 0]))
+            return {"validation_loss": 0.0}
+
+        plan = StepPlan(1, steps, 0.05, average=average)
+        train_steps(network, _loss(network), plan, _run(tmp_path / name), validate)
+        return network.weight.detach(), judged
+
+    first, last = ended(0.0, "one", 1)[0], ended(0.0, "two", 2)[0]
+    assert not torch.equal(first, last)
+    mean, judged = ended(0.75, "mean", 2)
+    assert judged[-1] == float(mean[0, 0])
+
+
+def test_an_interrupted_run_keeps_its_running_mean(tmp_path: Path) -> None:
+    plan = StepPlan(4, 3, 0.05, average=0.9)
+    whole = _network()
+    train_steps(whole, _loss(whole), plan, _run(tmp_path / "whole"))
+    told: list[Mapping[str, Any]] = []
+    run = _run(tmp_path / "parts", told)
+
+    def emit(event: Mapping[str, Any]) -> None:
+        told.append(event)
+        if len(told) == 3:
+            raise InterruptedError
+
+    first = _network()
+    with pytest.raises(InterruptedError):
+        train_steps(first, _loss(first), plan, RecipeRun(run.spec, {}, emit, run.checkpoints))
+    second = torch.nn.Linear(4, 1)
+    train_steps(second, _loss(second), plan, run)
+    assert torch.equal(second.weight, whole.weight)
+
+
 def test_a_plateau_lowers_the_learning_rate_down_to_its_least(tmp_path: Path) -> None:
     network = _network()
     plan = StepPlan(6, 1, 0.001, plateau=Plateau(0, factor=0.1, minimum=1e-5))

@@ -72,16 +72,53 @@ def test_the_loss_takes_three_hard_negatives_for_each_positive() -> None:
     assert float(found) == pytest.approx(math.log(2) + negatives + 0.5 * smooth_l1, abs=1e-5)
 
 
+def test_default_boxes_of_another_size_within_a_lesion_teach_nothing() -> None:
+    truth = torch.tensor([[8.0, 8.0, 40.0, 40.0]])
+    classes, _ = match(truth, torch.tensor([1]), default_boxes(64, 64), least_overlap=0.6)
+    middles = (default_boxes(64, 64)[:, :2] + default_boxes(64, 64)[:, 2:]) / 2
+    within = ((middles >= 8) & (middles <= 40)).all(dim=1)
+    assert set(classes[within].tolist()) == {-1, 1}
+    assert not classes[~within].any()
+    logits, offsets = torch.zeros(1, len(classes), 2), torch.zeros(1, len(classes), 4)
+    before = detection_loss(logits, offsets, classes[None], offsets)
+    logits[0, classes == -1] = torch.tensor([-50.0, 50.0])
+    assert float(detection_loss(logits, offsets, classes[None], offsets)) == pytest.approx(float(before))
+
+
+def _network() -> SsdNetwork:
+    torch.manual_seed(1)
+    network = SsdNetwork(2, width=4, readers=2, shape=(64, 64)).eval()
+    network.scaling.settle(network.front(torch.rand(2, 1, 64, 64)))
+    return network
+
+
 def test_the_network_gives_decoded_boxes_and_starts_with_background() -> None:
-    network = SsdNetwork(2, width=4, shape=(64, 64)).eval()
+    network = _network()
+    pictures = torch.rand(2, 1, 64, 64)
     with torch.no_grad():
-        logits, boxes, features = network(torch.rand(2, 1, 64, 64))
-        offsets = network.raw(torch.rand(2, 1, 64, 64))[1]
+        logits, boxes, features = network(pictures)
+        readers = network.raw(network.front(pictures))
     count = 6 * (64 + 16 + 4)
     assert logits.shape == (2, count, 2)
-    assert boxes.shape == offsets.shape == (2, count, 4)
-    assert features.shape == (2, 12, 8, 8)
-    assert float(torch.softmax(logits, dim=2)[..., 1].mean()) < 0.05
+    assert boxes.shape == readers[0][1].shape == (2, count, 4)
+    assert features.shape == (2, 8, 8, 8)
+    assert float(torch.softmax(logits, dim=2)[..., 1].mean()) < 0.1
+
+
+def test_a_mirrored_picture_gives_the_mirrored_boxes() -> None:
+    network = _network()
+    picture = torch.rand(1, 1, 64, 64)
+    with torch.no_grad():
+        logits, boxes, _ = network(picture)
+        other_logits, other, _ = network(picture.flip(-1))
+    assert float(boxes[..., 1].std()) > 1
+    mirrored = torch.stack([other[..., 0], 64 - other[..., 3], other[..., 2], 64 - other[..., 1]], dim=-1)
+    size = 6 * 8
+    for row in range(8):
+        place = slice(row * size, (row + 1) * size)
+        turned = mirrored[0, place].view(8, 6, 4).flip(0).reshape(-1, 4)
+        assert torch.allclose(boxes[0, place], turned, atol=1e-3)
+        assert torch.allclose(logits[0, place], other_logits[0, place].view(8, 6, 2).flip(0).reshape(-1, 2), atol=1e-4)
 
 
 def test_circles_become_the_squares_around_them() -> None:
