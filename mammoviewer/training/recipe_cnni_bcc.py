@@ -89,6 +89,7 @@ def _train(run: RecipeRun, network: CnniBcc, sampler: PatchSampler, held_out: Gr
         run.number("learning_rate"),
         run.number("weight_decay"),
         share=(0.05, 0.95),
+        average=run.number("average"),
     )
 
     fine = round(run.number("fine_share") * plan.epochs) if run.text("form") == "squares" else 0

@@ -239,6 +239,7 @@ def _train(
         run.number("weight_decay"),
         plateau=Plateau(run.integer("patience")) if run.text("schedule") == "plateau" else None,
         share=(0.1, 0.9),
+        average=run.number("average"),
     )
 
     def loss(_epoch: int, generator: np.random.Generator) -> tuple[Tensor, int]:
