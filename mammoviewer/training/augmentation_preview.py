@@ -20,7 +20,7 @@ from mammoviewer.datasets.layouts import MINI_MIAS
 from mammoviewer.datasets.mini_mias import PIXEL_SIZE_MM
 from mammoviewer.datasets.slices import THREE_CLASSES, TWO_CLASSES
 from mammoviewer.training import recipe_cnni_bcc, recipe_findings_patches, recipe_lesion_ssd, recipe_rsna_breast
-from mammoviewer.training.film_versions import FilmVersions
+from mammoviewer.training.film_versions import changed_version
 from mammoviewer.training.films import Film, some_training_films
 from mammoviewer.training.microcalc_data import WaveletOption, read_microcalc_data
 from mammoviewer.training.microcalc_recipe import AUGMENTATION
@@ -173,8 +173,7 @@ def _bcc(run: RecipeRun, films: Sequence[Film], number: int) -> Pair:
 
 def _ssd(run: RecipeRun, films: Sequence[Film], number: int) -> Pair:
     film = films[number % len(films)]
-    after = FilmVersions(films, drawn=run.number("drawn")).version(film, number + 1, _generator(run, number))
-    return film.values[0], after.values
+    return film.values[0], changed_version(film, _generator(run, number)).values
 
 
 def _proposal(run: RecipeRun, films: Sequence[Film], number: int) -> Pair:

@@ -16,9 +16,9 @@ from mammoviewer.datasets.mini_mias import SIDE_PX as STORED_PX
 from mammoviewer.inference.detections import Detection, detections_of_boxes
 from mammoviewer.inference.froc import FrocCurve, FrocImage, TruthBox, froc_curve, sensitivity_intervals
 from mammoviewer.training.bundle import BundleFacts, published_folder, write_bundle
-from mammoviewer.training.film_folds import cross_validation, patient_folds
+from mammoviewer.training.film_folds import cross_validation
 from mammoviewer.training.film_report import write_film_report
-from mammoviewer.training.film_versions import FilmVersions
+from mammoviewer.training.film_versions import Version, changed_version
 from mammoviewer.training.films import Circle, Film, FilmSets, data_facts, load_films
 from mammoviewer.training.networks.film_front import FilmFront
 from mammoviewer.training.networks.ssd import SsdNetwork, boxes_of_circles, default_boxes, detection_loss, match
@@ -72,7 +72,6 @@ class _Measured:
     classes: Tensor
     offsets: Tensor
     lesion: bool
-    laid_in: bool
 
 
 Versions = Mapping[int, Sequence[_Measured]]
@@ -80,39 +79,32 @@ Versions = Mapping[int, Sequence[_Measured]]
 
 
 def _measured(run: RecipeRun, front: FilmFront, films: FilmSets) -> Versions:
-    """Measure all versions of the films that are not for the test; lesions are pasted within a part and a fold."""
+    """Measure the films that are not for the test, and changed versions of them."""
     every = films.train + films.validation
-    folds = patient_folds(every, max(1, run.integer("folds")), run.spec.seed)
-    groups: dict[tuple[int, bool], list[Film]] = {}
-    for place, (film, fold) in enumerate(zip(every, folds, strict=True)):
-        groups.setdefault((fold, place < len(films.train)), []).append(film)
     generator, defaults = np.random.default_rng(run.spec.seed), default_boxes(SIDE_PX, SIDE_PX)
     found: dict[int, list[_Measured]] = {}
-    for group in groups.values():
-        maker = FilmVersions(group, drawn=run.number("drawn"))
-        for film in group:
-            versions = [maker.version(film, number, generator) for number in range(run.integer("versions"))]
-            found[id(film)] = [
-                _Measured(
-                    _measures_of(front, version.values[None]).half(),
-                    *_target(version.circles, defaults, run),
-                    bool(version.circles),
-                    version.laid_in and film.normal,
-                )
-                for version in versions
-            ]
-            run.tell("measuring films", 0.05 + 0.25 * len(found) / len(every))
+    for film in every:
+        versions = [Version(film.values[0], film.circles)]
+        versions += [changed_version(film, generator) for _ in range(run.integer("versions") - 1)]
+        found[id(film)] = [
+            _Measured(
+                _measures_of(front, version.values[None]).half(),
+                *_target(version.circles, defaults, run),
+                bool(version.circles),
+            )
+            for version in versions
+        ]
+        run.tell("measuring films", 0.05 + 0.25 * len(found) / len(every))
     return found
 
 
 class VersionSampler:
-    """Draws batches of the measured versions of some films."""
+    """Draws batches of the measured versions of some films, those with a lesion as often as the settings say."""
 
     def __init__(self, versions: Versions, films: Sequence[Film], run: RecipeRun) -> None:
         self._run = run
         every = [version for film in films for version in versions[id(film)]]
-        self._real = [version for version in every if version.lesion and not version.laid_in]
-        self._laid_in = [version for version in every if version.lesion and version.laid_in]
+        self._lesion = [version for version in every if version.lesion]
         self._none = [version for version in every if not version.lesion]
 
     def batch(self, generator: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -123,10 +115,7 @@ class VersionSampler:
         return measures, classes, torch.stack([version.offsets for version in drawn])
 
     def _one(self, generator: np.random.Generator) -> _Measured:
-        kind = self._none
-        if generator.random() < self._run.number("lesion_share") or not kind:
-            kind = self._laid_in if generator.random() < self._run.number("laid_in") else self._real
-        kind = kind or self._real
+        kind = self._lesion if generator.random() < self._run.number("lesion_share") else self._none
         return kind[int(generator.integers(len(kind)))]
 
 
@@ -171,7 +160,15 @@ def _trained(
 
     def error(measures: Tensor, classes: Tensor, offsets: Tensor) -> Tensor:
         parts = [
-            detection_loss(logits, found, classes, offsets, alpha=alpha, negatives=negatives)
+            detection_loss(
+                logits,
+                found,
+                classes,
+                offsets,
+                alpha=alpha,
+                negatives=negatives,
+                fewest_negatives=max(1, round(2 * negatives)),
+            )
             for logits, found in network.raw(measures)
         ]
         return torch.stack(parts).sum()

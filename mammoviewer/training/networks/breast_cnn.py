@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 
 from mammoviewer.training.architectures import Network
 from mammoviewer.training.networks.film_front import FilmFront, Scaling
 from mammoviewer.training.networks.heads import GapLinear
+
+
+class SquaredReLU(nn.Module):
+    """The square of what is above 0: in the mean over a whole breast a small lesion still counts."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return maps of the same shape."""
+        return functional.relu(maps) ** 2
 
 
 class BreastCnn(Network):
@@ -28,6 +37,6 @@ class BreastCnn(Network):
             nn.ReLU(),
             nn.Dropout2d(rate),
             nn.Conv2d(width, width, 1),
-            nn.ReLU(),
+            SquaredReLU(),
         )
         self.head = GapLinear(width, 1, rate=rate)

@@ -105,7 +105,7 @@ def test_lesion_ssd(films: Path, tmp_path: Path) -> None:
     manifest = load_manifest(tmp_path / "model")
     assert manifest.task == "detection"
     assert manifest.outputs.boxes == "boxes"
-    assert manifest.outputs.apart_px == 25
+    assert manifest.outputs.apart_px == 30
     assert set(metrics["sensitivity_at_fp"]) == {"0.25", "0.5", "1", "2", "4"}
     assert metrics["lesions"] >= 1
     crossed = metrics["cross_validation"]
