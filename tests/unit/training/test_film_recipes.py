@@ -34,6 +34,7 @@ BUNDLED = {
     "cnni-bcc-3x3": "cnni-bcc",
     "findings-patch": "findings-patches",
     "lesion-locator": "lesion-ssd",
+    "rsna-small": "rsna-breast",
 }
 # Made-up films are much alike.
 SHORT = {"epochs": 1, "steps": 1, "batch": 2, "validation": 0.3, "allow_leak": True}
