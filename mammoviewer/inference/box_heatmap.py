@@ -1,10 +1,12 @@
-"""A map painted from the boxes of a detection model, so that it can lie over the image as any other."""
+"""A map painted from the marks of a detection model, so that it can lie over the image as any other."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from mammoviewer.base.arrays import FloatArray
+from mammoviewer.inference.detections import Detection
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.inference.manifest import ModelManifest
 from mammoviewer.inference.preprocess import PreparedImage
@@ -12,24 +14,10 @@ from mammoviewer.inference.preprocess import PreparedImage
 _CELLS_PER_SIDE = 256
 
 
-def box_heatmap(
-    prepared: PreparedImage,
-    manifest: ModelManifest,
-    boxes: FloatArray,
-    probabilities: FloatArray,
-    *,
-    threshold: float,
-) -> Heatmap:
-    """Return the largest probability of the positive class among the boxes over each cell, 0 where there is none.
+def box_heatmap(prepared: PreparedImage, manifest: ModelManifest, marks: Sequence[Detection]) -> Heatmap:
+    """Return the largest score among the boxes of marks of the positive class over each cell, 0 where there is none.
 
-    Parameters
-    ----------
-    boxes
-        (A, 4) corner points (first row, first column, last row, last column) in stored pixels.
-    probabilities
-        (A, K).
-    threshold
-        Boxes below it are not painted: they are thousands, and together they cover the breast.
+    Boxes that do not become marks are left out: they are thousands, and together they cover the breast.
 
     Returns
     -------
@@ -40,15 +28,14 @@ def box_heatmap(
     step = max(1.0, max(rows, columns) / _CELLS_PER_SIDE)
     values = np.zeros((max(1, round(rows / step)), max(1, round(columns / step))), dtype=np.float32)
     steps = (rows / values.shape[0], columns / values.shape[1])
-    scores = probabilities[:, manifest.outputs.positive_index]
-    worth = np.flatnonzero(scores >= threshold)
-    for index in worth[np.argsort(scores[worth], kind="stable")].tolist():
-        top, left, bottom, right = (boxes[index] + np.float32(0.5)).tolist()
+    shown = [mark for mark in marks if mark.class_name == manifest.outputs.positive_class]
+    for mark in sorted(shown, key=lambda one: one.score):
+        top, left, bottom, right = (edge + 0.5 for edge in mark.box)
         covered = (
             slice(max(0, round(top / steps[0])), max(0, round(bottom / steps[0]))),
             slice(max(0, round(left / steps[1])), max(0, round(right / steps[1]))),
         )
-        values[covered] = scores[index]
+        values[covered] = mark.score
     return Heatmap(
         values=values,
         origin=((steps[0] - 1) / 2, (steps[1] - 1) / 2),

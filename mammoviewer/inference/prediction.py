@@ -181,8 +181,7 @@ def _detect(prepared: PreparedImage, model: OnnxModel, threshold: float | None, 
     )
     progress(1.0, "whole image")
     highest = dict(zip(outputs.classes[1:], probabilities[:, 1:].max(axis=0, initial=0.0).tolist(), strict=True))
-    heatmap = box_heatmap(prepared, model.manifest, boxes, probabilities, threshold=limit)
-    return Prediction(heatmap, found, highest)
+    return Prediction(box_heatmap(prepared, model.manifest, found), found, highest)
 
 
 def _whole(prepared: PreparedImage, model: OnnxModel) -> FloatArray:

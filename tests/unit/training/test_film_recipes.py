@@ -211,6 +211,6 @@ def test_the_bundled_networks_are_whole_and_their_cards_give_their_figures() -> 
         card = (manifest.folder / "CARD.md").read_text()
         assert f"mammoviewer train --recipe {recipe}" in card
         figure = manifest.metrics["sensitivity_at_fp"]["2"] if name == "lesion-locator" else manifest.metrics["auc"]
-        assert f"{figure:.2f}" in card
+        assert any(f"{figure:.{digits}f}" in card for digits in (2, 3))
         if name.startswith("cnni-bcc"):
             assert f"{weights['3x3' if name.endswith('3x3') else 'paper']:,} weights" in card
