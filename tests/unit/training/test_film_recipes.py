@@ -171,7 +171,7 @@ def test_a_film_that_cannot_be_read_is_left_out_told_and_counted(tmp_path: Path)
     broken = load_cases(data).project_split().train[0]
     path = next(case.path for case in load_cases(data).cases if case.patient == broken)
     path.write_bytes(b"no picture")
-    metrics, told = _trained("lesion-ssd", data, tmp_path / "out", **SHORT, width=4, crop=64)
+    metrics, told = _trained("lesion-ssd", data, tmp_path / "out", **SHORT, width=4, readers=1, versions=1)
     assert any(path.stem in event.get("text", "") and "left out" in event["text"] for event in told)
     report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
     assert report["data"]["films left out"] == 1
