@@ -72,11 +72,16 @@ def is_flat(gradient: FloatArray) -> bool:
 
 
 def plus_plus_weights(features: FloatArray, gradient: FloatArray) -> FloatArray:
-    """Return the weights (channels,) of Grad-CAM++; a channel without a gradient weighs nothing."""
-    g = gradient.astype(np.float64)
-    below = 2.0 * g**2 + features.astype(np.float64).sum(axis=(1, 2), keepdims=True) * g**3
+    """Return the weights (channels,) of Grad-CAM++; a channel without a gradient weighs nothing.
+
+    The derivation takes features behind a ReLU, whose sum is not negative. Behind a leaky one it may be, and the
+    fraction would pass through a pole; such a sum counts as zero, so that no share is above one half.
+    """
+    g = np.maximum(gradient.astype(np.float64), 0.0)
+    total = np.maximum(features.astype(np.float64).sum(axis=(1, 2), keepdims=True), 0.0)
+    below = 2.0 * g**2 + total * g**3
     shares = np.divide(g**2, below, out=np.zeros_like(g), where=np.abs(below) > 1e-30)
-    return np.asarray((shares * np.maximum(g, 0.0)).sum(axis=(1, 2)), dtype=np.float32)
+    return np.asarray((shares * g).sum(axis=(1, 2)), dtype=np.float32)
 
 
 def ablation_weights(logit: float, ablated: FloatArray) -> FloatArray:

@@ -28,6 +28,14 @@ def test_gradcam_and_hirescam_are_the_sums_counted_by_hand():
     np.testing.assert_allclose(class_map(FEATURES, GRADIENT, "hirescam"), [[0.5 - 3, -2], [1, 8]])
 
 
+def test_gradcam_plus_plus_has_no_pole_where_features_are_negative():
+    gradient = np.full((1, 2, 2), 0.5, dtype=np.float32)
+    # 2 g^2 + sum(f) g^3 = 0.5 + 0.125 sum(f) would be zero.
+    for total in (-4.0, -3.999, -4.001):
+        features = np.full((1, 2, 2), total / 4, dtype=np.float32)
+        assert plus_plus_weights(features, gradient).tolist() == [1.0]
+
+
 def test_gradcam_plus_plus_is_the_closed_form_counted_by_hand():
     # Channel 0 sums to 7, channel 1 to 4; a = g^2 / (2 g^2 + sum g^3), only positive gradients weigh.
     first = 0.25 / (0.5 + 7 * 0.125) * 0.5 + 4 / (8 + 7 * 8) * 2
