@@ -40,7 +40,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--overlay", choices=("heatmap", "cam", "findings"))
     parser.add_argument("--model", default=DEFAULT_MODEL, help="model of the overlay (default %(default)s)")
-    parser.add_argument("--threshold", type=fraction, help="scores below are transparent (default 0.5, of a CAM 0)")
+    parser.add_argument(
+        "--threshold", type=fraction, help="scores below are transparent (default where the model marks, of a CAM 0)"
+    )
     parser.add_argument("--opacity", type=fraction, default=0.5, help="0 to 1 (default %(default)s)")
     parser.add_argument("--colormap", choices=COLORMAPS, default="inferno")
     parser.add_argument("--annotations", type=Path, metavar="FILE", help="findings from a JSON file, not the library")
@@ -99,8 +101,7 @@ def _overlay(
         style.threshold = arguments.threshold if arguments.threshold is not None else _CAM_FROM
         prepared = prepare_frame(image, arguments.frame, model.manifest)
         return cam_for_image(prepared, model, progress=no_progress).resampled(image.attributes.shape), ()
-    if arguments.threshold is not None:
-        style.threshold = arguments.threshold
+    style.threshold = model.manifest.outputs.marks_from if arguments.threshold is None else arguments.threshold
     return predict_image(image, arguments.frame, model).map.resampled(image.attributes.shape), ()
 
 
