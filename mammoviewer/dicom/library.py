@@ -8,9 +8,6 @@ import logging
 import struct
 from typing import Any, Final
 
-# Its log lines may quote element values, and patient data are never logged.
-logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-
 
 class _Late:
     """The attributes of the module, which is loaded with the first of them."""
@@ -22,6 +19,8 @@ class _Late:
 @functools.cache
 def _loaded() -> Any:
     module = importlib.import_module("pydicom")
+    # Its log lines may quote element values, and patient data are never logged. Loading it sets a level of its own.
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
     # Values that break the rules of their VR are shown as they are; what matters is checked where it is used.
     module.config.settings.reading_validation_mode = module.config.IGNORE
     return module

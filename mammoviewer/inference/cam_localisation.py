@@ -87,7 +87,7 @@ def verdict(results: Sequence[Localised]) -> str:
     )
     if hits < baseline:
         raise ModelError(f"the maps point at lesions less often than the middle does: {text}")
-    return text
+    return text if energy > middle else f"{text}; no more of the map lies in lesions than of a blot in the middle"
 
 
 def phantom_localisation(model: OnnxModel) -> str:

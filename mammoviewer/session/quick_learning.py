@@ -201,8 +201,9 @@ class QuickLearning:
             return draft
         better = settled(draft, lambda: progress(1.0, "choosing the regularisation"))
         self._strength.keep(better, manifest)
-        if better is not draft and self._draft is not None:
-            self._take((self._draft[0], better, None))
+        with self._lock:
+            if better is not draft and self._draft is not None and self._draft[1] is draft:
+                self._draft, self._heatmaps = (self._draft[0], better, None), {}
         return better
 
     def _assess(self, task: QuickTask, draft: Draft, progress: Progress) -> None:

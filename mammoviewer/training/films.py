@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -134,7 +133,7 @@ def load_films(
         progress((index + 1) / len(chosen), said)
     parts = [tuple(film for film in films if film.case.patient in set(split.part(part))) for part in PARTS]
     if not all(parts):
-        raise TrainingError("a part of the split has no films", hint="more patients are needed", path=directory)
+        raise _nothing_to_learn(directory, problems)
     leaks = stop_leak(_leaks(dict(zip(PARTS, parts, strict=True))), override=allow_leak)
     train, held_out, test = parts
     return FilmSets(split, train, held_out, test, leaks, tuple(problems))
@@ -154,7 +153,12 @@ def some_training_films(
 ) -> tuple[Film, ...]:
     """Return a few films of the training part, of each severity in turn; see :func:`load_films`.
 
-    ``hold`` is called before each film, and may raise.
+    ``hold`` is called before each film, and may raise. At least one film is returned.
+
+    Raises
+    ------
+    TrainingError
+        None of them can be read.
     """
     cases = _cases(directory, layouts)
     train = set(_split(cases, validation, seed).train)
@@ -163,12 +167,24 @@ def some_training_films(
         if case.patient in train and (case.located or not located):
             waiting.setdefault(case.severity, []).append(case)
     films: list[Film] = []
+    problems: list[str] = []
     while len(films) < count and any(waiting.values()):
         for severity in sorted(name for name, some in waiting.items() if some):
             hold()
-            with contextlib.suppress(MammoViewerError):
-                films.append(_prepared(waiting[severity].pop(0), cases.layout, steps, pixel_size_mm))
+            case = waiting[severity].pop(0)
+            try:
+                films.append(_prepared(case, cases.layout, steps, pixel_size_mm))
+            except MammoViewerError as error:
+                problems.append(f"{case.name}: {error.reason}")
+    if not films:
+        raise _nothing_to_learn(directory, problems)
     return tuple(films)
+
+
+def _nothing_to_learn(directory: Path, problems: Sequence[str]) -> TrainingError:
+    if problems:
+        return TrainingError("too few of the films can be read", hint=f"first {problems[0]}", path=directory)
+    return TrainingError("a part of the split has no films", hint="more patients are needed", path=directory)
 
 
 def _cases(directory: Path, layouts: Sequence[str]) -> CaseList:

@@ -44,7 +44,6 @@ def dense_facts(run: RecipeRun, outcome: DenseOutcome) -> BundleFacts:
         stride=_STRIDE,
         card=f"# {run.spec.title or _TITLE}\n",
         preprocessing=WaveletOption().steps(),
-        cam_method="gradcam",
         dense=OnePass(outcome.final.network),
     )
 

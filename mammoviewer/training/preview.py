@@ -39,6 +39,10 @@ def answer(request: Mapping[str, Any], preview: AugmentationPreview, hold: Calla
         pairs = preview.pairs(run, hold)
     except MammoViewerError as error:
         return {"number": request["number"], "reason": error.reason}
+    except _Newer:
+        raise
+    except Exception as error:  # noqa: BLE001 - settings may be of any kind, and the next ones are to be answered too
+        return {"number": request["number"], "reason": f"no picture can be made with these settings: {error}"}
     return {"number": request["number"], "pairs": [[_picture(one) for one in pair] for pair in pairs]}
 
 

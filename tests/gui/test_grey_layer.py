@@ -93,6 +93,18 @@ def test_a_pan_gives_what_a_fresh_picture_gives(orientation: Orientation, zoom: 
         np.testing.assert_allclose(greys(found[0]).astype(int), greys(fresh[0]).astype(int), atol=2)
 
 
+@pytest.mark.parametrize("zoom", [1.0, 2.1, 7.0])
+def test_squares_of_pixels_do_not_depend_on_the_pans_before(zoom: float) -> None:
+    shown, layer = picture(random_pixels((301, 260))), GreyLayer()
+    for centre in ((150.0, 130.0), (151.0, 133.0), (149.0, 128.0)):
+        view = view_transform((301, 260), Orientation(), size=(90, 70), dpr=1.0, zoom=zoom, centre=centre)
+        found = layer.image(shown, view, VOI, inverse=False, interpolation="nearest")
+        fresh = GreyLayer().image(shown, view, VOI, inverse=False, interpolation="nearest")
+        assert found is not None
+        assert fresh is not None
+        np.testing.assert_array_equal(greys(found[0]), greys(fresh[0]))
+
+
 def test_a_window_drag_after_a_pan_shows_the_new_window(monkeypatch: pytest.MonkeyPatch) -> None:
     shown, layer = picture(random_pixels((300, 300))), GreyLayer()
     for centre, voi in (((150.0, 150.0), VOI), ((150.0, 160.0), VOI), ((150.0, 160.0), Window(1000.0, 900.0))):

@@ -71,7 +71,10 @@ class GreyLayer:
             if region is not None:
                 make = functools.partial(self._visible, picture, view, apart, interpolation)
                 table = grey_table(picture, voi, levels, inverse=inverse)
-                moved = not anew and grey_key == self._grey_key and self._move(view, region, make, table, picture.first)
+                # Squares of pixels are cut where the whole region has them, not where a strip of it would.
+                whole = view.zoom <= picture.scale or _kind(interpolation, view.zoom / picture.scale) != "nearest"
+                movable = not anew and whole and grey_key == self._grey_key
+                moved = movable and self._move(view, region, make, table, picture.first)
                 if not moved:
                     self._pixels, self._grey_key = make(region, quick=quick), ()
             self._source, self._region_key, self._place, self._region = picture.pixels, key, place, region

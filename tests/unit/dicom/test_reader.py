@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import imagecodecs
@@ -10,6 +11,7 @@ import pytest
 from helpers import dicom_makers as makers
 
 from mammoviewer.base.errors import ArgumentError, Cancelled
+from mammoviewer.dicom import library
 from mammoviewer.dicom.attributes import ImageKind, PixelSpacing
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.reader import OpenResult, open_paths
@@ -368,3 +370,8 @@ def test_documents_beside_images_are_passed_over_in_folders_but_not_when_named(t
     truth.write_text("{}")
     assert open_paths([tmp_path]).rejected == ()
     assert [rejected.path for rejected in open_paths([truth]).rejected] == [truth]
+
+
+def test_the_library_says_nothing_of_what_is_in_a_file() -> None:
+    assert library.pydicom.config is not None
+    assert logging.getLogger("pydicom").getEffectiveLevel() == logging.CRITICAL
