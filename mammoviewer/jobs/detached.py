@@ -61,7 +61,9 @@ def is_running(pid: int, mark: str) -> bool:
         return True
     try:
         state = (place / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
-        return state != "Z" and mark in (place / "cmdline").read_bytes().decode("utf-8", "replace")
+        arguments = (place / "cmdline").read_bytes().decode("utf-8", "replace")
+        # The system has no arguments of a process that it is just about to start.
+        return state != "Z" and (mark in arguments or not arguments)
     except (OSError, IndexError):
         return False
 

@@ -70,3 +70,11 @@ def test_a_process_that_does_not_listen_is_killed(tmp_path: Path) -> None:
 def test_a_program_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(ProcessError, match="cannot be started"):
         start_detached([str(tmp_path / "nothing")], output=tmp_path / "out", log=tmp_path / "log")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_a_process_that_is_just_about_to_start_is_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "read_bytes", lambda _: b"")
+    assert is_running(os.getpid(), "a mark")
+    monkeypatch.setattr(Path, "read_bytes", lambda _: b"python\0other")
+    assert not is_running(os.getpid(), "a mark")
