@@ -18,6 +18,7 @@ from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.annotations.rows import (
     DENSITY,
     FINDING,
+    KIND_PLACE,
     POINTS_PLACE,
     Row,
     finding_of,
@@ -137,7 +138,8 @@ def _as_logged(before: Row | None, after: Row | None) -> tuple[str | None, str |
     if before is not None and after is not None and isinstance(before[POINTS_PLACE], bytes):
         now, then = after[POINTS_PLACE], before[POINTS_PLACE]
         if isinstance(now, bytes):
-            back = b"" if now == then else outline_patch(unpacked_points(now), unpacked_points(then))
+            same = now == then and after[KIND_PLACE] == before[KIND_PLACE]
+            back = b"" if same else outline_patch(unpacked_points(now), unpacked_points(then))
             before, after = (_without_points(row) for row in (before, after))
     texts = tuple(None if row is None else row_as_text(row) for row in (before, after))
     return texts[0], texts[1], back
@@ -199,7 +201,7 @@ def unfolded(logged: Iterable[LoggedChange], now: Record | None) -> tuple[Change
                 raise AnnotationError("a logged change of an outline cannot be read: the outline after it is missing")
             after = finding_of(entry.after, roi)
             if entry.back:
-                roi = Roi.of_outline(roi.kind, patched(roi.outline(), entry.back))
+                roi = Roi.of_outline(RoiKind(entry.before[KIND_PLACE]), patched(roi.outline(), entry.back))
             before = finding_of(entry.before, roi)
         by = (entry.batch, entry.session, entry.time, entry.reader, entry.record_id, entry.kind)
         changes.append(Change(*by, before, after, entry.step))

@@ -73,6 +73,8 @@ class AnnotationStore(KeptInFile):
     ----------
     session
         What the changes made by this object are marked with in the log.
+    earlier
+        The sessions that this one goes on with, the oldest first; empty by default.
     reader
         Whose changes they are; may be set at any time.
 
@@ -86,6 +88,7 @@ class AnnotationStore(KeptInFile):
     def __init__(self, path: Path, *, busy_timeout_s: float = 5.0, write_patience_s: float | None = None) -> None:
         self.path = path
         self.session = uuid.uuid4().hex
+        self.earlier: tuple[str, ...] = ()
         self.reader = ""
         self._seen: dict[str, tuple[Any, ...]] = {}
         self._file = SqliteFile(
@@ -219,17 +222,32 @@ class AnnotationStore(KeptInFile):
         there = self._file.rows(f"SELECT {FINDING_COLUMNS} FROM finding WHERE id = ?", (record_id,))
         return unfolded(map(logged_change, rows), finding_of(there[0]) if there else None)
 
-    def logged(self, session: str = "") -> tuple[LoggedChange, ...]:
-        """Return the changes of a session, or all, as the log holds them, the oldest first: small, without outlines.
+    def logged(self, *sessions: str) -> tuple[LoggedChange, ...]:
+        """Return the changes of sessions, or all, as the log holds them, the oldest first: small, without outlines.
 
         Raises
         ------
         AnnotationError
             If the file cannot be read.
         """
-        wanted, values = _chosen("", session)
-        rows = self._file.rows(f"SELECT {CHANGE_COLUMNS} FROM change{wanted} ORDER BY seq", values)
+        wanted = f" WHERE session IN ({_marks(sessions)})" if sessions else ""
+        rows = self._file.rows(f"SELECT {CHANGE_COLUMNS} FROM change{wanted} ORDER BY seq", sessions)
         return tuple(map(logged_change, rows))
+
+    def logged_by_others(self, *sessions: str) -> tuple[tuple[int, str], ...]:
+        """Return batch and id of what others than these sessions and this one changed since the first of them began.
+
+        Raises
+        ------
+        AnnotationError
+            If the file cannot be read.
+        """
+        theirs = f"session IN ({_marks(sessions)})"
+        query = f"""
+            SELECT batch, finding_id FROM change
+            WHERE seq > (SELECT min(seq) FROM change WHERE {theirs}) AND NOT {theirs} AND session <> ?
+        """
+        return tuple(self._file.rows(query, (*sessions, *sessions, self.session)))
 
     def newest_change(self) -> int:
         """Return the number of the newest change of the log; 0 where that cannot be read."""

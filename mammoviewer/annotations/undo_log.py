@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, fields, replace
 from typing import TypeAlias
 
@@ -43,17 +43,24 @@ IsOpen: TypeAlias = Callable[[str, str], bool]
 """Says of the kind of a record and the UID of its image or examination whether that is open."""
 
 
-def replayed(changes: Iterable[LoggedChange], limit: int, is_open: IsOpen = lambda _kind, _uid: True) -> Stacks:
+def replayed(
+    changes: Iterable[LoggedChange],
+    limit: int,
+    is_open: IsOpen = lambda _kind, _uid: True,
+    others: Iterable[tuple[int, str]] = (),
+) -> Stacks:
     """Return the stacks that the logged changes of a session have left.
 
     Parameters
     ----------
     changes
-        All changes of the session, the oldest first.
+        All changes of the session and those that it went on with, the oldest first.
     limit
         The most steps that can be undone.
     is_open
         Steps that are not wholly about what is open are left out.
+    others
+        Batch and id of what others changed meanwhile: steps about that from before it are not to be undone.
 
     Raises
     ------
@@ -63,10 +70,17 @@ def replayed(changes: Iterable[LoggedChange], limit: int, is_open: IsOpen = lamb
     batches: dict[int, list[LoggedChange]] = {}
     for change in changes:
         batches.setdefault(change.batch, []).append(change)
+    foreign: dict[int, set[str]] = {}
+    for number, record_id in others:
+        foreign.setdefault(number, set()).add(record_id)
     undo: dict[str, Edit] = {}
     redo: dict[str, Edit] = {}
     closed = set()
-    for number, batch in batches.items():
+    for number in sorted(batches.keys() | foreign.keys()):
+        if number in foreign:
+            undo, redo = (_without(foreign[number], stack) for stack in (undo, redo))
+            continue
+        batch = batches[number]
         step, edit = batch[0].step, _inverse_of(batch)
         token = step.token or f"batch {number}"
         if not all(is_open(*change.owner(row)) for change in batch for row in change.rows):
@@ -84,6 +98,10 @@ def replayed(changes: Iterable[LoggedChange], limit: int, is_open: IsOpen = lamb
         while len(undo) > limit:
             del undo[next(iter(undo))]
     return Stacks(*(tuple(Inverse(e, t) for t, e in stack.items() if t not in closed) for stack in (undo, redo)))
+
+
+def _without(ids: Collection[str], stack: dict[str, Edit]) -> dict[str, Edit]:
+    return {token: edit for token, edit in stack.items() if ids_of(edit).isdisjoint(ids)}
 
 
 def merged(newer: Edit, older: Edit) -> Edit:

@@ -57,7 +57,7 @@ class SessionKeeper(QObject):
     def restore(self) -> Job | None:
         """Open again what was open when the program stopped; None when it was closed as it should be."""
         try:
-            session = take_up(self._path) if self._keeps else None
+            session = take_up(self._path, self._workspace.store.session) if self._keeps else None
         except SettingsError as error:
             self._workspace.notice.emit(Notice.from_error(error))
             return None

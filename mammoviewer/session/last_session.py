@@ -64,7 +64,8 @@ class KeptView:
 class LastSession:
     """What was opened, which image of which stage was active, with which model, and every view by image identity.
 
-    ``edits`` marks the changes to findings that were made in it, see :class:`annotations.change_log.Change`.
+    ``edits`` marks the changes to findings that were made in it and in those that it went on with, the oldest first,
+    see :class:`annotations.change_log.Change`.
     """
 
     opened: tuple[Opened, ...] = ()
@@ -72,7 +73,7 @@ class LastSession:
     active: str = ""
     model: str = ""
     views: Mapping[str, KeptView] = field(default_factory=dict)
-    edits: str = ""
+    edits: tuple[str, ...] = ()
     attempts: int = 0
 
 
@@ -90,7 +91,7 @@ def capture(workspace: Workspace) -> LastSession:
         active=workspace.desk.active_identity,
         model=workspace.desk.model,
         views={state.image.attributes.identity: _kept(state) for state in states},
-        edits=workspace.store.session,
+        edits=(*workspace.store.earlier, workspace.store.session),
     )
 
 
@@ -117,11 +118,12 @@ def apply(workspace: Workspace, session: LastSession) -> None:
     workspace.desk.active_identity = session.active
 
 
-def restore_undo(workspace: Workspace, edits: str) -> None:
-    """Let what was changed in another session be undone, and what was undone made again; go on with its log.
+def restore_undo(workspace: Workspace, edits: tuple[str, ...]) -> None:
+    """Let what was changed in earlier sessions be undone, and what was undone made again; go on with their log.
 
-    What is not open is left out.
+    What is not open is left out, and what others have changed since: undo leaves it alone, as it does while they work.
     """
+    store = workspace.store
     open_images = {image.attributes.identity for image in workspace.images}
     examinations = {examination_of(image.attributes) for image in workspace.images}
 
@@ -129,11 +131,11 @@ def restore_undo(workspace: Workspace, edits: str) -> None:
         return uid in (examinations if kind == DENSITY else open_images)
 
     try:
-        stacks = replayed(workspace.store.logged(edits), LIMIT, is_open)
+        stacks = replayed(store.logged(*edits), LIMIT, is_open, store.logged_by_others(*edits))
     except AnnotationError:
         _LOGGER.warning("the changes of the last session cannot be read")
         return
-    workspace.store.session = edits
+    store.earlier = edits
     workspace.edits.restore(stacks)
 
 
@@ -166,10 +168,17 @@ def read_session(path: Path) -> LastSession | None:
         return None
 
 
-def take_up(path: Path) -> LastSession | None:
+def take_up(path: Path, edits: str = "") -> LastSession | None:
     """Return the session to go on with, and note the attempt; None when there is none to go on with.
 
     The note keeps a file on which the program fails from stopping it at every start.
+
+    Parameters
+    ----------
+    path
+        The file.
+    edits
+        Marks the changes that are made from now on: should the program be stopped before it is through, they count.
 
     Raises
     ------
@@ -182,7 +191,8 @@ def take_up(path: Path) -> LastSession | None:
     if session.attempts >= ATTEMPTS:
         _LOGGER.warning("the last session was tried %d times and is left alone", session.attempts)
         return None
-    write_session(path, replace(session, attempts=session.attempts + 1))
+    marks = (*session.edits, edits) if edits else session.edits
+    write_session(path, replace(session, edits=marks, attempts=session.attempts + 1))
     return session
 
 
@@ -252,9 +262,14 @@ def _session(document: Any) -> LastSession:
         active=_text(document["active"]),
         model=_text(document["model"]),
         views={_text(identity): _view(values) for identity, values in document["views"].items()},
-        edits=_text(document.get("edits", "")),
+        edits=_edits(document.get("edits", ())),
         attempts=_whole(document["attempts"]),
     )
+
+
+def _edits(marks: Any) -> tuple[str, ...]:
+    # An earlier version wrote one session, or "" for none.
+    return tuple(_text(mark) for mark in ([marks] if isinstance(marks, str) else marks) if mark != "")
 
 
 def _opened(entry: Any) -> Opened:

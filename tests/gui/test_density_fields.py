@@ -80,7 +80,7 @@ def test_it_is_there_at_the_next_start_and_can_still_be_undone(tmp_path, four_vi
 
         again.add(OpenResult(images, ()))
         assert own_density(again, "R") == "b"
-        restore_undo(again, session)
+        restore_undo(again, (session,))
         again.edits.undo()
         assert own_density(again, "R") == ""
         assert again.store.densities() == ()

@@ -6,12 +6,14 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from mammoviewer.annotations.annotation_set import AnnotationSet
 from mammoviewer.annotations.edits import AddFinding, CompositeEdit, RemoveFinding, ReplaceFinding
 from mammoviewer.annotations.finding import new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
+from mammoviewer.annotations.rows import LONG
 from mammoviewer.annotations.store import AnnotationStore
 from mammoviewer.annotations.undo_log import replayed
 
@@ -71,6 +73,24 @@ def test_a_session_can_be_undone_step_by_step_after_a_restart(path):
             step.apply(annotations)
             assert {f.id: f for f in annotations.findings} == {f.id: f for f in before}
         assert store.load() == ()
+
+
+def test_the_history_tells_what_kind_a_long_outline_was(path):
+    rows = np.random.default_rng(0).uniform(0, 90, (LONG + 50, 2))
+    drawn = new_finding("1.2", 0, Roi.of_outline(RoiKind.POLYGON, rows), "Mass")
+    painted = drawn.edited(roi=Roi.of_outline(RoiKind.FREEHAND, rows[:-9]))
+    renamed = painted.edited(label="Cyst")
+    back = renamed.edited(roi=Roi.of_outline(RoiKind.POLYGON, rows[:-9]))
+    with AnnotationStore(path) as store:
+        for finding in (drawn, painted, renamed, back):
+            store.save(finding)
+        changes = store.changes(finding_id=drawn.id)
+        assert [change.after for change in changes] == [drawn, painted, renamed, back]
+        assert [change.before for change in changes] == [None, drawn, painted, renamed]
+        annotations = AnnotationSet(store.load())
+        for step in reversed(replayed(store.logged(), 200).undo[1:]):
+            step.edit.apply(annotations)
+        assert annotations.findings == (drawn,)
 
 
 def test_a_change_that_cannot_be_stored_is_not_logged(path):

@@ -57,6 +57,13 @@ def test_a_patch_for_another_outline_is_refused():
         patched(square + 1e-9, patch)
 
 
+def test_zeros_of_either_sign_are_the_same_place():
+    square = np.array([(0, 0), (0, 9), (9, 9), (9, 0)], np.float64)
+    other = np.array([(-0.0, 0), (0, 9), (9, -0.0)])
+    forth, back = outline_patch(square, other), outline_patch(other, square)
+    assert np.array_equal(patched(patched(square, forth), back), square)
+
+
 @pytest.mark.parametrize("spoilt", [b"", b"x", b"x\x9c\x03\x00\x00\x00\x00\x01"])
 def test_what_is_no_patch_is_refused(spoilt):
     with pytest.raises(AnnotationError, match="cannot be read"):

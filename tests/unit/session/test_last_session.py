@@ -35,6 +35,7 @@ SESSION = LastSession(
     active="1.3",
     model="calc.1",
     views={"1.3": KeptView(4, (1.0, 2.0, "SIGMOID", "x"), None, True, (True, False, True), 2.5, (3.0, 4.5), ())},
+    edits=("a", "b"),
     attempts=1,
 )
 
@@ -216,6 +217,21 @@ def test_a_session_on_which_the_program_fails_is_given_up(tmp_path, caplog):
     taken = [take_up(path) for _ in range(ATTEMPTS + 1)]
     assert [session is None for session in taken] == [False] * ATTEMPTS + [True]
     assert "left alone" in caplog.text
+
+
+def test_edits_of_the_attempt_count_should_it_fail(tmp_path):
+    path = tmp_path / "last.json"
+    write_session(path, replace(SESSION, attempts=0))
+    assert take_up(path, "c").edits == ("a", "b")
+    assert read_session(path).edits == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(("written", "edits"), [("a", ("a",)), ("", ())])
+def test_an_older_file_names_one_session_of_edits_or_none(tmp_path, written, edits):
+    path = tmp_path / "last.json"
+    write_session(path, SESSION)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "edits": written}))
+    assert read_session(path).edits == edits
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path):

@@ -209,6 +209,63 @@ def test_what_is_not_open_is_left_out_and_does_not_shift_the_others(start):
     assert sorted(finding.label for finding in third.annotations.findings) == ["Cyst", "Mass"]
 
 
+def test_what_another_window_has_changed_is_not_undone_after_a_restart(start):
+    first = start()
+    mass, scar = (new_finding("1.1", 0, BOX, label) for label in ("Mass", "Scar"))
+    first.edit(AddFinding(mass, title="Add Mass"))
+    first.edit(AddFinding(scar, title="Add Scar"))
+    for note in ("a", "b"):
+        first.edit(ReplaceFinding(first.annotations.get(mass.id).edited(note=note), title=f"Note {note}"))
+    first.edits.undo()
+    other = start()
+    other.edit(ReplaceFinding(other.annotations.get(mass.id).edited(label="Cyst"), title="Theirs"))
+    first.watch.look()
+    first.edit(ReplaceFinding(first.annotations.get(mass.id).edited(note="since"), title="Note since"))
+    live = [entry.token for entry in first.edits._undo]
+    second = start(capture(first))
+    assert [entry.token for entry in second.edits._undo] == live
+    assert not second.edits.can_redo
+    assert second.edits.undo_title == "Note since"
+    second.edits.undo()
+    assert second.edits.undo_title == "Add Scar", "what was done before the other window's change is forgotten"
+    second.edits.undo()
+    assert not second.edits.can_undo
+    ((label, note),) = [(finding.label, finding.note) for finding in second.store.load()]
+    assert (label, note) == ("Cyst", "a"), "that change stays"
+
+
+def test_what_was_undone_is_not_made_again_over_what_another_window_changed(start):
+    first = start()
+    mass = new_finding("1.1", 0, BOX, "Mass")
+    first.edit(AddFinding(mass))
+    first.edit(ReplaceFinding(mass.edited(note="a")))
+    first.edits.undo()
+    session = capture(first)
+    other = start()
+    other.edit(RemoveFinding(mass.id))
+    second = start(session)
+    assert not second.edits.can_undo
+    assert not second.edits.can_redo
+    assert second.store.load() == ()
+
+
+def test_edits_before_a_session_is_taken_up_are_undone_after_the_next_crash_too(start):
+    first = start()
+    first.edit(AddFinding(new_finding("1.1", 0, BOX, "Mass"), title="Add Mass"))
+    second = start()
+    second.edit(AddFinding(new_finding("1.1", 0, BOX, "Cyst"), title="Add Cyst"))
+    apply(second, capture(first))
+    assert second.watch.look() == (), "its own edits are not those of another window"
+    second.edit(AddFinding(new_finding("1.1", 0, BOX, "Scar"), title="Add Scar"))
+    third = start(capture(second))
+    titles = []
+    while third.edits.can_undo:
+        titles.append(third.edits.undo_title)
+        third.edits.undo()
+    assert titles == ["Add Scar", "Add Cyst", "Add Mass"]
+    assert third.store.load() == ()
+
+
 KILLED = r"""
 import json, os, random, signal, sys, time
 from pathlib import Path
