@@ -1,10 +1,13 @@
 """Strokes on large regions: what they make of the region takes longer than a frame, and is made in the background.
 
-Strokes are taken up one after the other, each on what the one before has left, and each is one step of undo.
+Strokes are taken up one after the other, each on what the one before has left, and each is one step of undo. What is to
+follow a stroke, such as undo, waits in the same queue, before the strokes that came after it.
 """
 
 from __future__ import annotations
 
+import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -15,14 +18,17 @@ from mammoviewer.annotations.edits import AddFinding, Edit, RemoveFinding, Repla
 from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.roi import Roi
 from mammoviewer.annotations.strokes import Stroke, painted_on
-from mammoviewer.base.errors import AnnotationError
+from mammoviewer.base.errors import AnnotationError, MammoViewerError
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.base.progress import Progress
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.jobs.thread_runner import ThreadRunner
+from mammoviewer.session.outcome import notice_of
 
 if TYPE_CHECKING:
     from mammoviewer.session.workspace import Workspace
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,31 +71,29 @@ class Painting:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._running = ThreadRunner(1, "paint")
-        self._pending: tuple[PendingStroke, ...] = ()
+        self._queue: deque[PendingStroke | Callable[[], None]] = deque()
         self._job: Job | None = None
         self._base: Roi | None = None
-        self._afterwards: list[Callable[[], None]] = []
 
     @property
     def pending(self) -> tuple[PendingStroke, ...]:
         """Return the strokes whose regions are not made yet."""
-        return self._pending
+        return tuple(entry for entry in self._queue if isinstance(entry, PendingStroke))
 
     def waits_for(self, finding_id: str) -> bool:
         """Return whether a stroke on a finding waits."""
-        return any(pending.finding.id == finding_id for pending in self._pending)
+        return any(pending.finding.id == finding_id for pending in self.pending)
 
     def add(self, pending: PendingStroke) -> None:
         """Take a stroke up."""
-        self._pending = (*self._pending, pending)
-        if self._job is None:
-            self._begin()
+        self._queue.append(pending)
+        self._go_on()
         self.changed.emit()
 
     def when_settled(self, act: Callable[[], None]) -> None:
-        """Act now, or as soon as no stroke waits: undo must find the stroke that was drawn last."""
-        if self._pending:
-            self._afterwards.append(act)
+        """Act now, or as soon as the strokes that wait now are made: undo must find the one that was drawn last."""
+        if self._queue:
+            self._queue.append(act)
         else:
             act()
 
@@ -98,21 +102,21 @@ class Painting:
         job = self._job
         if job is None or not job.state.final:
             return
-        pending, self._job = self._pending[0], None
-        if pending.finding.id in self._workspace.annotations and self._now(pending) is not self._base:
+        pending, self._job = self._queue[0], None
+        assert isinstance(pending, PendingStroke)
+        if self._now(pending) is not self._base:
             # Somebody has changed the region meanwhile.
-            self._begin()
+            self._begin(pending)
             return
-        self._pending = self._pending[1:]
-        if job.state is JobState.DONE:
-            self._change(pending, job.result)
-        elif isinstance(job.error, AnnotationError):
-            self._say("That outline is too long to be kept", "paint in several regions")
-        if self._pending:
-            self._begin()
-        self.changed.emit()
-        while self._afterwards and not self._pending:
-            self._afterwards.pop(0)()
+        self._queue.popleft()
+        try:
+            if job.state is JobState.DONE:
+                self._try(lambda: self._change(pending, job.result))
+            else:
+                self._tell(job)
+        finally:
+            self._go_on()
+            self.changed.emit()
 
     def settle(self) -> None:
         """Wait for every stroke and make its edit."""
@@ -129,8 +133,28 @@ class Painting:
         annotations = self._workspace.annotations
         return annotations.get(pending.finding.id).roi if pending.finding.id in annotations else None
 
-    def _begin(self) -> None:
-        pending = self._pending[0]
+    def _go_on(self) -> None:
+        """Do what is next, up to the next stroke, which is begun."""
+        while self._job is None and self._queue:
+            entry = self._queue[0]
+            if isinstance(entry, PendingStroke):
+                self._begin(entry)
+            else:
+                self._queue.popleft()
+                self._try(entry)
+
+    def _try(self, act: Callable[[], None]) -> None:
+        """Act; what stands in the way becomes a notice, so that what waits behind it is not lost."""
+        try:
+            act()
+        except MammoViewerError as error:
+            self._workspace.notice.emit(Notice.from_error(error))
+        except Exception:
+            _LOGGER.exception("what painting was to change failed")
+            text = "A change was not made as painted because of a defect"
+            self._workspace.notice.emit(Notice(Severity.ERROR, text, "the log tells more (Help > Log)"))
+
+    def _begin(self, pending: PendingStroke) -> None:
         self._base = base = self._now(pending)
 
         def work(progress: Progress) -> Roi | None:
@@ -158,15 +182,20 @@ class Painting:
         elif pending.new and roi is not None:
             edit = AddFinding(replace(finding, roi=roi), title=f"Add {roi.kind}")
         else:
+            if not pending.new:
+                self._say("What was painted on is gone, and the stroke with it", "paint it again as a new region")
             return
-        try:
-            workspace.edit(edit)
-        except AnnotationError as error:
-            workspace.notice.emit(Notice.from_error(error))
-            return
+        workspace.edit(edit)
         if pending.new and not there:
             workspace.desk.show_findings = True
             workspace.desk.selected_finding = finding.id
+
+    def _tell(self, job: Job) -> None:
+        notice = notice_of(job)
+        if isinstance(job.error, AnnotationError):
+            self._say("That outline is too long to be kept", "paint in several regions")
+        elif notice is not None:
+            self._workspace.notice.emit(notice)
 
     def _say(self, text: str, hint: str) -> None:
         self._workspace.notice.emit(Notice(Severity.INFO, text, hint))

@@ -12,7 +12,7 @@ from helpers.viewports import picture, place, shown
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from mammoviewer.annotations.edits import AddFinding
+from mammoviewer.annotations.edits import AddFinding, RemoveFinding, ReplaceFinding
 from mammoviewer.annotations.finding import new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.dicom.attributes import ImageKind
@@ -47,14 +47,19 @@ def sizes(request, monkeypatch):
     return request.param
 
 
-def stroke(viewport, tool, start, end, modifiers=Qt.KeyboardModifier.NoModifier):
+def drag(viewport, tool, start, end, modifiers=Qt.KeyboardModifier.NoModifier):
+    """Press and drag; return where the mouse is to be released."""
     viewport.workspace.desk.tool = tool
     first, last = place(viewport, *start), place(viewport, *end)
     mouse.press(viewport, first, modifiers=modifiers)
     for share in np.linspace(0, 1, 6):
         step = (first[0] + share * (last[0] - first[0]), first[1] + share * (last[1] - first[1]))
         mouse.move(viewport, step, mouse.LEFT)
-    mouse.release(viewport, last)
+    return last
+
+
+def stroke(viewport, tool, start, end, modifiers=Qt.KeyboardModifier.NoModifier):
+    mouse.release(viewport, drag(viewport, tool, start, end, modifiers))
     viewport.workspace.painting.settle()
     return viewport.workspace.annotations.findings
 
@@ -126,6 +131,69 @@ def test_a_stroke_on_a_large_region_is_seen_before_the_region_is_made(qtbot, vie
     qtbot.waitUntil(lambda: viewport.workspace.edits.can_redo, timeout=10000)
     assert viewport.workspace.annotations.findings == (), "undo has waited for the stroke"
     assert (picture(viewport)[middle] == bare[middle]).all()
+
+
+@pytest.mark.parametrize("begun", ["a new region", "one that is there"])
+@pytest.mark.parametrize("at", ["press", "drag", "release"])
+def test_a_small_stroke_keeps_the_large_one_that_is_made_meanwhile(viewport, monkeypatch, begun, at):
+    workspace = viewport.workspace
+    if begun == "one that is there":
+        stroke(viewport, Tool.BRUSH, (20.0, 20.0), (20.0, 30.0))
+    monkeypatch.setattr(brush_gestures, "_SMALL", 40 * 40)
+    mouse.release(viewport, drag(viewport, Tool.BRUSH, (20.0, 20.0), (140.0, 100.0)))
+    assert workspace.painting.pending
+    if at == "press":
+        workspace.painting.settle()
+    last = drag(viewport, Tool.BRUSH, (22.0, 20.0), (22.0, 35.0))
+    if at == "drag":
+        workspace.painting.settle()
+        (first,) = workspace.annotations.findings
+        assert viewport.hands.gesture.preview is None, "the stored region is shown, with both strokes"
+    mouse.release(viewport, last)
+    workspace.painting.settle()
+    (both,) = workspace.annotations.findings
+    assert mask(both)[[40, 80, 120], [33, 60, 87]].all(), "the large stroke"
+    assert mask(both)[22, 20:35].all()
+    if at == "drag":
+        workspace.edits.undo()
+        np.testing.assert_array_equal(mask(workspace.annotations.get(both.id)), mask(first))
+
+
+def test_a_stroke_goes_onto_the_region_as_it_was_changed_during_the_drag(viewport):
+    workspace = viewport.workspace
+    (first,) = stroke(viewport, Tool.BRUSH, (60.0, 40.0), (60.0, 90.0))
+    last = drag(viewport, Tool.BRUSH, (40.0, 65.0), (100.0, 65.0))
+    assert viewport.hands.gesture.preview.id == first.id
+    moved = first.edited(roi=first.roi.moved(30, 0))
+    workspace.edit(ReplaceFinding(moved))
+    assert viewport.hands.gesture.preview is None
+    mouse.release(viewport, last)
+    workspace.painting.settle()
+    (painted,) = workspace.annotations.findings
+    assert (mask(painted) & mask(moved)).sum() == mask(moved).sum()
+    assert not mask(painted)[60, 45]
+    assert mask(painted)[42:98, 65].all()
+
+
+def test_a_stroke_on_a_finding_that_is_removed_during_the_drag_brings_nothing_back(viewport):
+    workspace, told = viewport.workspace, []
+    (first,) = stroke(viewport, Tool.BRUSH, (60.0, 40.0), (60.0, 90.0))
+    last = drag(viewport, Tool.BRUSH, (40.0, 65.0), (100.0, 65.0))
+    workspace.notice.connect(lambda notice: told.append(notice.text))
+    workspace.edit(RemoveFinding(first.id))
+    mouse.release(viewport, last)
+    workspace.painting.settle()
+    assert workspace.annotations.findings == ()
+    assert told == ["What was painted on is gone, and the stroke with it"]
+
+
+def test_undo_takes_the_stroke_before_it_also_when_another_follows(viewport, monkeypatch):
+    monkeypatch.setattr(brush_gestures, "_SMALL", 0)
+    stroke(viewport, Tool.BRUSH, (20.0, 20.0), (20.0, 100.0))
+    mouse.release(viewport, drag(viewport, Tool.BRUSH, (60.0, 20.0), (60.0, 100.0)))
+    undo(viewport.workspace)
+    (finding,) = stroke(viewport, Tool.BRUSH, (100.0, 20.0), (100.0, 100.0))
+    assert mask(finding)[[20, 60, 100], 60].tolist() == [True, False, True]
 
 
 def test_the_brush_has_keys_for_its_size(viewport):

@@ -8,9 +8,11 @@ from pytestqt.qtbot import QtBot
 from mammoviewer.annotations.edits import AddFinding
 from mammoviewer.annotations.finding import Finding, new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
+from mammoviewer.annotations.strokes import Stroke
 from mammoviewer.dicom.attributes import PixelSpacing
 from mammoviewer.gui.navigation import findings_of_study, neighbour, show_finding
 from mammoviewer.gui.panels.findings_panel import FindingsPanel
+from mammoviewer.session.painting import PendingStroke
 from mammoviewer.session.viewer_state import Tool
 from mammoviewer.session.workspace import Workspace
 
@@ -46,6 +48,18 @@ def test_findings_are_listed_in_words_and_undo_takes_them_away(panel: FindingsPa
     assert len(panel.rows) == 1
     panel._redo.click()
     assert len(panel.rows) == 2
+
+
+def test_a_stroke_that_is_not_made_yet_can_be_undone(panel: FindingsPanel, four_views: Workspace) -> None:
+    place = new_finding(four_views.images[0].attributes.identity, 0, Roi(RoiKind.POINT, ((1.0, 1.0),)), "Mass")
+    assert not panel._undo.isEnabled()
+    four_views.painting.add(PendingStroke(place, Stroke(((20.0, 20.0), (20.0, 60.0)), 5), (160, 120), new=True))
+    assert panel._undo.isEnabled()
+    panel._undo.click()
+    four_views.painting.settle()
+    assert panel.rows == []
+    assert not panel._undo.isEnabled()
+    assert panel._redo.isEnabled()
 
 
 def test_a_slice_is_named_from_1(volume: Workspace, qtbot: QtBot) -> None:

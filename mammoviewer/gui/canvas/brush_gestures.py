@@ -51,7 +51,9 @@ class Brush(DrawRegion):
         erase = erase or bool(start.modifiers & Qt.KeyboardModifier.ShiftModifier)
         mm = _pixel_mm(canvas)
         width = max(1, round(canvas.workspace.desk.brush_mm / mm[1]))
-        self._target = self._selected()
+        self._target = target = self._selected()
+        self._is_new = target is None or target.id not in canvas.workspace.annotations
+        self._has_waited = target is not None and canvas.workspace.painting.waits_for(target.id)
         self._stroke = Stroke((start.point,), width, erase)
         self._sketch: Roi | None = None
 
@@ -70,22 +72,32 @@ class Brush(DrawRegion):
     def _is_here(self, finding: Finding) -> bool:
         return finding.image_uid == self.image_uid and finding.frame == self.frame
 
+    def _live(self) -> Finding | None:
+        """Return what was pressed on as it is now; None where strokes waited for it or its region has changed."""
+        workspace, target = self.canvas.workspace, self._target
+        if target is None or self._has_waited or target.id not in workspace.annotations:
+            return None
+        finding = workspace.annotations.get(target.id)
+        return finding if finding.roi is target.roi and not workspace.painting.waits_for(target.id) else None
+
     @property
     def _is_small(self) -> bool:
         """Whether the region can be made anew for every picture."""
-        if self._target is not None and self.canvas.workspace.painting.waits_for(self._target.id):
-            return False
         box = self._stroke.box(self.canvas.view.shape)
         if self._target is not None:
-            first_row, first_column, last_row, last_column = map(round, self._target.roi.bounding_box())
+            live = self._live()
+            if live is None:
+                return False
+            first_row, first_column, last_row, last_column = map(round, live.roi.bounding_box())
             box = joined_boxes(box, (first_row, first_column, last_row, last_column))
         return (box[2] - box[0]) * (box[3] - box[1]) <= _SMALL
 
     @property
     def preview(self) -> Finding | None:
         """The region as it is now, in place of the one that is painted on."""
-        roi = self.sketch() if self._target is not None and self._is_small else None
-        return replace(self._target, roi=roi) if self._target is not None and roi is not None else None
+        live = self._live()
+        roi = self.sketch() if live is not None and self._is_small else None
+        return replace(live, roi=roi) if live is not None and roi is not None else None
 
     def roi(self) -> Roi | None:
         """Return what is painted."""
@@ -111,7 +123,7 @@ class Brush(DrawRegion):
         elif self._target is None:
             if self.sketch() is not None:
                 self.add()
-        elif self._target.id in self.canvas.workspace.annotations:
+        else:
             self._keep(self._target.id, self.sketch())
         return True
 
@@ -132,8 +144,7 @@ class Brush(DrawRegion):
             place = Roi(RoiKind.POINT, (self._stroke.points[0],))
             reader, label = workspace.settings.reader, workspace.desk.label
             target = new_finding(self.image_uid, self.frame, place, label, reader=reader)
-        new = target.id not in workspace.annotations
-        workspace.painting.add(PendingStroke(target, self._stroke, self.canvas.view.shape, new=new))
+        workspace.painting.add(PendingStroke(target, self._stroke, self.canvas.view.shape, new=self._is_new))
 
     def paint_here(self, painter: QPainter) -> None:
         """Paint the region so far; on a selected small one it is the preview that is painted."""

@@ -75,7 +75,7 @@ class FindingsPanel(QWidget):
         changed = (workspace.annotations.changed, workspace.measures.changed)
         for signal in (*changed, workspace.stage_changed, workspace.facts_changed, desk.selected_finding, desk.blind):
             bind(self, signal, self._refresh)
-        for signal in (workspace.edits.changed, desk.tool, desk.label):
+        for signal in (workspace.edits.changed, workspace.painting.changed, desk.tool, desk.label):
             bind(self, signal, self._refresh_tools)
         self._refresh()
         self._refresh_tools()
@@ -108,7 +108,7 @@ class FindingsPanel(QWidget):
 
     def _refresh_tools(self) -> None:
         edits = self._workspace.edits
-        self._undo.setEnabled(edits.can_undo)
+        self._undo.setEnabled(edits.can_undo or bool(self._workspace.painting.pending))
         self._undo.setToolTip(f"Undo: {edits.undo_title} (Ctrl+Z)" if edits.can_undo else "Undo (Ctrl+Z)")
         self._redo.setEnabled(edits.can_redo)
         self._redo.setToolTip(f"Redo: {edits.redo_title} (Ctrl+Shift+Z)" if edits.can_redo else "Redo (Ctrl+Shift+Z)")
