@@ -13,6 +13,7 @@ from mammoviewer.base.arrays import FloatArray
 from mammoviewer.base.errors import ModelError
 from mammoviewer.inference.manifest import read_verified
 from mammoviewer.inference.onnx_session import OnnxModel
+from mammoviewer.inference.processor_graph import for_processor
 
 _sessions: WeakKeyDictionary[OnnxModel, dict[str, Any]] = WeakKeyDictionary()
 _lock = threading.Lock()
@@ -117,7 +118,7 @@ def cpu_session(model: Any, *, threads: int = 0) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(
-            model.SerializeToString(), sess_options=options, providers=["CPUExecutionProvider"]
+            for_processor(bytes(model.SerializeToString())), sess_options=options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # noqa: BLE001 - onnxruntime raises classes of its own that share no base
         raise ModelError("a part of the model does not run by itself") from error

@@ -16,6 +16,7 @@ from mammoviewer.base.arrays import FloatArray
 from mammoviewer.base.errors import ModelError
 from mammoviewer.inference.manifest import ModelManifest, read_verified
 from mammoviewer.inference.onnx_check import check_onnx
+from mammoviewer.inference.processor_graph import for_processor
 
 PROVIDER_ORDER = (
     "TensorrtExecutionProvider",
@@ -253,7 +254,8 @@ def _make_session(data: bytes, threads: int, identity: str) -> Any:
     for provider in usable_providers(onnxruntime.get_available_providers()):
         chain = [provider] if provider == _CPU else [provider, _CPU]
         try:
-            session = onnxruntime.InferenceSession(data, sess_options=options, providers=chain)
+            graph = for_processor(data) if provider == _CPU else data
+            session = onnxruntime.InferenceSession(graph, sess_options=options, providers=chain)
         except Exception as error:  # noqa: BLE001 - onnxruntime raises classes of its own that share no base
             reason = _first_line(error)
             _log.info("model %s does not load with %s: %s", identity, provider, reason)
