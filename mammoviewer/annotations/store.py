@@ -9,19 +9,13 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mammoviewer.annotations.annotation_set import AnnotationSet
 from mammoviewer.annotations.change_log import (
-    CHANGE_COLUMNS,
-    Change,
-    LoggedChange,
     log_changes,
-    logged_change,
-    unfolded,
 )
 from mammoviewer.annotations.density import BreastDensity, Record, examination_of
 from mammoviewer.annotations.finding import Finding
@@ -33,14 +27,13 @@ from mammoviewer.annotations.rows import (
     Row,
     density_of,
     finding_of,
-    from_row,
     to_row,
 )
 from mammoviewer.annotations.step import UNKNOWN, Step
+from mammoviewer.annotations.store_log import Foreign, StoreLog, marks
 from mammoviewer.annotations.store_schema import SCHEMA
 from mammoviewer.base.errors import AnnotationError
-from mammoviewer.base.notices import Notice
-from mammoviewer.base.sqlite_file import KeptInFile, SqliteFile, open_or_begin_anew
+from mammoviewer.base.sqlite_file import SqliteFile
 from mammoviewer.dicom.attributes import ImageAttributes
 
 _SAVE = f"INSERT OR REPLACE INTO finding ({FINDING_COLUMNS}) VALUES ({', '.join('?' * 16)})"
@@ -48,16 +41,7 @@ _SAY = f"INSERT OR REPLACE INTO density ({DENSITY_COLUMNS}) VALUES (?, ?, ?, ?, 
 _UIDS_PER_QUERY = 500
 
 
-@dataclass(frozen=True)
-class Foreign:
-    """A record as it is kept now, None where it is gone, and the row that was known of it when that was read."""
-
-    record: Record | None
-    row: Row | None
-    known: Row | None
-
-
-class AnnotationStore(KeptInFile):
+class AnnotationStore(StoreLog):
     """An open annotation file; usable from several threads, and as a context manager.
 
     Parameters
@@ -71,8 +55,6 @@ class AnnotationStore(KeptInFile):
 
     Attributes
     ----------
-    session
-        What the changes made by this object are marked with in the log.
     earlier
         The sessions that this one goes on with, the oldest first; empty by default.
     reader
@@ -127,7 +109,7 @@ class AnnotationStore(KeptInFile):
         if study_uids is None:
             rows = self._file.rows(query)
         else:
-            parts = ((f"{query} WHERE study_uid IN ({_marks(uids)})", tuple(uids)) for uids in _chunks(study_uids))
+            parts = ((f"{query} WHERE study_uid IN ({marks(uids)})", tuple(uids)) for uids in _chunks(study_uids))
             rows = [row for part in parts for row in self._file.rows(*part)]
         return tuple(sorted(map(density_of, rows), key=lambda density: (density.modified, density.id)))
 
@@ -200,90 +182,13 @@ class AnnotationStore(KeptInFile):
                 copies[copy_id] = (FINDING, (copy_id, *there[1:]))
         return copies
 
-    def changes(self, *, finding_id: str = "", session: str = "") -> tuple[Change, ...]:
-        """Return what was changed, by whom and when, the oldest first: of a finding, of a session, or all.
+    def known(self, record_id: str) -> Row | None:
+        """Return the row of a finding as it was when it was last read or kept here, None where it never was."""
+        return self._seen.get(record_id)
 
-        Raises
-        ------
-        AnnotationError
-            If the file cannot be read.
-        """
-        wanted, values = _chosen(finding_id, session)
-        with self._file.snapshot():
-            ids = self._file.rows(f"SELECT DISTINCT finding_id FROM change{wanted}", values)
-            found = [change for (record_id,) in ids for change in self._changes_of(record_id)]
-        kept = (change for change in found if session in ("", change.session))
-        return tuple(sorted(kept, key=lambda change: change.batch))
-
-    def _changes_of(self, record_id: str) -> tuple[Change, ...]:
-        """Return all changes of a record: what an outline was follows from what it is, back in time."""
-        query = f"SELECT {CHANGE_COLUMNS} FROM change WHERE finding_id = ? ORDER BY seq DESC"
-        rows = self._file.rows(query, (record_id,))
-        there = self._file.rows(f"SELECT {FINDING_COLUMNS} FROM finding WHERE id = ?", (record_id,))
-        return unfolded(map(logged_change, rows), finding_of(there[0]) if there else None)
-
-    def logged(self, *sessions: str) -> tuple[LoggedChange, ...]:
-        """Return the changes of sessions, or all, as the log holds them, the oldest first: small, without outlines.
-
-        Raises
-        ------
-        AnnotationError
-            If the file cannot be read.
-        """
-        wanted = f" WHERE session IN ({_marks(sessions)})" if sessions else ""
-        rows = self._file.rows(f"SELECT {CHANGE_COLUMNS} FROM change{wanted} ORDER BY seq", sessions)
-        return tuple(map(logged_change, rows))
-
-    def logged_by_others(self, *sessions: str) -> tuple[tuple[int, str], ...]:
-        """Return batch and id of what others than these sessions and this one changed since the first of them began.
-
-        Raises
-        ------
-        AnnotationError
-            If the file cannot be read.
-        """
-        theirs = f"session IN ({_marks(sessions)})"
-        query = f"""
-            SELECT batch, finding_id FROM change
-            WHERE seq > (SELECT min(seq) FROM change WHERE {theirs}) AND NOT {theirs} AND session <> ?
-        """
-        return tuple(self._file.rows(query, (*sessions, *sessions, self.session)))
-
-    def newest_change(self) -> int:
-        """Return the number of the newest change of the log; 0 where that cannot be read."""
-        try:
-            return int(self._file.rows("SELECT coalesce(max(seq), 0) FROM change")[0][0])
-        except AnnotationError:
-            return 0
-
-    def changed_by_others(self, since: int, also: Collection[str] = ()) -> tuple[int, dict[str, Foreign]]:
-        """Return the newest change, and by id what others than this session have changed after change ``since``.
-
-        Parameters
-        ----------
-        since
-            Number of a change.
-        also
-            Ids of more findings to be read.
-
-        Raises
-        ------
-        AnnotationError
-            If the file cannot be read.
-        """
-        found: dict[str, Foreign] = {}
-        with self._file.snapshot():
-            rows = self._file.rows("SELECT seq, finding_id, session FROM change WHERE seq > ?", (since,))
-            for record_id in dict.fromkeys([*also, *(i for _, i, session in rows if session != self.session)]):
-                known = self._seen.get(record_id)
-                kind, row = next(self._there(record_id), (FINDING, None))
-                found[record_id] = Foreign(None if row is None else from_row(kind, row), row, known)
-        return max([since, *(seq for seq, _, _ in rows)]), found
-
-    def _there(self, record_id: str) -> Iterator[tuple[str, Row]]:
-        for kind, columns in ((FINDING, FINDING_COLUMNS), (DENSITY, DENSITY_COLUMNS)):
-            for row in self._file.rows(f"SELECT {columns} FROM {kind} WHERE id = ?", (record_id,)):
-                yield kind, row
+    def knew(self, record_id: str, row: Row) -> None:
+        """Note the row of a finding as it was known to a session that is recorded for."""
+        self._seen[record_id] = row
 
     def saw(self, record_id: str, foreign: Foreign) -> bool:
         """Note that what others made of a finding is known here; False where it was changed here since it was read."""
@@ -294,13 +199,6 @@ class AnnotationStore(KeptInFile):
         elif foreign.row is None:
             self._seen.pop(record_id, None)
         return True
-
-    def history(self, record_id: str) -> tuple[Change, ...]:
-        """Return the changes of a finding or density, the oldest first; none where the file cannot be read."""
-        try:
-            return self.changes(finding_id=record_id)
-        except AnnotationError:
-            return ()
 
     def attach(self, annotations: AnnotationSet) -> Callable[[], None]:
         """Keep every later edit of ``annotations`` before it takes effect; return a function that ends this.
@@ -346,30 +244,8 @@ class AnnotationStore(KeptInFile):
         return {uid: (count, last) for uid, count, last in self._file.rows(query)}
 
     def _rows_of(self, image_uids: Sequence[str]) -> list[tuple[Any, ...]]:
-        query = f"SELECT {FINDING_COLUMNS} FROM finding WHERE image_uid IN ({_marks(image_uids)})"
+        query = f"SELECT {FINDING_COLUMNS} FROM finding WHERE image_uid IN ({marks(image_uids)})"
         return self._file.rows(query, tuple(image_uids))
-
-
-def open_store(path: Path, *, write_patience_s: float | None = None) -> tuple[AnnotationStore, Notice | None]:
-    """Open the store; where the file had to be moved aside, begin a new one and return the notice that says so.
-
-    Raises
-    ------
-    AnnotationError
-        If the file is in use or cannot be written.
-    """
-    return open_or_begin_anew(path, lambda: AnnotationStore(path, write_patience_s=write_patience_s))
-
-
-def _chosen(finding_id: str, session: str) -> tuple[str, tuple[str, ...]]:
-    wanted = {"finding_id": finding_id, "session": session}
-    chosen = {name: value for name, value in wanted.items() if value}
-    where = " WHERE " + " AND ".join(f"{name} = ?" for name in chosen) if chosen else ""
-    return where, tuple(chosen.values())
-
-
-def _marks(values: Sequence[str]) -> str:
-    return ", ".join("?" * len(values))
 
 
 def _chunks(uids: Sequence[str]) -> Iterator[Sequence[str]]:

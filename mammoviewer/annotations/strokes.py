@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
+from mammoviewer.annotations.edits import AddFinding, Edit, RemoveFinding, ReplaceFinding
+from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.mask_outline import painted_mask, region_of_mask
 from mammoviewer.annotations.roi import Point, Roi
 from mammoviewer.base.arrays import ByteArray
@@ -45,6 +47,47 @@ class Stroke:
         places = [(round(column) - origin[1], round(row) - origin[0]) for row, column in self.points]
         for start, end in zip(places[:-1] or places, places[1:] or places, strict=True):
             cv2.line(mask, start, end, 0 if self.erase else 1, thickness=self.width)
+
+
+@dataclass(frozen=True)
+class PendingStroke:
+    """A stroke whose region is not made yet.
+
+    Parameters
+    ----------
+    finding
+        What it is painted on; as it is to be added, with any region, where it is ``new``.
+    stroke
+        The stroke.
+    shape
+        Rows and columns of the image.
+    new
+        Whether it begins a finding.
+    """
+
+    finding: Finding
+    stroke: Stroke
+    shape: tuple[int, int]
+    new: bool = False
+
+    def edit(self, current: Finding | None, roi: Roi | None) -> Edit | None:
+        """Return the edit that it comes to, None where nothing changes.
+
+        Parameters
+        ----------
+        current
+            What it was painted on, as it is now; None where that is not there.
+        roi
+            What :func:`painted_on` made of the region of that.
+        """
+        if current is None:
+            if not self.new or roi is None:
+                return None
+            return AddFinding(replace(self.finding, roi=roi), title=f"Add {roi.kind}")
+        title = "Erase" if self.stroke.erase else "Paint"
+        if roi is None:
+            return RemoveFinding(current.id, title=title)
+        return None if roi == current.roi else ReplaceFinding(current.edited(roi=roi), title=title)
 
 
 def joined_boxes(one: Box, other: Box) -> Box:

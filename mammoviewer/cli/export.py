@@ -20,9 +20,7 @@ from mammoviewer.annotations.interchange.coco import write_coco
 from mammoviewer.annotations.interchange.json_document import write_json
 from mammoviewer.annotations.interchange.transfer import Losses, Written, loss_lines
 from mammoviewer.annotations.sidecar import write_sidecar
-from mammoviewer.annotations.store import AnnotationStore
 from mammoviewer.base.errors import ArgumentError, DecodeError, ExportError, InputError, MammoViewerError
-from mammoviewer.base.paths import library_path
 from mammoviewer.cli.opening import (
     add_reading_options,
     densities_of,
@@ -30,6 +28,7 @@ from mammoviewer.cli.opening import (
     load_model,
     named_ones_opened,
     open_all,
+    open_library,
     rejected_text,
 )
 from mammoviewer.cli.values import choose_voi
@@ -163,7 +162,7 @@ def _write_beside(
 ) -> bool:
     """Write what is said of each image beside it; return whether that could be done everywhere."""
     complete = True
-    with AnnotationStore(library_path()) as store:
+    with open_library() as store:
         for image in images:
             try:
                 path = write_sidecar(image.attributes, findings, densities, store.history)

@@ -16,10 +16,9 @@ from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.interchange.importing import import_file, may_hold_findings
 from mammoviewer.annotations.interchange.json_document import read_everything, write_json
 from mammoviewer.annotations.interchange.transfer import Imported, joined, loss_lines
-from mammoviewer.annotations.store import AnnotationStore
 from mammoviewer.base.errors import AnnotationError, InputError, MammoViewerError
 from mammoviewer.base.paths import library_path
-from mammoviewer.cli.opening import add_reading_options, failure, open_all
+from mammoviewer.cli.opening import add_reading_options, failure, open_all, open_library
 from mammoviewer.dicom.image import Image
 
 NAME = "import"
@@ -83,7 +82,7 @@ def _keep(imported: Imported, file: Path | None) -> tuple[int, int, int]:
         new, said = _new(imported.findings, before.findings), _new_densities(imported, before.densities)
         write_json(file, (*before.findings, *new), densities=(*before.densities, *said))
     else:
-        with AnnotationStore(library_path()) as store:
+        with open_library() as store:
             new, said = _new(imported.findings, store.load()), _new_densities(imported, store.densities())
             if new or said:
                 store.record((*new, *said), ())

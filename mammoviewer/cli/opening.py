@@ -9,6 +9,7 @@ from pathlib import Path
 from mammoviewer.annotations.density import BreastDensity
 from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.interchange.json_document import read_everything, read_json
+from mammoviewer.annotations.recovery import recover
 from mammoviewer.annotations.store import AnnotationStore
 from mammoviewer.base.errors import InputError
 from mammoviewer.base.paths import bundled_models_dir, library_path, settings_path, user_models_dir
@@ -84,13 +85,26 @@ def results_cache() -> ResultCache:
     return kept_results(load_settings(settings_path())[0])
 
 
+def open_library() -> AnnotationStore:
+    """Return the user's annotations, with what a killed program had not stored yet.
+
+    Raises
+    ------
+    AnnotationError
+        If the file cannot be used.
+    """
+    store = AnnotationStore(library_path())
+    recover(library_path())
+    return store
+
+
 def findings_of(identities: Sequence[str], file: Path | None) -> tuple[Finding, ...]:
     """Return the findings of images, from a JSON file when one is named, else from the user's library."""
     if file is not None:
         return tuple(read_json(file))
     if not library_path().is_file():
         return ()
-    with AnnotationStore(library_path()) as store:
+    with open_library() as store:
         return tuple(store.load(list(identities)))
 
 
@@ -100,7 +114,7 @@ def densities_of(examinations: Sequence[str], file: Path | None) -> tuple[Breast
         return tuple(density for density in read_everything(file).densities if density.study_uid in examinations)
     if not library_path().is_file():
         return ()
-    with AnnotationStore(library_path()) as store:
+    with open_library() as store:
         return store.densities(list(examinations))
 
 

@@ -1,7 +1,8 @@
 """Strokes on large regions: what they make of the region takes longer than a frame, and is made in the background.
 
 Strokes are taken up one after the other, each on what the one before has left, and each is one step of undo. What is to
-follow a stroke, such as undo, waits in the same queue, before the strokes that came after it.
+follow a stroke, such as undo, waits in the same queue, before the strokes that came after it. A stroke that waits
+stands in the journal, so that a killed program does not lose it.
 """
 
 from __future__ import annotations
@@ -9,15 +10,12 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from mammoviewer.annotations.edits import AddFinding, Edit, RemoveFinding, ReplaceFinding
-from mammoviewer.annotations.finding import Finding
 from mammoviewer.annotations.roi import Roi
-from mammoviewer.annotations.strokes import Stroke, painted_on
+from mammoviewer.annotations.strokes import PendingStroke, painted_on
 from mammoviewer.base.errors import AnnotationError, MammoViewerError
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.base.progress import Progress
@@ -29,28 +27,6 @@ if TYPE_CHECKING:
     from mammoviewer.session.workspace import Workspace
 
 _LOGGER = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class PendingStroke:
-    """A stroke whose region is not made yet.
-
-    Parameters
-    ----------
-    finding
-        What it is painted on; as it is to be added, with any region, where it is ``new``.
-    stroke
-        The stroke.
-    shape
-        Rows and columns of the image.
-    new
-        Whether it begins a finding.
-    """
-
-    finding: Finding
-    stroke: Stroke
-    shape: tuple[int, int]
-    new: bool = False
 
 
 class Painting:
@@ -74,6 +50,7 @@ class Painting:
         self._queue: deque[PendingStroke | Callable[[], None]] = deque()
         self._job: Job | None = None
         self._base: Roi | None = None
+        self._noted: deque[int] = deque()
 
     @property
     def pending(self) -> tuple[PendingStroke, ...]:
@@ -86,6 +63,7 @@ class Painting:
 
     def add(self, pending: PendingStroke) -> None:
         """Take a stroke up."""
+        self._noted.append(self._workspace.journal.note(pending, self._workspace.store.reader))
         self._queue.append(pending)
         self._go_on()
         self.changed.emit()
@@ -115,6 +93,7 @@ class Painting:
             else:
                 self._tell(job)
         finally:
+            self._workspace.journal.settle(self._noted.popleft())
             self._go_on()
             self.changed.emit()
 
@@ -169,26 +148,14 @@ class Painting:
     def _change(self, pending: PendingStroke, roi: Roi | None) -> None:
         workspace, finding = self._workspace, pending.finding
         there = finding.id in workspace.annotations
-        edit: Edit
-        if there:
-            current = workspace.annotations.get(finding.id)
-            title = "Erase" if pending.stroke.erase else "Paint"
-            if roi is None:
-                edit = RemoveFinding(finding.id, title=title)
-            elif roi == current.roi:
-                return
-            else:
-                edit = ReplaceFinding(current.edited(roi=roi), title=title)
-        elif pending.new and roi is not None:
-            edit = AddFinding(replace(finding, roi=roi), title=f"Add {roi.kind}")
-        else:
-            if not pending.new:
-                self._say("What was painted on is gone, and the stroke with it", "paint it again as a new region")
-            return
-        workspace.edit(edit)
-        if pending.new and not there:
-            workspace.desk.show_findings = True
-            workspace.desk.selected_finding = finding.id
+        edit = pending.edit(workspace.annotations.get(finding.id) if there else None, roi)
+        if edit is not None:
+            workspace.edit(edit)
+            if not there:
+                workspace.desk.show_findings = True
+                workspace.desk.selected_finding = finding.id
+        elif not there and not pending.new:
+            self._say("What was painted on is gone, and the stroke with it", "paint it again as a new region")
 
     def _tell(self, job: Job) -> None:
         notice = notice_of(job)

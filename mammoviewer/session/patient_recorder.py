@@ -1,4 +1,7 @@
-"""Between findings and their file: edits are stored by a thread of their own, and none is lost to a file in use."""
+"""Between findings and their file: edits are stored by a thread of their own, and none is lost to a file in use.
+
+An edit that is not stored at once stands in the journal until it is, so that a killed program does not lose it.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,14 @@ import logging
 import threading
 import time
 from collections import deque
-from typing import Final, TypeAlias
+from dataclasses import dataclass
+from typing import Final
 
 from psygnal import Signal
 
 from mammoviewer.annotations.density import Record
+from mammoviewer.annotations.journal import Journal, JournalledEdit
+from mammoviewer.annotations.rows import Row, to_row
 from mammoviewer.annotations.step import UNKNOWN, Step
 from mammoviewer.annotations.store import AnnotationStore
 from mammoviewer.base.errors import AnnotationError
@@ -22,7 +28,20 @@ PROMPT_S = 0.01
 """So long does an edit wait until it is stored: long enough for nearly all, too short to be seen."""
 _AGAIN_S: Final = 0.05
 _LOGGER = logging.getLogger(__name__)
-_Edit: TypeAlias = tuple[tuple[Record, ...], tuple[str, ...], Step]
+
+
+@dataclass
+class _Edit:
+    saved: tuple[Record, ...]
+    deleted: tuple[str, ...]
+    step: Step
+    reader: str
+    noted: int | None = None
+    """Its number in the journal, None while it does not stand there."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return *(record.id for record in self.saved), *self.deleted
 
 
 class PatientRecorder:
@@ -36,6 +55,8 @@ class PatientRecorder:
     ----------
     store
         Where findings are kept.
+    journal
+        Where what waits is noted; nowhere when None.
     retry_s
         Seconds between two attempts.
     prompt_s
@@ -44,8 +65,16 @@ class PatientRecorder:
 
     notice = Signal(Notice)
 
-    def __init__(self, store: AnnotationStore, *, retry_s: float = 2.0, prompt_s: float | None = None) -> None:
+    def __init__(
+        self,
+        store: AnnotationStore,
+        journal: Journal | None = None,
+        *,
+        retry_s: float = 2.0,
+        prompt_s: float | None = None,
+    ) -> None:
         self._store = store
+        self._journal = journal
         self._retry_s = retry_s
         self._prompt_s = PROMPT_S if prompt_s is None else prompt_s
         self._changed = threading.Condition()
@@ -63,21 +92,31 @@ class PatientRecorder:
     def waiting_ids(self) -> frozenset[str]:
         """The ids of what is not stored as it is now."""
         with self._changed:
-            records = ((*(record.id for record in saved), *deleted) for saved, deleted, _ in self._waiting)
-            return frozenset(name for names in records for name in names)
+            return frozenset(name for edit in self._waiting for name in edit.ids)
 
     def record(self, saved: tuple[Record, ...], deleted: tuple[str, ...], step: Step = UNKNOWN) -> None:
         """Have an edit stored, as a rule before this returns; where that fails, it is told and tried again."""
         with self._changed:
-            self._waiting.append((saved, deleted, step))
-            if self._failing:
-                return
-            if self._thread is None:
-                self._until = None
-                self._thread = threading.Thread(target=self._run, name="record", daemon=True)
-                self._thread.start()
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._waiting or self._failing, self._prompt_s)
+            edit = _Edit(saved, deleted, step, self._store.reader)
+            self._waiting.append(edit)
+            if not self._failing:
+                if self._thread is None:
+                    self._until = None
+                    self._thread = threading.Thread(target=self._run, name="record", daemon=True)
+                    self._thread.start()
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: not self._waiting or self._failing, self._prompt_s)
+            if self._waiting and self._journal is not None:
+                # They are stored in their order: what came last waits still.
+                entry = JournalledEdit(saved, deleted, step, {i: self._known(i) for i in edit.ids})
+                edit.noted = self._journal.note(entry, edit.reader)
+
+    def _known(self, record_id: str) -> Row | None:
+        """Return what a finding was before the newest edit: what an edit that waits makes of it, or what is stored."""
+        for edit in list(self._waiting)[-2::-1]:
+            if record_id in edit.ids:
+                return next((to_row(record)[1] for record in edit.saved if record.id == record_id), None)
+        return self._store.known(record_id)
 
     def flush(self, patience_s: float = 5.0) -> bool:
         """Wait until all is stored, and return whether it is."""
@@ -85,7 +124,7 @@ class PatientRecorder:
             return self._changed.wait_for(lambda: not self._waiting, patience_s)
 
     def close(self, patience_s: float = 5.0) -> None:
-        """Store what waits; where the file cannot be written so long either, the log tells what is lost."""
+        """Store what waits; what cannot be stored so long either stays in the journal for the next start."""
         with self._changed:
             thread, self._until = self._thread, time.monotonic() + patience_s
             self._changed.notify_all()
@@ -121,7 +160,8 @@ class PatientRecorder:
         """Store what waits, the oldest first; tell once that something cannot be stored, and when it is."""
         while self._waiting:
             try:
-                self._store.record(*self._waiting[0])
+                edit = self._waiting[0]
+                self._store.record(edit.saved, edit.deleted, edit.step)
             except AnnotationError as error:
                 if not self._failing:
                     self.notice.emit(_kept(error))
@@ -134,6 +174,8 @@ class PatientRecorder:
                 stored_again = self._failing and not self._waiting
                 self._failing = self._failing and bool(self._waiting)
                 self._changed.notify_all()
+            if edit.noted is not None and self._journal is not None:
+                self._journal.settle(edit.noted)
             if stored_again:
                 self.notice.emit(Notice(Severity.INFO, "All findings are stored again"))
         return None

@@ -6,17 +6,18 @@ One workspace serves a window, a notebook or the command line. It starts backgro
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from psygnal import Signal
 
 from mammoviewer.annotations.annotation_set import AnnotationSet
 from mammoviewer.annotations.edits import Edit
-from mammoviewer.annotations.store import open_store
+from mammoviewer.annotations.journal import Journal
+from mammoviewer.annotations.recovery import open_store
 from mammoviewer.base.notices import Notice
 from mammoviewer.base.paths import bundled_models_dir, library_path, user_models_dir
-from mammoviewer.base.progress import Progress, subprogress
+from mammoviewer.base.progress import Progress
 from mammoviewer.dicom.companions.records import Companion
 from mammoviewer.dicom.duplicates import arrivals
 from mammoviewer.dicom.frames import FrameCache
@@ -36,11 +37,12 @@ from mammoviewer.session.first_view import first_view, renewed_view
 from mammoviewer.session.hanging import Stage
 from mammoviewer.session.heatmap_runs import HeatmapRuns
 from mammoviewer.session.hung import Hung
-from mammoviewer.session.image_facts import side_is_stated, state_pixel_size
+from mammoviewer.session.image_facts import side_is_stated
 from mammoviewer.session.landmarks import Nipples
 from mammoviewer.session.library_watch import LibraryWatch
 from mammoviewer.session.measuring import Measures
-from mammoviewer.session.opened import Opened, PictureView, read_entry
+from mammoviewer.session.opened import Opened, PictureView
+from mammoviewer.session.opening import open_again, open_entry
 from mammoviewer.session.opening_notices import opening_notices
 from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.painting import Painting
@@ -101,7 +103,8 @@ class Workspace:
         self.edits = EditStack(self.annotations)
         self.store, self.library_notice = open_store(library or library_path(), write_patience_s=WRITE_PATIENCE_S)
         self.store.reader = settings.reader
-        self.recorder = PatientRecorder(self.store)
+        self.journal = Journal(self.store.path, self.store.session)
+        self.recorder = PatientRecorder(self.store, self.journal)
         self.annotations.record_with(self.recorder.record)
         self.painting = Painting(self)
         self.watch = LibraryWatch(self)
@@ -174,34 +177,16 @@ class Workspace:
         pictures: tuple[PictureView, ...] = (),
     ) -> Job:
         """Read headers in the background, then add what can be shown and tell what cannot."""
-
-        def work(progress: Progress) -> OpenResult:
-            whole = tuple(path.absolute() for path in paths)
-            return self._open(Opened(whole, pixel_spacing_mm, charset, duke_convention, pictures), progress)
-
-        return self.decoding.submit("Open", work, priority=4, on_done=self.tell)
+        whole = tuple(path.absolute() for path in paths)
+        entry = Opened(whole, pixel_spacing_mm, charset, duke_convention, pictures)
+        return self._in_background(lambda progress: open_entry(self, entry, progress))
 
     def reopen(self, opened: Sequence[Opened]) -> Job:
         """Open again what was open in another session, one after the other; the result is how many images there are."""
+        return self._in_background(lambda progress: open_again(self, opened, progress))
 
-        def work(progress: Progress) -> int:
-            for number, entry in enumerate(opened):
-                part = subprogress(progress, number / len(opened), (number + 1) / len(opened))
-                self._open(entry, part)
-            return len(self.images)
-
+    def _in_background(self, work: Callable[[Progress], object]) -> Job:
         return self.decoding.submit("Open", work, priority=4, on_done=self.tell)
-
-    def _open(self, entry: Opened, progress: Progress) -> OpenResult:
-        spacing = entry.pixel_spacing_mm
-        result = read_entry(entry, self.cache, progress)
-        with self.adding:
-            if result.images and entry not in self.opened:
-                self.opened = (*self.opened, entry)
-        self.add(result)
-        if spacing is not None:
-            state_pixel_size(self, [image.attributes.identity for image in result.images], spacing)
-        return result
 
     def add(self, result: OpenResult) -> None:
         """Take opened images in, hang the first new study, and say what was left out."""
@@ -302,6 +287,7 @@ class Workspace:
         self.recorder.close()
         self.sidecars.close()
         self.store.close()
+        self.journal.close()
         for image in self.images:
             image.close()
 

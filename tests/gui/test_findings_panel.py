@@ -8,11 +8,10 @@ from pytestqt.qtbot import QtBot
 from mammoviewer.annotations.edits import AddFinding
 from mammoviewer.annotations.finding import Finding, new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
-from mammoviewer.annotations.strokes import Stroke
+from mammoviewer.annotations.strokes import PendingStroke, Stroke
 from mammoviewer.dicom.attributes import PixelSpacing
 from mammoviewer.gui.navigation import findings_of_study, neighbour, show_finding
 from mammoviewer.gui.panels.findings_panel import FindingsPanel
-from mammoviewer.session.painting import PendingStroke
 from mammoviewer.session.viewer_state import Tool
 from mammoviewer.session.workspace import Workspace
 

@@ -13,7 +13,7 @@ from mammoviewer.annotations.edits import AddFinding, CompositeEdit, RemoveFindi
 from mammoviewer.annotations.finding import ALGORITHM, Finding, new_finding
 from mammoviewer.annotations.mask_outline import region_of_mask
 from mammoviewer.annotations.roi import LINES, Roi, RoiKind
-from mammoviewer.annotations.strokes import Stroke, joined_boxes, painted_on
+from mammoviewer.annotations.strokes import PendingStroke, Stroke, joined_boxes, painted_on
 from mammoviewer.base.arrays import BoolArray
 from mammoviewer.gui.canvas.gestures import CLICK_REACH, Canvas, Pointer
 from mammoviewer.gui.canvas.region_gestures import DrawRegion, make_edit
@@ -21,7 +21,6 @@ from mammoviewer.gui.canvas.roi_layer import label_colour, outline, stroke
 from mammoviewer.gui.canvas.stroke_layer import paint_stroke
 from mammoviewer.imaging.grow import brightest_near, grown, prepared_surroundings
 from mammoviewer.session.measuring import seen_values
-from mammoviewer.session.painting import PendingStroke
 
 _GROW_MM: Final = 20.0
 """How far a region may grow from its seed."""

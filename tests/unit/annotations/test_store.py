@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from mammoviewer.annotations.annotation_set import AnnotationSet
 from mammoviewer.annotations.edits import AddFinding, RemoveFinding, ReplaceFinding
 from mammoviewer.annotations.finding import ALGORITHM, Finding, new_finding
+from mammoviewer.annotations.recovery import open_store
 from mammoviewer.annotations.roi import Roi, RoiKind
-from mammoviewer.annotations.store import AnnotationStore, open_store
+from mammoviewer.annotations.store import AnnotationStore
 from mammoviewer.annotations.store_schema import SCHEMA
 from mammoviewer.base.errors import AnnotationError
 from mammoviewer.base.sqlite_schema import Schema, upgrade

@@ -9,11 +9,10 @@ from helpers.images import make_image
 from mammoviewer.annotations.edits import AddFinding, RemoveFinding, ReplaceFinding
 from mammoviewer.annotations.finding import new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
-from mammoviewer.annotations.strokes import Stroke, painted_on
+from mammoviewer.annotations.strokes import PendingStroke, Stroke, painted_on
 from mammoviewer.base.errors import AnnotationError, InputError
 from mammoviewer.dicom.reader import OpenResult
 from mammoviewer.session import painting
-from mammoviewer.session.painting import PendingStroke
 from mammoviewer.session.settings import Settings
 from mammoviewer.session.workspace import Workspace
 

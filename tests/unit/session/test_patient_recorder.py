@@ -7,6 +7,8 @@ import pytest
 from mammoviewer.annotations.annotation_set import AnnotationSet
 from mammoviewer.annotations.edits import AddFinding, RemoveFinding, ReplaceFinding
 from mammoviewer.annotations.finding import new_finding
+from mammoviewer.annotations.journal import Journal
+from mammoviewer.annotations.recovery import recover
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.annotations.store import AnnotationStore
 from mammoviewer.base.errors import AnnotationError
@@ -127,3 +129,38 @@ def test_what_cannot_be_stored_in_the_end_is_logged(annotations, recorder, monke
     assert "1 findings could not be stored" in caplog.text
     assert "the disk is full" in caplog.text
     monkeypatch.undo()
+
+
+def test_what_waits_stands_in_the_journal_until_it_is_stored(store, other, tmp_path):
+    journal = Journal(store.path, store.session)
+    recorder = PatientRecorder(store, journal, retry_s=RETRY_S)
+    annotations = AnnotationSet()
+    annotations.record_with(recorder.record)
+    AddFinding(_finding()).apply(annotations)
+    assert not journal.path.exists(), "it was stored at once"
+    other.execute("BEGIN IMMEDIATE")
+    finding = _finding("Cyst")
+    AddFinding(finding).apply(annotations)
+    ReplaceFinding(finding.edited(label="Normal")).apply(annotations)
+    assert journal.path.exists()
+    other.execute("ROLLBACK")
+    _wait(lambda: recorder.waiting == 0)
+    recorder.close()
+    journal.close()
+    assert not journal.path.exists()
+
+
+def test_a_file_that_stays_in_use_to_the_end_leaves_the_edits_to_the_next_start(tmp_path, other, store):
+    journal = Journal(store.path, store.session)
+    recorder = PatientRecorder(store, journal, retry_s=RETRY_S)
+    annotations = AnnotationSet()
+    annotations.record_with(recorder.record)
+    other.execute("BEGIN IMMEDIATE")
+    finding = _finding("Cyst")
+    AddFinding(finding).apply(annotations)
+    recorder.close(patience_s=0.0)
+    journal.close()
+    other.execute("ROLLBACK")
+    assert store.load() == ()
+    assert recover(store.path) == 1
+    assert store.load() == (finding,)

@@ -1,0 +1,257 @@
+"""What a reader did that is not in the library yet, kept where a killed program leaves it.
+
+An edit may wait for a slow disk or for another program, and a stroke on a large region for what it makes of it. Until
+they are stored they stand in a small SQLite file beside the library. Nothing of it is flushed to disk, so that noting
+something takes no longer than a frame: what was handed to the operating system outlives the program, and against a
+power cut the library itself is flushed a moment later. The program that writes it keeps it locked; a file that is not
+locked is that of a program that was killed, and :mod:`~mammoviewer.annotations.recovery` takes it up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Self, TypeAlias
+
+from mammoviewer.annotations.density import Record
+from mammoviewer.annotations.rows import Row, finding_of, from_row, row_as_text, row_of_text, to_row
+from mammoviewer.annotations.step import Act, Step
+from mammoviewer.annotations.strokes import PendingStroke, Stroke
+from mammoviewer.base.errors import AnnotationError
+
+_EDIT: Final = "edit"
+_TABLE: Final = """
+    CREATE TABLE entry (number INTEGER PRIMARY KEY, reader TEXT NOT NULL, kind TEXT NOT NULL, content TEXT NOT NULL)
+"""
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class JournalledEdit:
+    """An edit as it was to be stored.
+
+    Parameters
+    ----------
+    saved, deleted, step
+        As :meth:`~mammoviewer.annotations.store.AnnotationStore.record` takes them.
+    known
+        The row of each finding of it as it was known before, None for one that was new.
+    """
+
+    saved: tuple[Record, ...]
+    deleted: tuple[str, ...]
+    step: Step
+    known: Mapping[str, Row | None]
+
+
+Entry: TypeAlias = JournalledEdit | PendingStroke
+
+
+class Journal:
+    """What waits to be stored, of one session; usable from several threads.
+
+    A journal that cannot be written is told to the log and does without: it must never stand in the way of an edit.
+
+    Parameters
+    ----------
+    library
+        The annotation file beside which it is kept.
+    session
+        Marks the changes of the session in the library's log.
+    """
+
+    def __init__(self, library: Path, session: str) -> None:
+        self.path = library.with_name(f"{_prefix(library)}{session}.sqlite")
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._open: set[int] = set()
+        self._last = 0
+        self._broken = False
+
+    def note(self, entry: Entry, reader: str) -> int:
+        """Keep what waits, and whose it is; return its number for :meth:`settle`."""
+        with self._lock:
+            self._last += 1
+            self._open.add(self._last)
+            kind = _EDIT if isinstance(entry, JournalledEdit) else "stroke"
+            self._write("INSERT INTO entry VALUES (?, ?, ?, ?)", (self._last, reader, kind, _as_text(entry)))
+            return self._last
+
+    def settle(self, number: int) -> None:
+        """Forget what is stored now."""
+        with self._lock:
+            if number in self._open:
+                self._open.remove(number)
+                self._write("DELETE FROM entry WHERE number = ?", (number,))
+
+    def close(self) -> None:
+        """Close the file, and remove it unless something waits still."""
+        with self._lock:
+            if self._connection is None:
+                return
+            self._connection.close()
+            self._connection = None
+            if not self._open:
+                _remove(self.path)
+
+    def _write(self, statement: str, values: Sequence[Any]) -> None:
+        try:
+            if self._connection is None and not self._broken:
+                self._connection = _locked(self.path)
+                self._connection.execute(_TABLE)
+            if self._connection is not None:
+                self._connection.execute(statement, values)
+        except sqlite3.Error as error:
+            self._broken = True
+            _LOGGER.warning("what waits to be stored cannot be noted: %s", error)
+
+
+class Orphan:
+    """The journal of a session whose program is gone, locked while it is open; a context manager.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Attributes
+    ----------
+    session
+        Marks the changes of that session in the library's log.
+    """
+
+    def __init__(self, path: Path, session: str) -> None:
+        self.path = path
+        self.session = session
+        self._connection: sqlite3.Connection | None = None
+
+    def __enter__(self) -> Self:
+        """Lock it.
+
+        Raises
+        ------
+        sqlite3.OperationalError
+            If its program runs still, or another one takes it up just now.
+        """
+        self._connection = _locked(self.path)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._connection is not None
+        self._connection.close()
+
+    def entries(self) -> tuple[tuple[int, str, Entry | None], ...]:
+        """Return number, reader and content of what waits, the oldest first; None for what cannot be read.
+
+        Raises
+        ------
+        sqlite3.Error
+            If the file is damaged.
+        """
+        assert self._connection is not None
+        if not self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'entry'").fetchall():
+            # Killed before the table was made.
+            return ()
+        rows = self._connection.execute("SELECT * FROM entry ORDER BY number").fetchall()
+        return tuple((number, reader, _read(kind, content)) for number, reader, kind, content in rows)
+
+    def settle(self, number: int) -> None:
+        """Forget what is stored now."""
+        assert self._connection is not None
+        self._connection.execute("DELETE FROM entry WHERE number = ?", (number,))
+
+
+@contextlib.contextmanager
+def orphans(library: Path) -> Iterator[tuple[Orphan, ...]]:
+    """Give the journals beside a library whose programs are gone, locked; those that are empty then are removed."""
+    prefix = _prefix(library)
+    taken: list[Orphan] = []
+    with contextlib.ExitStack() as stack:
+        for path in sorted(library.parent.glob(f"{prefix}*.sqlite")):
+            try:
+                taken.append(stack.enter_context(Orphan(path, path.stem.removeprefix(prefix))))
+            except sqlite3.OperationalError:
+                continue
+            except sqlite3.DatabaseError:
+                _LOGGER.warning("what a killed program left cannot be read: %s", path.name)
+        yield tuple(taken)
+        done = [orphan.path for orphan in taken if _is_empty(orphan)]
+    for path in done:
+        _remove(path)
+
+
+def _is_empty(orphan: Orphan) -> bool:
+    try:
+        return not orphan.entries()
+    except sqlite3.Error:
+        return False
+
+
+def _prefix(library: Path) -> str:
+    return f"{library.name}-waiting-"
+
+
+def _locked(path: Path) -> sqlite3.Connection:
+    """Open a file that no other program can open until this one closes it or ends.
+
+    Raises
+    ------
+    sqlite3.Error
+        If another program has it open, or it is no such file.
+    """
+    connection = sqlite3.connect(path, timeout=0.0, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode = WAL")
+        # The first transaction takes the lock; it is kept to the end.
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(OSError):
+            path.with_name(path.name + suffix).unlink()
+
+
+def _as_text(entry: Entry) -> str:
+    if isinstance(entry, PendingStroke):
+        finding = row_as_text(to_row(entry.finding)[1])
+        return json.dumps({"finding": finding, "stroke": asdict(entry.stroke), "shape": entry.shape, "new": entry.new})
+    saved = [(kind, row_as_text(row)) for kind, row in map(to_row, entry.saved)]
+    known = {record_id: None if row is None else row_as_text(row) for record_id, row in entry.known.items()}
+    return json.dumps({"saved": saved, "deleted": entry.deleted, "step": asdict(entry.step), "known": known})
+
+
+def _read(kind: str, content: str) -> Entry | None:
+    try:
+        return (_edit_of if kind == _EDIT else _stroke_of)(json.loads(content))
+    except (AnnotationError, ValueError, TypeError, KeyError, AttributeError) as error:
+        _LOGGER.warning("a change that a killed program left cannot be read: %s", type(error).__name__)
+        return None
+
+
+def _stroke_of(parts: Mapping[str, Any]) -> PendingStroke:
+    drawn = parts["stroke"]
+    points = tuple((float(row), float(column)) for row, column in drawn["points"])
+    stroke = Stroke(points, int(drawn["width"]), bool(drawn["erase"]))
+    rows, columns = map(int, parts["shape"])
+    return PendingStroke(finding_of(row_of_text(parts["finding"])), stroke, (rows, columns), new=bool(parts["new"]))
+
+
+def _edit_of(parts: Mapping[str, Any]) -> JournalledEdit:
+    saved = tuple(from_row(str(kind), row_of_text(text)) for kind, text in parts["saved"])
+    known = {str(i): None if text is None else row_of_text(text) for i, text in parts["known"].items()}
+    step = Step(**{**parts["step"], "act": Act(parts["step"]["act"])})
+    return JournalledEdit(saved, tuple(map(str, parts["deleted"])), step, known)

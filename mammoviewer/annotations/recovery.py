@@ -1,0 +1,113 @@
+"""Opening the library with what killed programs left beside it."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import sqlite3
+from pathlib import Path
+
+from mammoviewer.annotations.annotation_set import AnnotationSet
+from mammoviewer.annotations.journal import JournalledEdit, Orphan, orphans
+from mammoviewer.annotations.rows import to_row
+from mammoviewer.annotations.step import Act, Step
+from mammoviewer.annotations.store import AnnotationStore
+from mammoviewer.annotations.strokes import PendingStroke, painted_on
+from mammoviewer.base.errors import AnnotationError
+from mammoviewer.base.notices import Notice, Severity
+from mammoviewer.base.sqlite_file import open_or_begin_anew
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def open_store(path: Path, *, write_patience_s: float | None = None) -> tuple[AnnotationStore, Notice | None]:
+    """Open the store with all that was done in it, also by programs that were killed before they had stored it.
+
+    Returns
+    -------
+    store : AnnotationStore
+        The open store; a new one where the file had to be moved aside.
+    notice : Notice or None
+        That the file was moved aside, or that changes of a killed program were stored.
+
+    Raises
+    ------
+    AnnotationError
+        If the file is in use or cannot be written.
+    """
+    store, notice = open_or_begin_anew(path, lambda: AnnotationStore(path, write_patience_s=write_patience_s))
+    count = recover(path)
+    if notice is None and count:
+        changes = "1 change that was" if count == 1 else f"{count} changes that were"
+        notice = Notice(Severity.INFO, f"{changes} not stored yet when the program was stopped: in place now")
+    return store, notice
+
+
+def recover(library: Path) -> int:
+    """Store what killed programs left beside a library, as steps of their sessions; return how many changes that were.
+
+    What cannot be stored now is left for the next time.
+    """
+    count = 0
+    with orphans(library) as left:
+        for orphan in left:
+            try:
+                with AnnotationStore(library) as store:
+                    store.session = orphan.session
+                    count += _store_all(store, orphan)
+            except (AnnotationError, sqlite3.Error) as error:
+                _LOGGER.warning("what a killed program left cannot be stored yet: %s", error)
+    return count
+
+
+def _store_all(store: AnnotationStore, orphan: Orphan) -> int:
+    count = 0
+    named: set[str] = set()
+    # A stroke that is stored already may stand there still, before the edit that it became: painted once more on what
+    # that edit has left, it changes nothing.
+    for number, reader, entry in sorted(orphan.entries(), key=lambda noted: isinstance(noted[2], PendingStroke)):
+        store.reader = reader
+        if isinstance(entry, JournalledEdit):
+            count += _store_edit(store, entry, named)
+        elif entry is not None:
+            count += _store_stroke(store, entry)
+        else:
+            continue
+        orphan.settle(number)
+    return count
+
+
+def _store_edit(store: AnnotationStore, entry: JournalledEdit, named: set[str]) -> bool:
+    """Store an edit unless it is there: the program may have been killed between storing it and saying so."""
+    for record_id, row in entry.known.items():
+        # Of a later edit it is what the one before has just made of it.
+        if record_id not in named and row is not None:
+            store.knew(record_id, row)
+    named.update(entry.known)
+    rows = {record.id: to_row(record) for record in entry.saved}
+    if all(store.there(i) == row for i, row in rows.items()) and not any(map(store.there, entry.deleted)):
+        for record_id, (_, row) in rows.items():
+            store.knew(record_id, row)
+        return False
+    store.record(entry.saved, entry.deleted, entry.step)
+    return True
+
+
+def _store_stroke(store: AnnotationStore, pending: PendingStroke) -> bool:
+    """Paint a stroke on what is there, as the program was about to."""
+    finding = pending.finding
+    annotations = AnnotationSet(store.load([finding.image_uid]))
+    current = annotations.get(finding.id) if finding.id in annotations else None
+    try:
+        edit = pending.edit(
+            current, painted_on(None if current is None else current.roi, pending.stroke, pending.shape)
+        )
+    except AnnotationError as error:
+        _LOGGER.warning("a stroke that a killed program left cannot be painted: %s", error)
+        return False
+    if edit is None:
+        return False
+    store.attach(annotations)
+    with annotations.transaction(Step(Act.EDIT, secrets.token_hex(8), title=edit.title)):
+        edit.apply(annotations)
+    return True
