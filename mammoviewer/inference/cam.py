@@ -93,13 +93,9 @@ def cam_for_patch(
     last = prepared.to_stored(start[0] + size[0] - 0.5, start[1] + size[1] - 0.5)
     inside = np.zeros(prepared.shape, dtype=np.bool_)
     inside[max(0, start[0]) : start[0] + size[0], max(0, start[1]) : start[1] + size[1]] = True
-    cell = (size[0] / maps.shape[1], size[1] / maps.shape[2])
-    name = explainer.class_name
-    overlay = cam_overlay(
-        prepared, manifest, maps[0], start, cell, mask=inside, method=explainer.method, class_name=name, quiet=quiet
-    )
+    overlay = _own_overlay(explainer, prepared, maps[0], size, start, mask=inside, quiet=quiet)
     box = (first[0], first[1], last[0], last[1])
-    return Cam(maps[0], explainer.method, name, float(scores[0]), box, overlay)
+    return Cam(maps[0], explainer.method, explainer.class_name, float(scores[0]), box, overlay)
 
 
 def cam_for_image(
@@ -144,7 +140,8 @@ def cam_for_image(
     known = np.nan_to_num(heatmap.scores)
     speaking = _speaking(heatmap.scores, grid)
     worth = _strongest(speaking & (known >= manifest.outputs.operating_threshold * _WORTH), known)
-    canvas = CamCanvas(grid, fineness=_feature_cell(model))
+    places = explainer.places_of(_feature_size(model), manifest.windows.patch)
+    canvas = CamCanvas(grid, places)
     canvas.add_weights(speaking)
     cut = _Cut.of(explainer, prepared, grid) if dense and explainer.method != "occlusion" else None
     windows = _windows(explainer, prepared, grid, worth) if cut is None else cut.windows(worth)
@@ -156,7 +153,7 @@ def cam_for_image(
         prepared,
         manifest,
         _levelled(canvas.blended()),
-        grid.origin,
+        (grid.origin[0] + (canvas.step - 1) / 2, grid.origin[1] + (canvas.step - 1) / 2),
         (float(canvas.step), float(canvas.step)),
         mask=prepared.mask,
         method=explainer.method,
@@ -201,18 +198,30 @@ def _levelled(values: FloatArray) -> FloatArray:
 def _whole(prepared: PreparedImage, model: OnnxModel, method: str | None, quiet: bool) -> Heatmap:
     explainer = Explainer(model, method)
     maps, _ = explainer.maps(prepared.values[np.newaxis])
-    rows, columns = prepared.shape
-    cell = (rows / maps.shape[1], columns / maps.shape[2])
-    name = explainer.class_name
+    return _own_overlay(explainer, prepared, maps[0], prepared.shape, (0, 0), mask=prepared.mask, quiet=quiet)
+
+
+def _own_overlay(
+    explainer: Explainer,
+    prepared: PreparedImage,
+    values: FloatArray,
+    size: tuple[int, int],
+    start: tuple[int, int],
+    *,
+    mask: BoolArray,
+    quiet: bool,
+) -> Heatmap:
+    """Return the overlay of one map, of what begins at the model pixel ``start`` and has ``size``."""
+    framed, places = explainer.places(values, size).framed(values)
     return cam_overlay(
         prepared,
-        model.manifest,
-        maps[0],
-        (0, 0),
-        cell,
-        mask=prepared.mask,
+        explainer.model.manifest,
+        framed,
+        (start[0] + places.first[0], start[1] + places.first[1]),
+        places.step,
+        mask=mask,
         method=explainer.method,
-        class_name=name,
+        class_name=explainer.class_name,
         quiet=quiet,
     )
 
@@ -264,12 +273,6 @@ def _mirrored(first: int, count: int, size: int) -> NDArray[np.intp]:
     """Return the indices of ``count`` pixels from ``first`` on in an axis of ``size``, mirrored at its ends."""
     folded = np.arange(first, first + count) % (2 * size)
     return np.where(folded < size, folded, 2 * size - 1 - folded)
-
-
-def _feature_cell(model: OnnxModel) -> int:
-    """Return the size of a cell of the feature map in model pixels, rounded down, at least 1."""
-    sizes = zip(model.manifest.windows.patch, _feature_size(model), strict=True)
-    return max(1, min(side // cells for side, cells in sizes))
 
 
 def _feature_size(model: OnnxModel) -> tuple[int, int]:

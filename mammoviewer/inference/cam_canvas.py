@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mammoviewer.base.arrays import BoolArray, FloatArray
 from mammoviewer.inference.cam_methods import above_noise
+from mammoviewer.inference.feature_places import FeaturePlaces
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.inference.manifest import ModelManifest
 from mammoviewer.inference.preprocess import PreparedImage
@@ -17,11 +18,16 @@ from mammoviewer.inference.window_grid import WindowGrid
 
 
 class CamCanvas:
-    """Sums of patch maps on a fine grid that divides both the patch and the stride."""
+    """Sums of patch maps on a fine grid that divides both the patch and the stride, about as fine as their cells.
 
-    def __init__(self, grid: WindowGrid, *, fineness: int) -> None:
+    ``places`` are those of the cells of a map in its patch.
+    """
+
+    def __init__(self, grid: WindowGrid, places: FeaturePlaces) -> None:
         common = math.gcd(*grid.patch, grid.stride)
-        self.step = max(d for d in range(1, common + 1) if common % d == 0 and d <= fineness)
+        finest = max(1.0, min(places.step))
+        self.step = max(d for d in range(1, common + 1) if common % d == 0 and d <= finest)
+        self._places = places
         self._tile = (grid.patch[0] // self.step, grid.patch[1] // self.step)
         self._jump = grid.stride // self.step
         rows, columns = grid.padded_shape()
@@ -37,11 +43,8 @@ class CamCanvas:
 
     def add_map(self, index: NDArray[np.intp], values: FloatArray) -> None:
         """Add the map (rows, columns) of the window ``index`` (row, column of the grid)."""
-        import cv2
-
-        if values.shape != self._tile:
-            values = np.asarray(cv2.resize(values, self._tile[::-1], interpolation=cv2.INTER_LINEAR), dtype=np.float32)
-        self._total[self._place(int(index[0]), int(index[1]))] += self._gaussian * values
+        spread = self._places.spread(values, self._tile)
+        self._total[self._place(int(index[0]), int(index[1]))] += self._gaussian * spread
 
     def blended(self) -> FloatArray:
         """Return sum(w map) / sum(w), w a Gaussian over the patch; NaN where no window ran."""
@@ -57,7 +60,7 @@ def cam_overlay(
     prepared: PreparedImage,
     manifest: ModelManifest,
     values: FloatArray,
-    first: tuple[int, int],
+    first: tuple[float, float],
     cell: tuple[float, float],
     *,
     mask: BoolArray,
@@ -70,7 +73,7 @@ def cam_overlay(
     Parameters
     ----------
     values
-        float32 (rows, columns): cells of ``cell`` model pixels from model pixel ``first`` on.
+        float32 (rows, columns): the centre of cell (0, 0) is at the model pixel ``first``, cells are ``cell`` apart.
     mask
         bool on the model's grid: where the map holds.
     quiet
@@ -81,7 +84,7 @@ def cam_overlay(
     size = manifest.size or prepared.shape
     overlay = Heatmap(
         values=np.asarray(positive / (peak if peak > 0 else 1.0), dtype=np.float32),
-        origin=prepared.to_stored(first[0] + (cell[0] - 1) / 2, first[1] + (cell[1] - 1) / 2),
+        origin=prepared.to_stored(*first),
         step=(cell[0] * prepared.scale[0], cell[1] * prepared.scale[1]),
         shape=prepared.stored_shape,
         image_uid=prepared.image_uid,

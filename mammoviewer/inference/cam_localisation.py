@@ -111,7 +111,8 @@ def phantom_localisation(model: OnnxModel) -> str:
     for patch, mask in zip(patches, masks, strict=True):
         maps, scores = explainer.maps(patch[np.newaxis])
         if scores[0] >= manifest.outputs.operating_threshold:
-            results.append(localised(_enlarged(maps[0], mask.shape), mask, np.ones_like(mask)))
+            spread = explainer.places(maps[0], (rows, columns)).spread(maps[0], (rows, columns))
+            results.append(localised(spread, mask, np.ones_like(mask)))
     if len(results) < FEWEST:
         raise Skipped(f"the model finds {len(results)} of {count} computed lesions: see --data for its own kind")
     return verdict(results)
@@ -155,12 +156,6 @@ def _specks(rng: np.random.Generator, shape: tuple[int, int], centre: tuple[floa
         width = rng.uniform(0.8, 1.5)
         added += _SPECK * np.exp(-0.5 * ((down - row) ** 2 + (across - column) ** 2) / width**2).astype(np.float32)
     return added
-
-
-def _enlarged(values: FloatArray, shape: tuple[int, int]) -> FloatArray:
-    import cv2
-
-    return np.asarray(cv2.resize(values, shape[::-1], interpolation=cv2.INTER_LINEAR), dtype=np.float32)
 
 
 def _share(values: FloatArray | np.ndarray[tuple[int, ...], np.dtype[np.float64]], mask: BoolArray) -> float:

@@ -14,6 +14,7 @@ from mammoviewer.inference.cam_methods import (
     eigen_map,
     weighted_map,
 )
+from mammoviewer.inference.feature_places import FeaturePlaces, even_places, feature_places
 from mammoviewer.inference.manifest_schema import DETECTION
 from mammoviewer.inference.onnx_parts import head_logits, head_operators
 from mammoviewer.inference.onnx_session import OnnxModel, as_batch
@@ -63,6 +64,14 @@ class Explainer:
     def class_name(self) -> str:
         """Return the class whose evidence is mapped."""
         return self.model.manifest.outputs.classes[self.class_index]
+
+    def places(self, values: FloatArray, size: tuple[int, int]) -> FeaturePlaces:
+        """Return where the cells of a map (rows, columns) lie in what it explains, ``size`` model pixels large."""
+        return self.places_of((values.shape[0], values.shape[1]), size)
+
+    def places_of(self, cells: tuple[int, int], size: tuple[int, int]) -> FeaturePlaces:
+        """Return where ``cells`` (rows, columns) lie; what is covered for occlusion parts a patch evenly."""
+        return even_places(size, cells) if self.method == "occlusion" else feature_places(self.model, size, cells)
 
     def maps(self, patches: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the maps float32 (N, feature rows, feature columns) and probabilities (N,) of patches.

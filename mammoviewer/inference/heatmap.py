@@ -85,7 +85,7 @@ class Heatmap:
         if not (-0.5 <= row <= self.shape[0] - 0.5 and -0.5 <= column <= self.shape[1] - 0.5):
             return float("nan")
         inside = _nearest(self.mask, np.array([row]), np.array([column]), self.shape)
-        value = _interpolated(self.values, self._grid_rows(np.array([row])), self._grid_columns(np.array([column])))
+        value = interpolated(self.values, self._grid_rows(np.array([row])), self._grid_columns(np.array([column])))
         return float(value[0, 0]) if inside[0, 0] else float("nan")
 
     def resampled(self, shape: tuple[int, int] | None = None) -> FloatArray:
@@ -96,7 +96,7 @@ class Heatmap:
         size = shape if shape is not None else self.shape
         rows = (np.arange(size[0]) + 0.5) * self.shape[0] / size[0] - 0.5
         columns = (np.arange(size[1]) + 0.5) * self.shape[1] / size[1] - 0.5
-        picture = _interpolated(self.values, self._grid_rows(rows), self._grid_columns(columns))
+        picture = interpolated(self.values, self._grid_rows(rows), self._grid_columns(columns))
         picture[~_nearest(self.mask, rows, columns, self.shape)] = np.nan
         return picture
 
@@ -115,7 +115,7 @@ def _nearest(mask: BoolArray, rows: DoubleArray, columns: DoubleArray, shape: tu
     return found
 
 
-def _interpolated(grid: FloatArray, rows: DoubleArray, columns: DoubleArray) -> FloatArray:
+def interpolated(grid: FloatArray, rows: DoubleArray, columns: DoubleArray) -> FloatArray:
     """Return the bilinear values at the crossings of grid coordinates; beyond the outer centres they stay constant."""
     known = np.isfinite(grid)
     filled = np.where(known, grid, np.float32(0.0))

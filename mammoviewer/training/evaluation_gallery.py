@@ -60,8 +60,10 @@ class Gallery:
         for outcome, examples in self.kept.items():
             for example in examples:
                 maps, _ = explainer.maps(example.values[None])
+                rows, columns = example.values.shape[1:]
+                spread = explainer.places(maps[0], (rows, columns)).spread(maps[0], (rows, columns))
                 caption = f"{outcome}, {example.name}: {example.score:.3f} ({explainer.method})"
-                found.append({"caption": caption, "png": png_text(overlaid(example.values[0], maps[0]))})
+                found.append({"caption": caption, "png": png_text(overlaid(example.values[0], spread))})
         return found
 
 
