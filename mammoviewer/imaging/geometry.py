@@ -5,6 +5,7 @@ Points are (row, column) in float64 of shape (N, 2) where an integer is the cent
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,16 +42,8 @@ class Orientation:
         return (columns, rows) if self.transpose else (rows, columns)
 
     def matrix(self, stored_shape: tuple[int, int]) -> DoubleArray:
-        """Return the 3x3 affine that takes the column (row, column, 1) of a stored point to its displayed place."""
-        rows, columns = self.display_shape(stored_shape)
-        linear = np.array([[0.0, 1.0], [1.0, 0.0]]) if self.transpose else np.eye(2)
-        matrix = np.eye(3)
-        matrix[:2, :2] = linear
-        for axis, flipped, size in ((0, self.flip_rows, rows), (1, self.flip_columns, columns)):
-            if flipped:
-                matrix[axis, :2] *= -1.0
-                matrix[axis, 2] = size - 1.0
-        return matrix
+        """Return the 3x3 affine that takes (row, column, 1) of a stored point to its displayed place; read-only."""
+        return _matrix(self, stored_shape)
 
     def to_display(self, points: NDArray[Any], stored_shape: tuple[int, int]) -> DoubleArray:
         """Return where stored ``points`` (N, 2) lie in the displayed picture."""
@@ -81,6 +74,20 @@ class Orientation:
         if self.transpose:
             return Orientation(True, self.flip_columns, self.flip_rows)
         return self
+
+
+@functools.lru_cache(maxsize=64)
+def _matrix(orientation: Orientation, stored_shape: tuple[int, int]) -> DoubleArray:
+    rows, columns = orientation.display_shape(stored_shape)
+    linear = np.array([[0.0, 1.0], [1.0, 0.0]]) if orientation.transpose else np.eye(2)
+    matrix = np.eye(3)
+    matrix[:2, :2] = linear
+    for axis, flipped, size in ((0, orientation.flip_rows, rows), (1, orientation.flip_columns, columns)):
+        if flipped:
+            matrix[axis, :2] *= -1.0
+            matrix[axis, 2] = size - 1.0
+    matrix.setflags(write=False)
+    return matrix
 
 
 def _transformed(points: NDArray[Any], matrix: DoubleArray) -> DoubleArray:

@@ -23,7 +23,6 @@ AUTO = "auto"
 """The explanation of a window that was made from the pixels."""
 AS_STORED = "as stored"
 """The explanation of a window over all values that the depth of a picture allows."""
-_WORD_VALUES = 1 << 16
 _CV2_LOOKS_UP_WORDS = int(cv2.__version__.split(".")[0]) >= 5
 _SAMPLES_FOR_PERCENTILES = 400_000
 _BACKGROUND_SHARE = 0.02
@@ -172,27 +171,54 @@ def display_lut(  # noqa: D417 - the parameters are described together
     return scaled.astype(np.uint8) if bits <= 8 else scaled.astype(np.uint16)
 
 
-def apply_lut(stored: StoredArray, lut: ByteArray | WordArray, first: int) -> ByteArray | WordArray:
+def apply_lut(stored: StoredArray, lut: NDArray[Any], first: int, out: NDArray[Any] | None = None) -> NDArray[Any]:
     """Look every stored value up in ``lut``, whose entry i belongs to the value ``first + i``.
 
-    Values below and above the table take its first and last entry. Returns a new array of the shape of ``stored`` and
-    the dtype of ``lut``.
+    Values below and above the table take its first and last entry.
+
+    Parameters
+    ----------
+    stored
+        Integers of any shape.
+    lut
+        One-dimensional; uint8, uint16 or int32.
+    out
+        Where to write, of the shape of ``stored`` and the dtype of ``lut``; its rows may lie apart in memory.
+
+    Returns
+    -------
+    array
+        ``out``, or a new array where that is None.
     """
-    if _CV2_LOOKS_UP_WORDS and stored.dtype in (np.uint16, np.int16) and stored.ndim == 2 and stored.size:
-        words = np.ascontiguousarray(stored).view(np.uint16)
-        shown: ByteArray | WordArray = cv2.LUT(words, _full_table(lut, first, signed=stored.dtype == np.int16))
+    if stored.ndim == 2 and stored.size and (stored.dtype == np.uint8 or _looks_up_words(stored)):
+        table = _full_table(lut, first, stored.dtype)
+        shown: NDArray[Any] = cv2.LUT(_unsigned(stored), table, dst=out)
         return shown
     index = np.clip(stored.astype(np.int64) - first, 0, lut.size - 1)
-    return lut[index]
+    return np.take(lut, index, out=out)
 
 
-def _full_table(lut: ByteArray | WordArray, first: int, *, signed: bool) -> ByteArray | WordArray:
-    """Return the table for all 65,536 words; for signed pixels indexed by their two's complement."""
-    lowest = -_WORD_VALUES // 2 if signed else 0
-    if first == lowest and lut.size == _WORD_VALUES and not signed:
+def _looks_up_words(stored: StoredArray) -> bool:
+    return _CV2_LOOKS_UP_WORDS and stored.dtype in (np.uint16, np.int16)
+
+
+def _unsigned(stored: StoredArray) -> StoredArray:
+    """Return the bits of ``stored`` as OpenCV takes them: unsigned, each row without gaps."""
+    rows = stored if stored.strides[1] == stored.itemsize else np.ascontiguousarray(stored)
+    return rows.view(f"u{stored.itemsize}")
+
+
+def _full_table(lut: NDArray[Any], first: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return the table for all values of a dtype of 8 or 16 bits; for a signed one indexed by two's complement."""
+    limits = np.iinfo(dtype)
+    lowest, count = int(limits.min), int(limits.max) - int(limits.min) + 1
+    if first == lowest == 0 and lut.size == count:
         return lut
-    index = np.clip(np.arange(lowest, lowest + _WORD_VALUES) - first, 0, lut.size - 1)
-    return np.roll(lut[index], lowest)
+    begin, end = (min(max(edge - lowest, 0), count) for edge in (first, first + lut.size))
+    table = np.empty(count, lut.dtype)
+    table[:begin], table[end:] = lut[0], lut[-1]
+    table[begin:end] = lut[begin + lowest - first : end + lowest - first]
+    return np.roll(table, lowest) if lowest else table
 
 
 def whole_window(first: int, count: int, rescale: Rescale = IDENTITY) -> Window:

@@ -6,6 +6,7 @@ itself. Filtered, it first comes at about screen resolution and then again at fu
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 from collections.abc import Callable, Collection
@@ -79,17 +80,9 @@ class Picture:
         return self.pixels.nbytes + (0 if self.half is None else self.half.nbytes)
 
     def lookup(self, voi: Voi, *, inverse: bool, bits: int = 8) -> ByteArray | WordArray:
-        """Return the grey look-up table for this picture, as :func:`imaging.voi.display_lut` makes it."""
+        """Return the grey look-up table for this picture, as :func:`imaging.voi.display_lut` makes it; read-only."""
         voi, rescale = self._moved(voi)
-        return display_lut(
-            self.first,
-            self.count,
-            voi=voi,
-            rescale=rescale,
-            inverse=inverse,
-            padding=self.padding,
-            bits=bits,
-        )
+        return _kept_lut((self.first, self.count), voi, rescale, self.padding, inverse=inverse, bits=bits)
 
     def _moved(self, voi: Voi) -> tuple[Voi, Rescale]:
         """Return the reader's transform, and the way of the pixels to its input: ``window`` comes to ``reference``.
@@ -103,6 +96,16 @@ class Picture:
         ratio = self.reference.width / self.window.width
         intercept = (self.rescale.intercept - self.window.center) * ratio + self.reference.center
         return voi, Rescale(self.rescale.slope * ratio, intercept)
+
+
+@functools.lru_cache(maxsize=16)
+def _kept_lut(
+    values: tuple[int, int], voi: Voi, rescale: Rescale, padding: Padding | None, *, inverse: bool, bits: int
+) -> ByteArray | WordArray:
+    """Return a look-up table; linked views are shown through the same one."""
+    table = display_lut(*values, voi=voi, rescale=rescale, inverse=inverse, padding=padding, bits=bits)
+    table.setflags(write=False)
+    return table
 
 
 def plain_picture(

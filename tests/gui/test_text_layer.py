@@ -6,7 +6,8 @@ from PySide6.QtGui import QColor, QFont, QImage, QPainter
 from pytestqt.qtbot import QtBot
 
 from mammoviewer.gui.canvas.corner_text import Badge, CornerText, ScaleBar
-from mammoviewer.gui.canvas.text_layer import TextLayer, paint_haloed
+from mammoviewer.gui.canvas.haloed_text import paint_haloed
+from mammoviewer.gui.canvas.text_layer import TextLayer
 from mammoviewer.gui.theme import color
 
 SIZE = (60, 260)

@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 
 from mammoviewer.base.arrays import DoubleArray
 from mammoviewer.dicom.companions.records import Mark, MarkShape, Shutter
-from mammoviewer.gui.canvas.text_layer import paint_haloed
+from mammoviewer.gui.canvas.haloed_text import paint_haloed
 from mammoviewer.gui.canvas.view_transform import ViewTransform
 from mammoviewer.gui.theme import color
 from mammoviewer.session.companions import Drawing, MaskArea

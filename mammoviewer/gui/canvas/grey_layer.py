@@ -13,6 +13,7 @@ from PySide6.QtGui import QImage
 
 from mammoviewer.base.arrays import ByteArray, StoredArray
 from mammoviewer.gui.canvas.view_transform import Region, ViewTransform
+from mammoviewer.gui.canvas.window_pixels import GREY_WORDS, Words
 from mammoviewer.imaging.enlarging import enlarge
 from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.imaging.resample import Interpolation, shrink
@@ -26,7 +27,7 @@ _SEE_PIXELS_FROM: Final = 6.0
 
 
 class GreyLayer:
-    """Keeps the region and its greys, so that a repaint costs nothing and a window drag only the look-up.
+    """Keeps the pixels of the region that is seen, so that a window drag costs only the look-up.
 
     The array behind the returned image lives as long as this layer shows it.
     """
@@ -34,18 +35,20 @@ class GreyLayer:
     def __init__(self) -> None:
         self._region_key: tuple[object, ...] = ()
         self._place = (0, 0)
-        self._grey_key: tuple[object, ...] = ()
         self._small_key: tuple[object, ...] = ()
         self._small: StoredArray = np.zeros((0, 0), np.uint16)
         self._source: StoredArray | None = None
         self._region: Region | None = None
-        self._pixels: StoredArray | None = None
-        self._greys: ByteArray = np.zeros((0, 0), np.uint8)
-        self._image = QImage()
+        self._pixels: StoredArray = np.zeros((0, 0), np.uint16)
+        self._table_key: tuple[object, ...] = ()
+        self._table: ByteArray = np.zeros(1, np.uint8)
+        self._words: Words = GREY_WORDS[:1]
+        self._first = 0
+        self._greys: ByteArray | None = None
         self.rough = False
         """Whether the picture was made quickly, and an exact one is to be had."""
 
-    def image(
+    def see(
         self,
         picture: Picture,
         view: ViewTransform,
@@ -55,8 +58,8 @@ class GreyLayer:
         interpolation: str = AUTOMATIC,
         levels: bytes = b"",
         quick: bool = False,
-    ) -> tuple[QImage, Region] | None:
-        """Return the greys of what is seen and where they go, None when the image is out of sight.
+    ) -> Region | None:
+        """Make what is seen, and return where it goes; None when the image is out of sight.
 
         ``interpolation`` is how an enlarged picture is made, as in :class:`session.viewer_state.DeskState`; ``levels``
         is what the screen is driven with for a grey, as in :class:`session.screens.ScreenCalibration`. A ``quick``
@@ -64,46 +67,58 @@ class GreyLayer:
         """
         apart = padding_apart(picture, inverse=inverse)
         key, place = (view.zoom, view.device_size, view.orientation, apart, interpolation), (view.left, view.top)
-        grey_key = (voi, inverse, levels)
+        table_key = (voi, inverse, levels)
         anew = picture.pixels is not self._source or key != self._region_key or (self.rough and not quick)
         if anew or place != self._place:
             region = view.visible()
             if region is not None:
                 make = functools.partial(self._visible, picture, view, apart, interpolation)
-                table = grey_table(picture, voi, levels, inverse=inverse)
-                # Squares of pixels are cut where the whole region has them, not where a strip of it would.
-                whole = view.zoom <= picture.scale or _kind(interpolation, view.zoom / picture.scale) != "nearest"
-                movable = not anew and whole and grey_key == self._grey_key
-                moved = movable and self._move(view, region, make, table, picture.first)
-                if not moved:
-                    self._pixels, self._grey_key = make(region, quick=quick), ()
+                movable = not anew and _is_worth_moving(view, view.zoom / picture.scale, interpolation)
+                moved = self._moved(view, region, make) if movable else None
+                self._pixels = make(region, quick=quick) if moved is None else moved
+            if anew:
+                self._table_key = ()
             self._source, self._region_key, self._place, self._region = picture.pixels, key, place, region
-        if self._region is None:
-            return None
-        if grey_key != self._grey_key:
-            if self._pixels is None:
-                self._pixels = self._visible(picture, view, apart, interpolation, self._region, quick=quick)
-            table = grey_table(picture, voi, levels, inverse=inverse)
-            self._show(np.ascontiguousarray(apply_lut(self._pixels, table, picture.first), dtype=np.uint8))
-            self._grey_key = grey_key
-        return self._image, self._region
+            self._greys = None
+        if table_key != self._table_key:
+            self._table, self._first = grey_table(picture, voi, levels, inverse=inverse), picture.first
+            self._words = GREY_WORDS[self._table]
+            self._table_key, self._greys = table_key, None
+        return self._region
 
-    def _move(
-        self, view: ViewTransform, region: Region, make: Callable[..., StoredArray], table: ByteArray, first: int
-    ) -> bool:
-        """Move the greys with a pan, and make only those that come into sight; tell whether that is worth it."""
+    def fill(self, words: Words, row: int, column: int) -> None:
+        """Look a part of the region up into 32-bit pixels: as many as there are, from a row and column of it on."""
+        rows, columns = words.shape
+        part = self._pixels[row : row + rows, column : column + columns]
+        apply_lut(part, self._words, self._first, words)
+
+    def greys(self) -> ByteArray:
+        """Return the greys of the region, uint8 (rows, columns)."""
+        if self._greys is None:
+            shown = apply_lut(self._pixels, self._table, self._first)
+            self._greys = np.ascontiguousarray(shown, dtype=np.uint8)
+        return self._greys
+
+    def image(self) -> QImage:
+        """Return the greys of the region as a picture, for a painter."""
+        greys = self.greys()
+        rows, columns = greys.shape
+        return QImage(greys.data, columns, rows, columns, QImage.Format.Format_Grayscale8)
+
+    def _moved(self, view: ViewTransform, region: Region, make: Callable[..., StoredArray]) -> StoredArray | None:
+        """Return the pixels moved with a pan, and only those made that come into sight; None if none stays in sight."""
         old = self._region
         if old is None or self.rough:
-            return False
+            return None
         right, down = view.left - self._place[0], view.top - self._place[1]
         left, top = max(old.left + right, region.left), max(old.top + down, region.top)
         end_x, end_y = min(old.right + right, region.right), min(old.bottom + down, region.bottom)
         if left >= end_x or top >= end_y:
-            return False
-        greys = np.empty(region.size, np.uint8)
+            return None
+        pixels = np.empty(region.size, self._pixels.dtype)
         x, y = old.left + right, old.top + down
-        kept = self._greys[top - y : end_y - y, left - x : end_x - x]
-        greys[top - region.top : end_y - region.top, left - region.left : end_x - region.left] = kept
+        kept = self._pixels[top - y : end_y - y, left - x : end_x - x]
+        pixels[top - region.top : end_y - region.top, left - region.left : end_x - region.left] = kept
         new = (
             (region.left, region.top, region.right, top),
             (region.left, end_y, region.right, region.bottom),
@@ -112,17 +127,9 @@ class GreyLayer:
         )
         for x0, y0, x1, y1 in new:
             if x0 < x1 and y0 < y1:
-                pixels = make(view.part(x0, y0, x1, y1), quick=False)
                 place = slice(y0 - region.top, y1 - region.top), slice(x0 - region.left, x1 - region.left)
-                greys[place] = apply_lut(pixels, table, first)
-        self._pixels = None
-        self._show(greys)
-        return True
-
-    def _show(self, greys: ByteArray) -> None:
-        self._greys = greys
-        rows, columns = greys.shape
-        self._image = QImage(greys.data, columns, rows, columns, QImage.Format.Format_Grayscale8)
+                pixels[place] = make(view.part(x0, y0, x1, y1), quick=False)
+        return pixels
 
     def _visible(
         self,
@@ -134,28 +141,38 @@ class GreyLayer:
         *,
         quick: bool,
     ) -> StoredArray:
-        if view.zoom >= picture.scale:
-            self.rough = False
-            return magnified(picture, region, view, apart, interpolation)
-        zoomed = picture.pixels is self._source and bool(self._small_key) and self._small_key[0] != view.zoom
-        if quick and zoomed and apart is None and 2 * view.zoom >= picture.scale:
+        if quick and apart is None and self._hurries(picture, view, interpolation):
             self.rough = True
             return hurried(picture, region, view)
+        if view.zoom >= picture.scale:
+            self.rough = False
+            if view.zoom == picture.scale == 1.0 and view.orientation == Orientation():
+                (top, bottom), (left, right) = region.rows, region.columns
+                return picture.pixels[round(top) : round(bottom), round(left) : round(right)]
+            return magnified(picture, region, view, apart, interpolation)
         # The image begins on a whole device pixel, so that a pan only moves a cut through the one averaged picture.
         key = (view.zoom, view.orientation, apart)
         if picture.pixels is not self._source or key != self._small_key or (self.rough and not quick):
             self.rough = quick and apart is None
             self._small, self._small_key = shrunk(picture, view, apart, quick=self.rough), key
         top, left = region.top - view.top, region.left - view.left
-        return np.ascontiguousarray(self._small[top : top + region.size[0], left : left + region.size[1]])
+        return self._small[top : top + region.size[0], left : left + region.size[1]]
+
+    def _hurries(self, picture: Picture, view: ViewTransform, interpolation: str) -> bool:
+        """Return whether the picture seen before is zoomed, no average of it is at hand, and none is needed at once."""
+        zoomed = picture.pixels is self._source and (self.rough or (view.zoom,) != self._region_key[:1])
+        ratio = view.zoom / picture.scale
+        plain = ratio <= 1.0 or _kind(interpolation, ratio) == "linear"
+        return zoomed and (view.zoom,) != self._small_key[:1] and plain and 0.5 <= ratio <= 2.0
 
     def grey_at(self, x: float, y: float) -> int | None:
         """Return the display value under a device pixel of the viewport, None beside the image."""
-        if self._region is None or not self._greys.size:
+        if self._region is None or not self._pixels.size:
             return None
         row, column = int(y) - self._region.top, int(x) - self._region.left
-        if 0 <= row < self._greys.shape[0] and 0 <= column < self._greys.shape[1]:
-            return int(self._greys[row, column])
+        if 0 <= row < self._pixels.shape[0] and 0 <= column < self._pixels.shape[1]:
+            entry = int(self._pixels[row, column]) - self._first
+            return int(self._table[min(max(entry, 0), self._table.size - 1)])
         return None
 
 
@@ -199,6 +216,17 @@ def magnified(
     return displayed(grown, orientation)
 
 
+def _is_worth_moving(view: ViewTransform, ratio: float, interpolation: str) -> bool:
+    """Return whether a pan is best made of what was seen; ``ratio`` is of device pixels to those of the picture.
+
+    A picture that is shrunk or as it is stored is only cut out, and squares of pixels are cut where the whole region
+    has them, not where a strip of it would.
+    """
+    if ratio == 1.0:
+        return view.orientation != Orientation()
+    return ratio > 1.0 and _kind(interpolation, ratio) != "nearest"
+
+
 def _kind(interpolation: str, ratio: float) -> Interpolation:
     if interpolation != AUTOMATIC:
         return cast(Interpolation, interpolation)
@@ -237,10 +265,11 @@ def shrunk(picture: Picture, view: ViewTransform, apart: tuple[int, int] | None,
 
 
 def hurried(picture: Picture, region: Region, view: ViewTransform) -> StoredArray:
-    """Return the region as displayed while the zoom goes on: interpolated, and up to a device pixel out of place."""
+    """Return the region as displayed while the zoom goes on: interpolated, and up to half a pixel out of place."""
     down, across = (have / full for have, full in zip(picture.pixels.shape, view.shape, strict=True))
-    top, bottom = math.floor(region.rows[0] * down), math.ceil(region.rows[1] * down)
-    left, right = math.floor(region.columns[0] * across), math.ceil(region.columns[1] * across)
+    top = min(round(region.rows[0] * down), picture.pixels.shape[0] - 1)
+    left = min(round(region.columns[0] * across), picture.pixels.shape[1] - 1)
+    bottom, right = max(round(region.rows[1] * down), top + 1), max(round(region.columns[1] * across), left + 1)
     rows, columns = region.size[::-1] if view.orientation.transpose else region.size
     small = cv2.resize(picture.pixels[top:bottom, left:right], (columns, rows), interpolation=cv2.INTER_LINEAR)
     return displayed(np.asarray(small), view.orientation)

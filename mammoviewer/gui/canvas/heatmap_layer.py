@@ -13,7 +13,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen, QPolygonF
 
 from mammoviewer.base.arrays import ByteArray, DoubleArray, FloatArray
-from mammoviewer.gui.canvas.text_layer import paint_haloed
+from mammoviewer.gui.canvas.haloed_text import paint_haloed
 from mammoviewer.gui.canvas.view_transform import Region, ViewTransform
 from mammoviewer.gui.theme import color
 from mammoviewer.imaging.colormaps import colormap, contour_colour, contour_levels, heatmap_layer

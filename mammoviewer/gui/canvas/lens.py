@@ -10,7 +10,7 @@ from PySide6.QtGui import QPainter, QPen
 
 from mammoviewer.gui.canvas.air_layer import paint_air
 from mammoviewer.gui.canvas.grey_layer import GreyLayer
-from mammoviewer.gui.canvas.text_layer import paint_haloed
+from mammoviewer.gui.canvas.haloed_text import paint_haloed
 from mammoviewer.gui.canvas.view_transform import LARGEST_ZOOM, ViewTransform, view_transform
 from mammoviewer.gui.screens import calibration
 from mammoviewer.gui.theme import color
@@ -58,7 +58,7 @@ class Lens:
             return
         sight, state = _sight(viewport, place), viewport.shown
         inverse = state.image.attributes.inverse != state.inverted
-        found = self._grey.image(
+        region = self._grey.see(
             picture,
             sight.view,
             state.voi,
@@ -68,8 +68,8 @@ class Lens:
         )
         painter.save()
         painter.fillRect(sight.frame, Qt.GlobalColor.black)
-        if found is not None:
-            image, region = found
+        if region is not None:
+            image = self._grey.image()
             image.setDevicePixelRatio(sight.view.dpr)
             painter.drawImage(sight.frame.topLeft() + QPointF(region.left, region.top) / sight.view.dpr, image)
             painter.save()

@@ -16,7 +16,7 @@ from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 from mammoviewer.annotations.finding import ALGORITHM, Finding
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.base.arrays import DoubleArray
-from mammoviewer.gui.canvas.text_layer import paint_haloed
+from mammoviewer.gui.canvas.haloed_text import paint_haloed
 from mammoviewer.gui.canvas.view_transform import ViewTransform
 from mammoviewer.gui.theme import color
 from mammoviewer.inference.detections import Detection

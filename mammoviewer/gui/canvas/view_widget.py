@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 from PySide6.QtCore import QPointF, Qt, QTimer, Signal
 from PySide6.QtWidgets import QWidget
@@ -28,6 +29,9 @@ from mammoviewer.session.companions import Drawing
 from mammoviewer.session.places import chest_side
 from mammoviewer.session.viewer_state import FIT, ViewerState
 from mammoviewer.session.workspace import Workspace
+
+_ELSEWHERE: Final = frozenset({"voi", "zoom", "centre", "frame"})
+"""Changes after which the chest wall stands where it stood."""
 
 
 class ViewWidget(QWidget):
@@ -57,6 +61,7 @@ class ViewWidget(QWidget):
         self._painter = ViewportPainter(self)
         self._follower: FrameFollower | None = None
         self._chest: str | None = None
+        self._held: ViewTransform | None = None
         self._refine = QTimer(self, singleShot=True, interval=round(1000 * REST_S) + 10)
         self._refine.timeout.connect(self.update)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -144,6 +149,8 @@ class ViewWidget(QWidget):
     @property
     def view(self) -> ViewTransform:
         """Return where the pixels of the image lie."""
+        if self._held is not None:
+            return self._held
         state = self.shown
         return view_transform(
             state.image.attributes.shape,
@@ -156,6 +163,15 @@ class ViewWidget(QWidget):
             inset=inset(self),
             fit=zoom_beside(self) if state.zoom == FIT else FIT,
         )
+
+    @contextmanager
+    def view_held(self) -> Iterator[None]:
+        """Work :attr:`view` out only once: nothing moves while a picture is painted."""
+        self._held = self.view if self.state is not None else None
+        try:
+            yield
+        finally:
+            self._held = None
 
     @property
     def output(self) -> ModelOutput:
@@ -247,8 +263,13 @@ class ViewWidget(QWidget):
             return
         if info.signal.name == "playing":
             self.cine.follow(self.state)
-        self._chest = None
-        self.update()
+        if info.signal.name not in _ELSEWHERE:
+            self._chest = None
+        windowed = self._painter.windowed
+        if info.signal.name == "voi" and windowed is not None:
+            self.update(windowed)
+        else:
+            self.update()
         if info.signal.name in {"orientation", "linked"}:
             self._scale_changed()
 

@@ -50,7 +50,8 @@ class Viewport(ViewWidget):
         """
         painter = QPainter(self)
         try:
-            self._painter.paint(painter)
+            with self.view_held():
+                self._painter.paint(painter, event.region())
         except Exception as error:
             _LOGGER.exception("a viewport could not be painted")
             self.paint_failed.emit(error)

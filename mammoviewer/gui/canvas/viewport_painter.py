@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPainterPath
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt
+from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPainterPath, QRegion
 
 from mammoviewer.dicom.orientation import edge_letters
 from mammoviewer.gui.canvas.air_layer import paint_air
@@ -17,6 +17,7 @@ from mammoviewer.gui.canvas.companion_text import with_companions
 from mammoviewer.gui.canvas.corner_text import FULL, OFF, corner_text, scale_bar
 from mammoviewer.gui.canvas.findings_layer import FindingsLayer
 from mammoviewer.gui.canvas.grey_layer import GreyLayer
+from mammoviewer.gui.canvas.haloed_text import paint_haloed
 from mammoviewer.gui.canvas.heatmap_layer import HeatmapLayer, paint_colour_bar
 from mammoviewer.gui.canvas.lens import Lens
 from mammoviewer.gui.canvas.linked_layer import paint_linked_cursor
@@ -25,8 +26,9 @@ from mammoviewer.gui.canvas.screen_text import with_screen
 from mammoviewer.gui.canvas.slice_strip import WIDTH
 from mammoviewer.gui.canvas.stroke_layer import paint_pending
 from mammoviewer.gui.canvas.suggestion_layer import paint_suggestion
-from mammoviewer.gui.canvas.text_layer import TextLayer, paint_haloed
+from mammoviewer.gui.canvas.text_layer import TextLayer
 from mammoviewer.gui.canvas.tools import visible_findings
+from mammoviewer.gui.canvas.window_pixels import exposed_words
 from mammoviewer.gui.screens import calibration
 from mammoviewer.gui.theme import color
 from mammoviewer.session.blind import ai_hidden, seen_of_readers, visible_scores
@@ -82,60 +84,76 @@ class ViewportPainter:
         self._findings = FindingsLayer()
         self._pace = Pace()
         self.badge_places: dict[str, QRectF] = {}
+        self.windowed: QRegion | None = None
+        """What another window changes of the picture that was painted last; None where that may be anything."""
 
-    def paint(self, painter: QPainter) -> None:
-        """Paint all layers in logical pixels."""
+    def paint(self, painter: QPainter, exposed: QRegion) -> None:
+        """Paint all layers in logical pixels, where they are exposed."""
         viewport = self._viewport
+        self.windowed = None
         if viewport.state is None:
             painter.fillRect(viewport.rect(), Qt.GlobalColor.black)
             return
         _snap(painter, viewport.devicePixelRatioF())
-        self._paint_picture(painter)
+        seen = self._paint_picture(painter, exposed)
         paint_air(painter, viewport, viewport.view)
         drawing = viewport.drawing
         paint_shutters(painter, drawing.shutters, viewport.view)
         self._paint_scores(painter)
         self._paint_marks(painter, drawing)
         self._lens.paint(painter, viewport)
-        free = self._paint_words(painter)
+        free, words = self._paint_words(painter)
         self._paint_edges(painter)
         self._paint_strip(painter)
         self._paint_bar(painter, free)
         if viewport.is_active:
             painter.fillRect(QRectF(0.0, 0.0, viewport.width(), 1.5), color("accent"))
+        if not (words - exposed).isEmpty():
+            viewport.update(words)
+        # Where a map is shown its colour bar makes room for the words.
+        if viewport.shown.overlay is Overlay.NONE and not viewport.workspace.desk.lens:
+            self.windowed = words + seen.toAlignedRect()
 
-    def _paint_picture(self, painter: QPainter) -> None:
-        """Paint the greys, and black where there are none; nothing twice, for a big window takes milliseconds."""
+    def _paint_picture(self, painter: QPainter, exposed: QRegion) -> QRectF:
+        """Paint the greys, and black where there are none; nothing twice, for a big window takes milliseconds.
+
+        Returns where the greys lie, in logical pixels; the whole viewport while there are none.
+        """
         viewport = self._viewport
         picture = viewport.follower.picture()
         state, view = viewport.shown, viewport.view
-        inverse = state.image.attributes.inverse != state.inverted
-        found = None
+        region = None
         if picture is not None:
             quick = self._pace.quick((id(picture.pixels), view.zoom), rough=self.grey.rough)
-            found = self.grey.image(
+            region = self.grey.see(
                 picture,
                 view,
                 state.voi,
-                inverse=inverse,
+                inverse=state.image.attributes.inverse != state.inverted,
                 interpolation=viewport.workspace.desk.interpolation,
                 levels=calibration(viewport, viewport.workspace.screens).levels,
                 quick=quick,
             )
             if self.grey.rough:
                 viewport.refine_soon()
-        if found is None:
+        if region is None:
             painter.fillRect(viewport.rect(), Qt.GlobalColor.black)
             if picture is None:
                 self._say(painter, "This frame cannot be decoded" if viewport.follower.bad else "Loading")
-            return
-        image, region = found
-        image.setDevicePixelRatio(view.dpr)
-        place = QRectF(region.left, region.top, region.right - region.left, region.bottom - region.top)
-        place = QRectF(place.topLeft() / view.dpr, place.size() / view.dpr)
+            return QRectF(viewport.rect())
+        rows, columns = region.size
+        place = QRectF(region.left / view.dpr, region.top / view.dpr, columns / view.dpr, rows / view.dpr)
         for beside in _around(QRectF(viewport.rect()), place):
             painter.fillRect(beside, Qt.GlobalColor.black)
-        painter.drawImage(place.topLeft(), image)
+        parts = exposed_words(painter, QRect(region.left, region.top, columns, rows), exposed, view.dpr)
+        if parts is None:
+            image = self.grey.image()
+            image.setDevicePixelRatio(view.dpr)
+            painter.drawImage(place.topLeft(), image)
+        else:
+            for words, part in parts:
+                self.grey.fill(words, part.y(), part.x())
+        return place
 
     def _say(self, painter: QPainter, text: str) -> None:
         painter.setPen(color("dim"))
@@ -174,7 +192,8 @@ class ViewportPainter:
             gesture.paint(painter)
         paint_brush_ring(painter, viewport)
 
-    def _paint_words(self, painter: QPainter) -> QRectF:
+    def _paint_words(self, painter: QPainter) -> tuple[QRectF, QRegion]:
+        """Paint the words, and return what stays free between them and what they cover."""
         viewport = self._viewport
         level = viewport.workspace.desk.corner_text
         state = viewport.shown
@@ -188,7 +207,7 @@ class ViewportPainter:
         reserve = 0.0 if state.overlay is Overlay.NONE else _BAR_NEEDS
         free = layer.paint(text, bar, reserve=reserve)
         self.badge_places = layer.badge_places
-        return free
+        return free, layer.covered
 
     def _paint_edges(self, painter: QPainter) -> None:
         """Write at the middle of each edge which way of the patient it lies, where the file tells and text is full."""

@@ -96,6 +96,18 @@ def test_apply_lut_clamps_outside_the_table(dtype: type, first: int, count: int)
     np.testing.assert_array_equal(apply_lut(stored[::-1, ::2], lut, first), expected[::-1, ::2])
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.int32])
+@pytest.mark.parametrize("first", [-40, 0, 5])
+def test_apply_lut_writes_into_a_part_of_an_array(dtype: type, first: int) -> None:
+    stored = np.random.default_rng(1).integers(0, 101, (31, 17)).astype(dtype)
+    lut = -np.arange(120, dtype=np.int32)
+    canvas = np.ones((40, 30), np.int32)
+    apply_lut(stored, lut, first, canvas[3:34, 5:22])
+    np.testing.assert_array_equal(canvas[3:34, 5:22], -np.clip(stored.astype(int) - first, 0, 119))
+    canvas[3:34, 5:22] = 1
+    assert (canvas == 1).all()
+
+
 def test_apply_lut_takes_extreme_words() -> None:
     stored = np.array([[-32768, -1, 0, 32767]], np.int16)
     lut = display_lut(-32768, 65536, voi=Window(0, 65536), bits=16)

@@ -1,0 +1,135 @@
+"""Greys that are written straight into the window are those that a painter would draw."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers.viewports import shown
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt
+from PySide6.QtGui import QImage, QPainter, QPaintEvent, QRegion
+from PySide6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
+
+from mammoviewer.gui.canvas import viewport_painter
+from mammoviewer.gui.canvas.viewport import Viewport
+from mammoviewer.gui.canvas.window_pixels import GREY_WORDS, exposed_words
+from mammoviewer.imaging.voi import Window
+from mammoviewer.session.workspace import Workspace
+
+RGB32, GREY = QImage.Format.Format_RGB32, QImage.Format.Format_Grayscale8
+
+
+def pixels(image: QImage) -> np.ndarray:
+    words = image.convertToFormat(RGB32)
+    return np.frombuffer(words.constBits(), np.uint32).reshape(words.height(), -1)[:, : words.width()].copy()
+
+
+def painted(viewport: Viewport, ratio: float = 1.0, region: QRegion | None = None) -> np.ndarray:
+    """Return a viewport, or a region of it on white, as it paints itself."""
+    image = QImage(viewport.size() * ratio, RGB32)
+    image.setDevicePixelRatio(ratio)
+    image.fill(Qt.GlobalColor.white)
+    viewport.render(image, region.boundingRect().topLeft() if region else QPoint(), region or QRegion())
+    return pixels(image)
+
+
+def on_screen(viewport: Viewport) -> np.ndarray:
+    return pixels(viewport.screen().grabWindow(viewport.winId()).toImage())
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1.5, 2.0])
+@pytest.mark.parametrize("zoom", [0.7, 1.0, 2.3])
+def test_written_and_drawn_pictures_are_the_same(
+    qtbot: QtBot, four_views: Workspace, monkeypatch: pytest.MonkeyPatch, zoom: float, ratio: float
+) -> None:
+    viewport = shown(qtbot, four_views, "RMLO", (230, 310))
+    # Half of it is as on a screen of that ratio, half a screenshot that Qt scales up.
+    if zoom != 1.0:
+        monkeypatch.setattr(viewport, "devicePixelRatioF", lambda: ratio)
+    viewport.zoom_by(zoom / viewport.view.zoom)
+    written = painted(viewport, ratio)
+    monkeypatch.setattr(viewport_painter, "exposed_words", lambda *_: None)
+    drawn = painted(viewport, ratio)
+    assert np.unique(written).size > 20
+    np.testing.assert_array_equal(written, drawn)
+
+
+def test_only_what_is_exposed_is_written(qtbot: QtBot, four_views: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    viewport = shown(qtbot, four_views, "RMLO", (230, 310))
+    region = QRegion(100, 20, 90, 50) + QRegion(120, 90, 30, 200)
+    written = painted(viewport, region=region)
+    assert (written[75:85] == 0xFFFFFFFF).all()
+    assert (written[30:60, 195:] == 0xFFFFFFFF).all()
+    monkeypatch.setattr(viewport_painter, "exposed_words", lambda *_: None)
+    np.testing.assert_array_equal(written, painted(viewport, region=region))
+
+
+class Exposed(QObject):
+    """Keeps what the last paint event of a widget asked for."""
+
+    def __init__(self, widget: QWidget) -> None:
+        super().__init__(widget)
+        self.region = QRegion()
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: D102
+        if isinstance(event, QPaintEvent):
+            self.region = event.region()
+        return False
+
+
+def test_a_window_drag_paints_what_it_changes_and_no_more(qtbot: QtBot, four_views: Workspace) -> None:
+    viewport = shown(qtbot, four_views, "RMLO", (620, 300))
+    viewport.shown.voi = Window(1.0, 2.0)
+    qtbot.wait(30)
+    exposed = Exposed(viewport)
+    # The second line is longer than the first, the third shorter.
+    for voi in (Window(1000.0, 2000.0, explanation="a longer name"), Window(9.0, 9.0)):
+        viewport.shown.voi = voi
+        qtbot.wait(30)
+        by_parts = on_screen(viewport)
+        assert not (QRegion(viewport.rect()) - exposed.region).isEmpty(), "the black beside the picture stays"
+        viewport.update()
+        qtbot.wait(30)
+        np.testing.assert_array_equal(by_parts, on_screen(viewport))
+
+
+@pytest.mark.parametrize("kind", [RGB32, GREY])
+@pytest.mark.parametrize("turn", ["none", "moved", "scaled", "rotated", "between"])
+def test_a_painter_that_is_turned_or_not_of_32_bits_draws(kind: QImage.Format, turn: str) -> None:
+    image = QImage(40, 30, kind)
+    image.fill(Qt.GlobalColor.black)
+    painter = QPainter(image)
+    if turn == "moved":
+        painter.translate(3.0, 4.0)
+    elif turn == "scaled":
+        painter.scale(1.0, 2.0)
+    elif turn == "rotated":
+        painter.rotate(90.0)
+    elif turn == "between":
+        painter.translate(0.5, 0.0)
+    parts = exposed_words(painter, QRect(5, 6, 10, 8), QRegion(0, 0, 12, 100), 1.0)
+    direct = kind == RGB32 and turn in {"none", "moved"}
+    assert (parts is not None) == direct
+    if parts is not None:
+        ((words, part),) = parts
+        words[:] = GREY_WORDS[200]
+        assert part == QRect(0, 0, 7, 8)
+    painter.end()
+    if direct:
+        left, top = (8, 10) if turn == "moved" else (5, 6)
+        changed = np.argwhere(pixels(image) == 0xFFC8C8C8)
+        assert changed.min(axis=0).tolist() == [top, left]
+        assert (changed.max(axis=0) + 1).tolist() == [top + 8, left + 7]
+
+
+def test_what_lies_beside_the_window_is_left_alone() -> None:
+    image = QImage(40, 30, RGB32)
+    image.fill(Qt.GlobalColor.black)
+    painter = QPainter(image)
+    parts = exposed_words(painter, QRect(-5, 20, 100, 100), QRegion(-50, -50, 500, 500), 1.0)
+    assert parts is not None
+    ((words, part),) = parts
+    assert words.shape == (10, 40)
+    assert part == QRect(5, 0, 40, 10)
+    painter.end()
