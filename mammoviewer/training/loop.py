@@ -24,6 +24,7 @@ from mammoviewer.training.distributed import present_group
 from mammoviewer.training.examples import Examples, Labelled, derived_seed, epoch_order
 from mammoviewer.training.losses import CrossEntropy, Loss
 from mammoviewer.training.schedules import Rates, Schedule, learning, make_optimiser, set_mode
+from mammoviewer.training.weight_average import WeightAverage
 
 __all__ = ["Augment", "Epoch", "Labelled", "Schedule", "fit", "logits_of", "probabilities_of", "training_device"]
 
@@ -158,6 +159,7 @@ class _Fit:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._wrapped: nn.Module | None = None
         self._optimiser = make_optimiser(network, schedule)
+        self._average = WeightAverage(network, schedule.average)
         self._half = schedule.mixed_precision and device.type == "cuda"
         self._scaler = torch.amp.GradScaler(device.type, enabled=self._half)
         if device.type == "cuda":
@@ -190,8 +192,10 @@ class _Fit:
         self.group.align(self._network)
         rate = self._rates.current
         loss = self.group.mean(math.fsum(losses) / max(len(losses), 1))
-        epoch = self._judged(Epoch(number, loss, rate, time.monotonic() - started))
-        self._after(epoch)
+        with self._average.judged():
+            self.group.align(self._network)
+            epoch = self._judged(Epoch(number, loss, rate, time.monotonic() - started))
+            self._after(epoch)
         return epoch
 
     def _step(self, chosen: Tensor, generator: torch.Generator) -> float:
@@ -215,6 +219,7 @@ class _Fit:
             nn.utils.clip_grad_norm_(learning(self._network), self._schedule.clip)
         self._scaler.step(self._optimiser)
         self._scaler.update()
+        self._average.update()
         self._rates.step()
         return value
 
@@ -256,7 +261,8 @@ class _Fit:
         self.ended = 0 < self._schedule.stop_after <= self._since
 
     def finish(self) -> None:
-        """Leave the network as it was at its best, where that is wanted."""
+        """Leave the network with the weights that count: as it was at its best, where that is wanted."""
+        self._average.settle()
         if self._best is not None:
             self._network.load_state_dict(self._best)
 
@@ -278,6 +284,7 @@ class _Fit:
             "lowest": self._lowest,
             "since": self._since,
             "best": self._best,
+            "average": self._average.state(),
         }
 
     def restore(self, checkpoint: Checkpoint, on_epoch: Callable[[Epoch], bool]) -> int:
@@ -293,6 +300,7 @@ class _Fit:
                 self._rates.restore(state["rates"])
                 self._scaler.load_state_dict(state["scaler"])
                 self._lowest, self._since, self._best = state["lowest"], state["since"], state["best"]
+                self._average.restore(state["average"])
             self._history = [_epoch_of(entry) for entry in state["history"]]
             number = int(state["epoch"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -202,6 +202,7 @@ class SliceTraining:
             stop_after=0 if judged else run.integer("patience"),
             frozen=("backbone",) if run.flag("freeze_backbone") else (),
             unfreeze_at=run.integer("unfreeze_at"),
+            average=run.number("average"),
         )
         fit(
             network,

@@ -43,6 +43,9 @@ class Schedule:
         Whether the running statistics of all batch norms stay as they are.
     mixed_precision
         Half precision where it is safe; on a GPU alone.
+    average
+        The weights that count, in validation and in the end, are a running mean of those after each step, in which the
+        earlier ones weigh by this factor less a step; 0 takes the last ones.
     """
 
     epochs: int
@@ -64,6 +67,7 @@ class Schedule:
     frozen: tuple[str, ...] = ()
     unfreeze_at: int = 0
     mixed_precision: bool = True
+    average: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what is not known."""

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from mammoviewer.base.errors import TrainingError
 from mammoviewer.training.checkpoint import Checkpoint
 from mammoviewer.training.distributed import present_group
 from mammoviewer.training.recipe_run import RecipeRun
+from mammoviewer.training.weight_average import WeightAverage
 
 BatchLoss = Callable[[int, np.random.Generator], tuple[Tensor, int]]
 """Epoch (from 1) and generator to the mean loss of one fresh batch and how many pictures it is of.
@@ -75,26 +74,12 @@ class _State:
     network: nn.Module
     optimizer: torch.optim.Optimizer
     rates: torch.optim.lr_scheduler.LRScheduler
+    averaged: WeightAverage
     curves: list[dict[str, Any]] = field(default_factory=list)
-    averaged: AveragedModel | None = None
-
-    @contextmanager
-    def judged(self) -> Iterator[None]:
-        """Let the network have the weights that count."""
-        if self.averaged is None:
-            yield
-            return
-        learning = {name: value.clone() for name, value in self.network.state_dict().items()}
-        self.network.load_state_dict(self.averaged.module.state_dict())
-        try:
-            yield
-        finally:
-            self.network.load_state_dict(learning)
 
     def settle(self) -> None:
         """Leave the network with the weights that count, in evaluation mode."""
-        if self.averaged is not None:
-            self.network.load_state_dict(self.averaged.module.state_dict())
+        self.averaged.settle()
         self.network.eval()
 
 
@@ -123,7 +108,7 @@ def train_steps(
     for epoch in range(before + 1, plan.epochs + 1):
         row = _epoch(state, loss, plan, (run.spec.seed, epoch), kept.hold)
         group.align(network)
-        with state.judged():
+        with state.averaged.judged():
             seen: dict[str, Any] = dict(validate()) if validate is not None else {}
         told: dict[str, Any] = {name: seen.pop(name) for name in ("confusion", "classes") if name in seen}
         row.update(seen)
@@ -162,13 +147,6 @@ def share_of(*batch: Tensor) -> tuple[Tensor, ...]:
     return batch if group.size == 1 else tuple(tensor[chosen] for tensor in batch)
 
 
-def _fading(share: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    def mean(before: Tensor, now: Tensor, _count: Tensor | int) -> Tensor:
-        return share * before + (1 - share) * now
-
-    return mean
-
-
 def _start(network: nn.Module, plan: StepPlan) -> _State:
     learnt = [weight for weight in network.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(learnt, plan.learning_rate, weight_decay=plan.weight_decay)
@@ -182,10 +160,7 @@ def _start(network: nn.Module, plan: StepPlan) -> _State:
         rates = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, plan.learning_rate, total_steps=plan.epochs * plan.steps + 1, pct_start=plan.warm_up
         )
-    averaged = None
-    if plan.average:
-        averaged = AveragedModel(network, avg_fn=_fading(plan.average), use_buffers=True)
-    return _State(network, optimizer, rates, averaged=averaged)
+    return _State(network, optimizer, rates, WeightAverage(network, plan.average))
 
 
 def _epoch(
@@ -211,8 +186,7 @@ def _epoch(
         state.optimizer.step()
         if plan.plateau is None:
             state.rates.step()
-        if state.averaged is not None:
-            state.averaged.update_parameters(state.network)
+        state.averaged.update()
         losses.append(mean)
     state.network.eval()
     return {"epoch": epoch, "loss": math.fsum(losses) / len(losses), "learning_rate": rate}
@@ -225,7 +199,7 @@ def _keep(state: _State, kept: Checkpoint) -> None:
             "optimizer": state.optimizer.state_dict(),
             "rates": state.rates.state_dict(),
             "curves": state.curves,
-            "averaged": state.averaged.state_dict() if state.averaged is not None else None,
+            "averaged": state.averaged.state(),
         }
     )
 
@@ -237,8 +211,7 @@ def _resume(state: _State, kept: Checkpoint) -> None:
         state.optimizer.load_state_dict(before["optimizer"])
         state.rates.load_state_dict(before["rates"])
         state.curves = before["curves"]
-        if state.averaged is not None:
-            state.averaged.load_state_dict(before["averaged"])
+        state.averaged.restore(before["averaged"])
 
 
 def _stalled(curves: list[dict[str, Any]], stop: EarlyStop) -> bool:

@@ -67,9 +67,22 @@ def equal(first: nn.Module, second: nn.Module) -> bool:
     return all(torch.equal(a, b) for a, b in zip(weights(first), weights(second), strict=True))
 
 
+def test_the_weights_that_count_may_be_a_running_mean() -> None:
+    shares = (0.0, 0.75)
+    plain, fading = (run(Schedule(1, batch=5, policy="constant", average=share)) for share in shares)
+    (last,), (judged,) = plain[1], fading[1]
+    assert last.loss == judged.loss, "what is learnt does not change"
+    assert last.validation_loss != judged.validation_loss
+    first, second = (run(Schedule(count, batch=22, policy="constant"))[0] for count in (1, 2))
+    mean, _ = run(Schedule(2, batch=22, policy="constant", average=0.75))
+    for result, *steps in zip(mean.parameters(), first.parameters(), second.parameters(), strict=True):
+        torch.testing.assert_close(result, 0.75 * steps[0] + 0.25 * steps[1])
+
+
+@pytest.mark.parametrize("average", [0.0, 0.8])
 @pytest.mark.parametrize("policy", POLICIES)
-def test_an_interrupted_fit_ends_like_one_that_was_not(tmp_path: Path, policy: str) -> None:
-    schedule = Schedule(5, batch=5, policy=policy, patience=0, keep_best=True, clip=1.0)
+def test_an_interrupted_fit_ends_like_one_that_was_not(tmp_path: Path, policy: str, average: float) -> None:
+    schedule = Schedule(5, batch=5, policy=policy, patience=0, keep_best=True, clip=1.0, average=average)
     whole, expected = run(schedule)
     checkpoint = Checkpoint(tmp_path / "fit.pt")
     for stop in (2, 4):
