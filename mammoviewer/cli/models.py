@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mammoviewer.base.errors import ArgumentError, ModelError
 from mammoviewer.cli.models_add import add_model, add_options
+from mammoviewer.cli.models_quantise import quantise_model
 from mammoviewer.inference.check import CheckResult, card_text, check_model, outcome
 from mammoviewer.inference.manifest import ModelManifest, manifest_to_json
 from mammoviewer.inference.onnx_session import OnnxModel
@@ -22,12 +23,13 @@ NAME = "models"
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the subcommand."""
     parser = subparsers.add_parser(NAME, help="list, check and describe the classifiers", description=__doc__)
-    parser.add_argument("action", nargs="?", choices=("list", "check", "add", "card"), default="list")
+    parser.add_argument("action", nargs="?", choices=("list", "check", "add", "card", "quantise"), default="list")
     help_text = "a model, all of them are checked without a name; or what to add: a folder, a zip file, an ONNX file"
     parser.add_argument("name", nargs="?", metavar="NAME", help=help_text)
-    parser.add_argument("--data", type=Path, metavar="DIR", help="check: also on images with marked places")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="check, quantise: images with labels")
     parser.add_argument("--sample", type=int, default=20, metavar="N", help="check: of --data; default %(default)s")
-    parser.add_argument("--force", action="store_true", help="check: also on images that the model was not made for")
+    parser.add_argument("--force", action="store_true", help="take images that the model was not made for")
+    parser.add_argument("--limit", type=int, default=0, metavar="N", help="quantise: at most N images of --data")
     parser.add_argument("--json", action="store_true", help="write JSON on stdout")
     add_options(parser)
 
@@ -39,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
         return _check(registry, args)
     if args.action == "add":
         return add_model(args, registry)
+    if args.action == "quantise":
+        return quantise_model(args)
     if args.action == "card":
         return _card(registry, args.name, as_json=args.json)
     if args.name is not None:

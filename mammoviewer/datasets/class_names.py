@@ -24,7 +24,7 @@ _SYNONYMS: dict[str, tuple[str, ...]] = {
     "asymmetry": ("asym", "focal asymmetry", "global asymmetry"),
     "mass": ("masses", "mass lesion"),
     ABNORMAL: ("finding", "any finding", "any_finding", "any", "lesion", "positive", "suspicious", "abnormality"),
-    NORMAL: ("n", "healthy", "norm", "background", "normal tissue"),
+    NORMAL: ("n", "healthy", "norm", "background", "normal tissue", "not abnormal"),
     NEGATIVE: ("no cancer", "no finding", "not malignant", "non-malignant"),
 }  # fmt: skip
 _WORD = {synonym: word for word, synonyms in _SYNONYMS.items() for synonym in (word, *synonyms)}

@@ -94,7 +94,7 @@ def evaluate(
     chosen = options or EvaluationOptions()
     taken = limited(cases.cases, chosen.limit)
     run = Scoring(model, force=chosen.force, progress=progress)
-    scored, extra = _scored(run, cases, taken, chosen)
+    scored, extra = scored_units(run, cases, taken, chosen)
     if not len(scored):
         raise InputError("no image of the data set has a label that the model tells", path=cases.root)
     figures = classification_figures(scored, seed=chosen.seed, resamples=chosen.resamples)
@@ -153,7 +153,7 @@ def _pictures(run: Scoring) -> tuple[dict[str, str], ...]:
         return ()
 
 
-def _scored(
+def scored_units(
     run: Scoring, data: CaseList, cases: Sequence[Case], options: EvaluationOptions
 ) -> tuple[Scored, dict[str, Any]]:
     """Return the scored units and what there is beside: FROC, and the windows of an image that were put together."""

@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+from helpers.layout_makers import infn
 from helpers.model_makers import brightest_bundle, linear_bundle, onnx_bytes
 from onnx import helper
 
@@ -184,3 +185,15 @@ def test_adding_needs_something_that_is_there(tmp_path):
         call("add")
     with pytest.raises(InputError, match="no such"):
         call("add", str(tmp_path / "gone"))
+
+
+def test_quantise_tells_whether_the_int8_form_is_kept_and_writes_it_into_the_card(folder, tmp_path, capsys):
+    linear_bundle(folder / "linear", head="flatten")
+    data = infn(tmp_path / "data")
+    with pytest.raises(ArgumentError, match="--data"):
+        call("quantise", "linear")
+    code = call("quantise", "linear", "--data", str(data), "--limit", "20", "--force")
+    said = capsys.readouterr().out
+    assert said.startswith("linear.1  int8 kept" if code == 0 else "linear.1  int8 not kept: ")
+    assert "## int8 form" in (folder / "linear" / "CARD.md").read_text(encoding="utf-8")
+    assert ("int8" in load_manifest(folder / "linear").files) is (code == 0)

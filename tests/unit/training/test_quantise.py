@@ -12,7 +12,7 @@ from mammoviewer.training.quantise import quantised
 
 @pytest.fixture
 def patches():
-    return np.random.default_rng(2).random((60, 1, 16, 16), dtype=np.float32)
+    return np.random.default_rng(2).random((200, 1, 16, 16), dtype=np.float32)
 
 
 def labels_of(manifest, patches):
@@ -27,7 +27,7 @@ def test_a_form_that_agrees_is_kept_with_its_figures_and_runs(tmp_path, patches)
     facts = quantised(tmp_path / "m", patches, labels_of(manifest, patches))
     assert facts["kept"] is True
     assert facts["reason"] == ""
-    assert facts["calibrated_on"] + facts["measured_on"] == 60
+    assert facts["calibrated_on"] + facts["measured_on"] == 200
     assert 0 < facts["mean_abs_dp"] <= facts["max_abs_dp"] < 0.2
     assert facts["auc_float"] > 0.8
     assert abs(facts["auc_difference"]) <= 0.005
@@ -73,7 +73,7 @@ def test_groups_are_never_on_both_sides():
 
 def test_one_class_alone_has_no_area_but_can_be_measured(tmp_path, patches):
     linear_bundle(tmp_path / "m", head="flatten")
-    facts = quantised(tmp_path / "m", patches, [0] * 60)
+    facts = quantised(tmp_path / "m", patches, [0] * 200)
     assert facts["auc_float"] is None
     assert facts["mean_abs_dp"] > 0
 
