@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 
 from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
-from PySide6.QtGui import QIcon, QPainter, QPixmap
+from PySide6.QtGui import QGuiApplication, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
 from mammoviewer.base.paths import resources_dir
-from mammoviewer.gui.theme import PALETTE
+from mammoviewer.gui.theme import color
 
 _STATES = (
     ("text", QIcon.Mode.Normal, QIcon.State.Off),
@@ -19,7 +19,9 @@ _STATES = (
     ("faint", QIcon.Mode.Disabled, QIcon.State.Off),
     ("faint", QIcon.Mode.Disabled, QIcon.State.On),
 )
-_PIXELS = (20, 40, 60)
+_PIXELS = 20
+_LARGEST = 60
+"""For a screen that comes later; others get their own size."""
 
 
 @functools.cache
@@ -29,17 +31,24 @@ def icon_source(name: str) -> str:
 
 
 @functools.cache
-def _renderer(name: str, colour: str) -> QSvgRenderer:
-    return QSvgRenderer(QByteArray(icon_source(name).replace("currentColor", PALETTE[colour]).encode()))
+def _shape(name: str, pixels: int) -> QPixmap:
+    """Return an icon in white: its tints differ in nothing else, and drawing it takes longest."""
+    renderer = QSvgRenderer(QByteArray(icon_source(name).replace("currentColor", "#ffffff").encode()))
+    pixmap = QPixmap(pixels, pixels)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    renderer.render(painter, QRectF(0, 0, pixels, pixels))
+    painter.end()
+    return pixmap
 
 
 @functools.cache
 def icon_pixmap(name: str, colour: str, pixels: int) -> QPixmap:
     """Return an icon drawn ``pixels`` device pixels wide in a colour of the palette."""
-    pixmap = QPixmap(pixels, pixels)
-    pixmap.fill(Qt.GlobalColor.transparent)
+    pixmap = QPixmap(_shape(name, pixels))
     painter = QPainter(pixmap)
-    _renderer(name, colour).render(painter, QRectF(0, 0, pixels, pixels))
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
+    painter.fillRect(pixmap.rect(), color(colour))
     painter.end()
     return pixmap
 
@@ -48,12 +57,13 @@ def icon_pixmap(name: str, colour: str, pixels: int) -> QPixmap:
 def icon(name: str, colour: str = "text") -> QIcon:
     """Return an icon with its own tint for normal, hovered, checked and disabled buttons."""
     made = QIcon()
+    sizes = {_LARGEST, *(round(_PIXELS * screen.devicePixelRatio()) for screen in QGuiApplication.screens())}
     for state_colour, mode, state in _STATES:
         tint = colour if state_colour == "text" else state_colour
-        for pixels in _PIXELS:
+        for pixels in sorted(sizes):
             made.addPixmap(icon_pixmap(name, tint, pixels), mode, state)
     return made
 
 
-ICON_SIZE = QSize(20, 20)
+ICON_SIZE = QSize(_PIXELS, _PIXELS)
 """The size at which icons are drawn, in device-independent pixels."""

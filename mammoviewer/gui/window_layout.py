@@ -65,7 +65,7 @@ class WindowLayout(QObject):
         """Arrange the window as it was; return whether it had a place."""
         kept = self._settings.settings.window
         if kept.panel in self._panels.titles:
-            self._panels.show_panel(kept.panel)
+            self._panels.choose(kept.panel)
         self._pages.fold(kept.panels_folded)
         saved = _place_settings().value("geometry")
         has_place = saved is not None and self._window.restoreGeometry(saved)

@@ -7,22 +7,42 @@ from collections.abc import Callable
 from PySide6.QtWidgets import QWidget
 
 from mammoviewer.gui.active_view import ActiveView
-from mammoviewer.gui.panels.ai_panel import AiPanel
-from mammoviewer.gui.panels.details_panel import DetailsPanel
-from mammoviewer.gui.panels.filters_panel import FiltersPanel
-from mammoviewer.gui.panels.findings_panel import FindingsPanel
 from mammoviewer.gui.panels.side_panels import SidePanels
 from mammoviewer.session.workspace import Workspace
 
 
 def window_panels(workspace: Workspace, active: ActiveView, train: Callable[[], QWidget]) -> SidePanels:
-    """Return the panels; ``train`` makes the one that retrains."""
+    """Return the panels; ``train`` makes the one that retrains.
+
+    What they are made of is loaded with the first of each: none is seen before an image is.
+    """
+
+    def findings() -> QWidget:
+        from mammoviewer.gui.panels.findings_panel import FindingsPanel
+
+        return FindingsPanel(workspace)
+
+    def ai() -> QWidget:
+        from mammoviewer.gui.panels.ai_panel import AiPanel
+
+        return AiPanel(workspace, active)
+
+    def filters() -> QWidget:
+        from mammoviewer.gui.panels.filters_panel import FiltersPanel
+
+        return FiltersPanel(workspace, active)
+
+    def details() -> QWidget:
+        from mammoviewer.gui.panels.details_panel import DetailsPanel
+
+        return DetailsPanel(workspace, active)
+
     return SidePanels(
         [
-            ("Findings", "Findings (Ctrl+1)", lambda: FindingsPanel(workspace)),
-            ("AI", "Classifier, heatmap, explanations (Ctrl+2)", lambda: AiPanel(workspace, active)),
-            ("Filters", "Window and filters (Ctrl+3)", lambda: FiltersPanel(workspace, active)),
+            ("Findings", "Findings (Ctrl+1)", findings),
+            ("AI", "Classifier, heatmap, explanations (Ctrl+2)", ai),
+            ("Filters", "Window and filters (Ctrl+3)", filters),
             ("Train", "Retrain from your regions (Ctrl+4)", train),
-            ("Details", "Facts and header of the image (Ctrl+5)", lambda: DetailsPanel(workspace, active)),
+            ("Details", "Facts and header of the image (Ctrl+5)", details),
         ]
     )

@@ -53,6 +53,16 @@ class Orientation:
         """Return the stored places of displayed ``points`` (N, 2)."""
         return self.inverse().to_display(points, self.display_shape(stored_shape))
 
+    def place_displayed(self, place: tuple[float, float], stored_shape: tuple[int, int]) -> tuple[float, float]:
+        """Return where one stored (row, column) lies in the displayed picture; much faster than :meth:`to_display`."""
+        rows, columns = self.display_shape(stored_shape)
+        row, column = place[::-1] if self.transpose else place
+        return rows - 1.0 - row if self.flip_rows else row, columns - 1.0 - column if self.flip_columns else column
+
+    def place_stored(self, place: tuple[float, float], stored_shape: tuple[int, int]) -> tuple[float, float]:
+        """Return the stored (row, column) of one displayed place; much faster than :meth:`to_stored`."""
+        return self.inverse().place_displayed(place, self.display_shape(stored_shape))
+
     def flipped_horizontally(self) -> Orientation:
         """Return the orientation that shows the present picture mirrored left to right."""
         return replace(self, flip_columns=not self.flip_columns)

@@ -1,16 +1,22 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
-from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtCore import QPoint, QPointF, QSize
 from PySide6.QtGui import QColor, QFont, QImage, QPainter
 from pytestqt.qtbot import QtBot
 
 from mammoviewer.gui.canvas.corner_text import Badge, CornerText, ScaleBar
 from mammoviewer.gui.canvas.haloed_text import paint_haloed
-from mammoviewer.gui.canvas.text_layer import TextLayer
+from mammoviewer.gui.canvas.text_layer import Sheet, Words, paint_words
 from mammoviewer.gui.theme import color
 
 SIZE = (60, 260)
+SHEET = Sheet(0.0, 0.0, 500.0, 500.0, on_left=True, reserve=0.0, font=QFont().toString(), ratio=1.0)
+WORDS = CornerText(
+    "R CC", ("DOE JANE", "1960-01-02"), ("kVp 29", "71 mAs"), ("2000/4000",), (Badge("FLIPPED"), Badge("RAW"))
+)
 GROUNDS = (0, 90, 200, 255)
 
 
@@ -29,6 +35,11 @@ def font() -> QFont:
     made = QFont()
     made.setPixelSize(12)
     return made
+
+
+def on_sheet(**other: object) -> Sheet:
+    plain = Sheet(0.0, 0.0, 500.0, 500.0, on_left=True, reserve=0.0, font=font().toString(), ratio=1.0)
+    return replace(plain, **other)
 
 
 def luminance(grey: np.ndarray) -> float:
@@ -75,11 +86,46 @@ def test_badges_and_scale_bar_stand_on_dark_ground(qtbot: QtBot) -> None:
     image = QImage(500, 500, QImage.Format.Format_Grayscale8)
     image.fill(QColor(255, 255, 255))
     painter = QPainter(image)
-    layer = TextLayer(painter, QRectF(0.0, 0.0, 500.0, 500.0), on_left=True, font=font())
-    layer.paint(CornerText("", (), (), (), (Badge("INVERTED"),)), ScaleBar(100.0, "", ""))
+    paint_words(painter, CornerText("", (), (), (), (Badge("INVERTED"),)), ScaleBar(100.0, "", ""), on_sheet())
     painter.end()
     shown = greys(image)
     badge = shown[11:22, 12:40]
     assert np.median(badge) < 60
     rows = np.nonzero((shown[400:, 20:100] < 80).all(axis=1))[0]
     assert rows.size >= 2
+
+
+def written(text: CornerText = WORDS, **sheet: object) -> tuple[Words, np.ndarray]:
+    image = QImage(QSize(500, 500), QImage.Format.Format_Grayscale8)
+    image.fill(QColor(255, 255, 255))
+    painter = QPainter(image)
+    words = paint_words(painter, text, ScaleBar(100.0, "20 mm", "at detector"), on_sheet(**sheet))
+    painter.end()
+    return words, greys(image) != 255
+
+
+@pytest.mark.parametrize("on_left", [True, False])
+def test_all_that_is_written_is_known_and_stands_at_its_edge(qtbot: QtBot, on_left: bool) -> None:
+    words, touched = written(on_left=on_left)
+    rows, columns = np.nonzero(touched)
+    assert all(words.covered.contains(QPoint(int(x), int(y))) for y, x in zip(rows, columns, strict=True))
+    assert (columns.min() in range(5, 11)) if on_left else (columns.max() in range(489, 495))
+    assert not touched[:, 250:].any() if on_left else not touched[:, :250].any()
+    assert not touched[int(words.free.top()) + 3 : int(words.free.bottom()) - 3].any()
+    first, second = words.badges["FLIPPED"], words.badges["RAW"]
+    assert first.right() < second.left() if on_left else second.right() < first.left()
+    for badge in (first, second):
+        assert touched[
+            int(badge.top()) + 4 : int(badge.bottom()) - 4, int(badge.left()) + 4 : int(badge.right()) - 4
+        ].all()
+
+
+def test_facts_give_way_to_the_room_in_reserve(qtbot: QtBot) -> None:
+    free, reserved = written()[0].free, written(reserve=390.0)[0].free
+    assert reserved.height() > free.height()
+    assert written(replace(WORDS, facts=()), reserve=390.0)[0].free.height() >= reserved.height()
+
+
+def test_a_line_too_long_for_its_share_is_cut(qtbot: QtBot) -> None:
+    _, touched = written(replace(WORDS, top=("a very long name indeed " * 20,)))
+    assert 200 < np.nonzero(touched)[1].max() < 250

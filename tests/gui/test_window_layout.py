@@ -9,6 +9,7 @@ from PySide6.QtCore import QRect, QSettings
 from pytestqt.qtbot import QtBot
 
 from mammoviewer.gui.main_window import MainWindow
+from mammoviewer.gui.panels.details_panel import DetailsPanel
 from mammoviewer.gui.window_layout import within_reach
 from mammoviewer.session.settings import SettingsFile
 from mammoviewer.session.workspace import Workspace
@@ -76,8 +77,10 @@ def test_panel_folding_and_place_outlive_the_window(four_views: Workspace, qtbot
     assert upright(again) == (50, 720)
     assert again.panels.current == "Details"
     assert not again.panels.isVisible()
+    assert not again.findChildren(DetailsPanel), "what is not seen is not made"
     again.toggle_panels()
     assert again.panels.isVisible()
+    assert len(again.findChildren(DetailsPanel)) == 1
     again.close()
 
 

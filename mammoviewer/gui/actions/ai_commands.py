@@ -12,7 +12,6 @@ from mammoviewer.base.errors import SettingsError
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.actions.desk import Desk
-from mammoviewer.gui.dialogs.agreement_dialog import AgreementDialog
 from mammoviewer.gui.drafts import suggest_region, switch_live
 from mammoviewer.gui.model_actions import (
     accept_mark,
@@ -129,6 +128,8 @@ _AI = (
 
 
 def _agreement(desk: Desk) -> None:
+    from mammoviewer.gui.dialogs.agreement_dialog import AgreementDialog
+
     desk.window.show_dialog(AgreementDialog(desk.workspace))
 
 

@@ -8,8 +8,6 @@ from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.actions.desk import Desk
 from mammoviewer.gui.canvas.true_size import true_size
-from mammoviewer.gui.dialogs.screen_size_dialog import ScreenSizeDialog
-from mammoviewer.gui.pattern_window import PatternWindow
 from mammoviewer.gui.screens import calibration, screen_name
 from mammoviewer.session.settings import INTERPOLATIONS
 
@@ -38,6 +36,8 @@ def _true_size(desk: Desk) -> None:
 
 
 def _measure_screen(desk: Desk) -> None:
+    from mammoviewer.gui.dialogs.screen_size_dialog import ScreenSizeDialog
+
     desk.window.show_dialog(ScreenSizeDialog(desk.workspace.screens, desk.grid))
 
 
@@ -60,6 +60,8 @@ def _gsdf(desk: Desk) -> None:
 
 def _pattern(desk: Desk) -> None:
     """Show a pattern on the screen that the reader works on."""
+    from mammoviewer.gui.pattern_window import PatternWindow
+
     PatternWindow(desk.workspace.screens, desk.grid).show_on((desk.viewport or desk.grid).screen())
 
 

@@ -16,7 +16,6 @@ from mammoviewer.gui.actions.desk import Desk
 from mammoviewer.gui.actions.key_rules import same_key
 from mammoviewer.gui.actions.key_tips import follow_keys
 from mammoviewer.gui.bridge import bind
-from mammoviewer.gui.dialogs.hands_dialog import HandsDialog
 from mammoviewer.session.settings import SettingsFile
 
 
@@ -105,6 +104,8 @@ class KeyBindings(QObject):
 
     def edit(self) -> None:
         """Show the dialog in which keys and mouse are set."""
+        from mammoviewer.gui.dialogs.hands_dialog import HandsDialog
+
         self._desk.window.show_dialog(HandsDialog(self))
 
     def _keep(self, bindings: Mapping[str, str]) -> None:

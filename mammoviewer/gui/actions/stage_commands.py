@@ -7,7 +7,6 @@ import functools
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.actions.desk import Desk
-from mammoviewer.gui.dialogs.protocol_dialog import ProtocolDialog
 from mammoviewer.session.view_links import match_slice, match_zoom
 
 
@@ -46,6 +45,8 @@ def _linked_cursor(desk: Desk) -> None:
 
 
 def _edit_protocols(desk: Desk) -> None:
+    from mammoviewer.gui.dialogs.protocol_dialog import ProtocolDialog
+
     desk.window.show_dialog(ProtocolDialog(desk.workspace))
 
 

@@ -99,8 +99,7 @@ class ViewTransform:
     def to_stored(self, x: float, y: float) -> tuple[float, float]:
         """Return the stored (row, column) under a logical place; it may lie outside the image."""
         shown = ((y * self.dpr - self.top) / self.zoom - 0.5, (x * self.dpr - self.left) / self.zoom - 0.5)
-        row, column = self.orientation.to_stored(np.array([shown]), self.shape)[0]
-        return float(row), float(column)
+        return self.orientation.place_stored(shown, self.shape)
 
     def contains(self, row: float, column: float) -> bool:
         """Return whether a stored place lies on a pixel of the image."""
@@ -122,10 +121,17 @@ class ViewTransform:
     def part(self, left: int, top: int, right: int, bottom: int) -> Region:
         """Return what is seen in device pixels of the viewport that lie on the image."""
         shown_rows, shown_columns = self.orientation.display_shape(self.shape)
-        edges = np.array([(top - self.top, left - self.left), (bottom - self.top, right - self.left)]) / self.zoom
-        edges = np.clip(edges, 0.0, (shown_rows, shown_columns))
-        stored = self.orientation.to_stored(edges - 0.5, self.shape) + 0.5
-        rows, columns = np.sort(stored, axis=0).T.tolist()
+        seen = [
+            (
+                min(max((y - self.top) / self.zoom, 0.0), shown_rows),
+                min(max((x - self.left) / self.zoom, 0.0), shown_columns),
+            )
+            for y, x in ((top, left), (bottom, right))
+        ]
+        corners = (self.orientation.place_stored((row - 0.5, column - 0.5), self.shape) for row, column in seen)
+        (row, column), (last_row, last_column) = corners
+        rows = sorted((row + 0.5, last_row + 0.5))
+        columns = sorted((column + 0.5, last_column + 0.5))
         return Region(left, top, right, bottom, (rows[0], rows[1]), (columns[0], columns[1]))
 
 
@@ -176,7 +182,7 @@ def view_transform(
     width, height = size[0] * dpr, size[1] * dpr
     rows, columns = orientation.display_shape(shape)
     if zoom != FIT:
-        row, column = orientation.to_display(np.array([centre]), shape)[0]
+        row, column = orientation.place_displayed(centre, shape)
         left = round(width / 2.0 - (column + 0.5) * zoom)
         top = round(height / 2.0 - (row + 0.5) * zoom)
         return ViewTransform(shape, orientation, size, dpr, zoom, left, top)

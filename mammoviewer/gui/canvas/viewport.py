@@ -13,6 +13,7 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
+    QRegion,
     QResizeEvent,
     QWheelEvent,
 )
@@ -48,17 +49,22 @@ class Viewport(ViewWidget):
 
         What is under a resting cursor may have changed with the picture.
         """
+        with self.view_held():
+            if self._paint(event.region()):
+                self._tell_reading()
+
+    def _paint(self, exposed: QRegion) -> bool:
+        """Paint, and tell whether that was possible."""
         painter = QPainter(self)
         try:
-            with self.view_held():
-                self._painter.paint(painter, event.region())
+            self._painter.paint(painter, exposed)
         except Exception as error:
             _LOGGER.exception("a viewport could not be painted")
             self.paint_failed.emit(error)
-            return
+            return False
         finally:
             painter.end()
-        self._tell_reading()
+        return True
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         """Make this the active viewport and begin a gesture."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
@@ -26,7 +26,7 @@ from mammoviewer.gui.canvas.screen_text import with_screen
 from mammoviewer.gui.canvas.slice_strip import WIDTH
 from mammoviewer.gui.canvas.stroke_layer import paint_pending
 from mammoviewer.gui.canvas.suggestion_layer import paint_suggestion
-from mammoviewer.gui.canvas.text_layer import TextLayer
+from mammoviewer.gui.canvas.text_layer import Sheet, Words, paint_words
 from mammoviewer.gui.canvas.tools import visible_findings
 from mammoviewer.gui.canvas.window_pixels import exposed_words
 from mammoviewer.gui.screens import calibration
@@ -83,7 +83,7 @@ class ViewportPainter:
         self._lens = Lens()
         self._findings = FindingsLayer()
         self._pace = Pace()
-        self.badge_places: dict[str, QRectF] = {}
+        self.badge_places: Mapping[str, QRectF] = {}
         self.windowed: QRegion | None = None
         """What another window changes of the picture that was painted last; None where that may be anything."""
 
@@ -102,17 +102,17 @@ class ViewportPainter:
         self._paint_scores(painter)
         self._paint_marks(painter, drawing)
         self._lens.paint(painter, viewport)
-        free, words = self._paint_words(painter)
+        words = self._paint_words(painter)
         self._paint_edges(painter)
         self._paint_strip(painter)
-        self._paint_bar(painter, free)
+        self._paint_bar(painter, words.free)
         if viewport.is_active:
             painter.fillRect(QRectF(0.0, 0.0, viewport.width(), 1.5), color("accent"))
-        if not (words - exposed).isEmpty():
-            viewport.update(words)
+        if not (words.covered - exposed).isEmpty():
+            viewport.update(words.covered)
         # Where a map is shown its colour bar makes room for the words.
         if viewport.shown.overlay is Overlay.NONE and not viewport.workspace.desk.lens:
-            self.windowed = words + seen.toAlignedRect()
+            self.windowed = words.covered + seen.toAlignedRect()
 
     def _paint_picture(self, painter: QPainter, exposed: QRegion) -> QRectF:
         """Paint the greys, and black where there are none; nothing twice, for a big window takes milliseconds.
@@ -192,22 +192,30 @@ class ViewportPainter:
             gesture.paint(painter)
         paint_brush_ring(painter, viewport)
 
-    def _paint_words(self, painter: QPainter) -> tuple[QRectF, QRegion]:
-        """Paint the words, and return what stays free between them and what they cover."""
+    def _paint_words(self, painter: QPainter) -> Words:
         viewport = self._viewport
         level = viewport.workspace.desk.corner_text
-        state = viewport.shown
+        state, view = viewport.shown, viewport.view
         text = corner_text(state, viewport.shown_frame, level, bad=viewport.follower.bad)
         text = with_screen(with_companions(text, state, viewport.workspace, level), viewport, level)
         bar = None
         if level != OFF:
             longest = min(0.3 * viewport.width(), 240.0)
-            bar = scale_bar(state.image.attributes, viewport.view, longest)
-        layer = TextLayer(painter, self._text_area(), on_left=viewport.text_on_left, font=viewport.font())
-        reserve = 0.0 if state.overlay is Overlay.NONE else _BAR_NEEDS
-        free = layer.paint(text, bar, reserve=reserve)
-        self.badge_places = layer.badge_places
-        return free, layer.covered
+            bar = scale_bar(state.image.attributes, view, longest)
+        area = self._text_area()
+        sheet = Sheet(
+            area.left(),
+            area.top(),
+            area.width(),
+            area.height(),
+            on_left=viewport.text_on_left,
+            reserve=0.0 if state.overlay is Overlay.NONE else _BAR_NEEDS,
+            font=viewport.font().toString(),
+            ratio=view.dpr,
+        )
+        words = paint_words(painter, text, bar, sheet)
+        self.badge_places = words.badges
+        return words
 
     def _paint_edges(self, painter: QPainter) -> None:
         """Write at the middle of each edge which way of the patient it lies, where the file tells and text is full."""

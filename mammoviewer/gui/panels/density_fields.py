@@ -19,8 +19,8 @@ _NAMES: Final = {"R": "Right", "L": "Left"}
 class DensityFields(QWidget):
     """The breast densities of the study; hidden while none of its images tells which breast it shows."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        super().__init__()
+    def __init__(self, workspace: Workspace, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self._workspace = workspace
         terms = birads().densities
         choices = [("–", ""), *((term.value, term.value) for term in terms)]

@@ -64,7 +64,8 @@ class FindingsPanel(QWidget):
                 [
                     section("New region", self._label, shapes),
                     divider(),
-                    DensityFields(workspace),
+                    # With a parent, or it would be a window until it has one.
+                    DensityFields(workspace, self),
                     section("Findings of this study", column([tools, self._empty, self._list])),
                     self._editor,
                     None,

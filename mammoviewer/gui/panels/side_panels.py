@@ -100,8 +100,14 @@ class SidePanels(QFrame):
 
     def show_panel(self, title: str) -> None:
         """Unfold the panels and show one of them."""
-        number = self._titles.index(title)
         self.page(title)
+        self.choose(title)
+        self.show()
+
+    def choose(self, title: str) -> None:
+        """Turn to a panel, which is made when it comes on screen."""
+        number = self._titles.index(title)
         self._stack.setCurrentIndex(number)
         self._group.button(number).setChecked(True)
-        self.show()
+        if self.isVisible():
+            self.page(title)
