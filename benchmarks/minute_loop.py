@@ -220,8 +220,8 @@ def areas(registry: ModelRegistry, data: Path, names: list[str]) -> dict[str, fl
     figures: dict[str, float] = {}
     for name in names:
         model = OnnxModel(next(one for one in registry.models if one.name == name))
-        seen = _embedded(model, patches.images[test], turned=False)
-        features = _embedded(model, patches.images[development], turned=True)
+        seen = embedded(model, patches.images[test], turned=False)
+        features = embedded(model, patches.images[development], turned=True)
         whole = Embedding(features, labels[development], tuple(groups[development].tolist()), 2)
         found = []
         for draw in range(DRAWS):
@@ -238,8 +238,8 @@ def areas(registry: ModelRegistry, data: Path, names: list[str]) -> dict[str, fl
     return figures
 
 
-def _embedded(model: OnnxModel, images: StoredArray, *, turned: bool) -> FloatArray:
-    """Return the embeddings (versions, n, 2 C) of patches at the size of the model's patch, turned or as they are."""
+def embedded(model: OnnxModel, images: StoredArray, *, turned: bool) -> FloatArray:
+    """Return the embeddings (versions, n, K) of patches at the size of the model's patch, turned or as they are."""
     rows, columns = model.manifest.windows.patch
     pictures = np.stack([cv2.resize(np.asarray(one, dtype=np.float32) / 255, (columns, rows)) for one in images])
     versions = dihedral(pictures.astype(np.float32)) if turned else [pictures]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mammoviewer.base.arrays import BoolArray, FloatArray
 from mammoviewer.base.progress import Progress, no_progress
+from mammoviewer.imaging.band_measures import band_measures
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.inference.heatmap_builder import HeatmapBuilder
 from mammoviewer.inference.onnx_session import OnnxModel, as_batch
@@ -30,7 +31,10 @@ def pooled(features: FloatArray) -> FloatArray:
 
 
 def embed_patches(model: OnnxModel, patches: FloatArray) -> FloatArray:
-    """Return the embeddings (N, 2 C) of patches (N, rows, columns) of one channel.
+    """Return the embeddings (N, K) of patches (N, rows, columns) of one channel.
+
+    K is twice the number of the trunk's channels, see :func:`pooled`, and the measures of
+    :func:`mammoviewer.imaging.band_measures.band_measures`.
 
     Raises
     ------
@@ -39,7 +43,12 @@ def embed_patches(model: OnnxModel, patches: FloatArray) -> FloatArray:
     """
     batch = BATCH if model.manifest.input.shape[0] != 1 else 1
     parts = [patches[start : start + batch][:, np.newaxis] for start in range(0, len(patches), batch)]
-    return np.concatenate([pooled(model.run(as_batch(part, model.manifest.channels))[1]) for part in parts])
+    return np.concatenate([_embedded(model, as_batch(part, model.manifest.channels)) for part in parts])
+
+
+def _embedded(model: OnnxModel, batch: FloatArray) -> FloatArray:
+    """Return what the trunk sees in a batch (n, channels, rows, columns), and what its first channel shows anyway."""
+    return np.concatenate([pooled(model.run(batch)[1]), band_measures(batch[:, 0])], axis=1)
 
 
 @dataclass(eq=False)
@@ -55,7 +64,7 @@ class WindowEmbeddings:
     wanted
         bool (grid rows, grid columns): those that see enough breast.
     features
-        float32 (grid rows, grid columns, 2 C), NaN where a window has not run; None before the first.
+        float32 (grid rows, grid columns, K), NaN where a window has not run; None before the first.
     """
 
     prepared: PreparedImage
@@ -122,7 +131,7 @@ def embed_windows(
             some = part[start : start + batch]
             patches = np.empty((len(some), *pixels.shape), dtype=np.float32)
             pixels.fill(patches, some)
-            found.append(pooled(model.run(patches)[1]))
+            found.append(_embedded(model, patches))
         return np.concatenate(found)
 
     model.load()

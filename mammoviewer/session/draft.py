@@ -31,7 +31,7 @@ _FOLDS = 5
 
 @dataclass(frozen=True, eq=False)
 class EmbeddedRegion:
-    """One region: its label, its centred patch (rows, columns), and embeddings (versions, 2 C) of it and its like."""
+    """One region: its label, its centred patch (rows, columns), and embeddings (versions, K) of it and its like."""
 
     label: str
     patch: FloatArray
@@ -174,7 +174,7 @@ def next_window(
     Parameters
     ----------
     labelled
-        float32 (n, 2 C), the embeddings of the regions there are.
+        float32 (n, K), the embeddings of the regions there are.
     taken
         bool (grid rows, grid columns), windows that are labelled already.
     """
