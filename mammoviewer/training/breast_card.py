@@ -9,6 +9,7 @@ from torch import nn
 
 from mammoviewer.training.architectures import parameter_count
 from mammoviewer.training.film_card import command_line, with_interval
+from mammoviewer.training.fold_tasks import fold_text
 from mammoviewer.training.networks.film_front import FilmFront
 from mammoviewer.training.recipe_run import RecipeRun
 
@@ -63,7 +64,7 @@ threshold chosen on the validation images.
 
 "s3" is P = 1 - (1 - mean(p^2))^n, which for one image is p^2.
 
-## Limits
+{fold_text(metrics["cross_validation"])}## Limits
 {_limits(run)}
 
 ## Made by

@@ -8,6 +8,7 @@ from typing import Any
 from mammoviewer.training.architectures import parameter_count
 from mammoviewer.training.film_card import command_line, with_interval
 from mammoviewer.training.films import DATA
+from mammoviewer.training.fold_tasks import fold_text
 from mammoviewer.training.networks.cnni import CnniBcc
 from mammoviewer.training.recipe_run import RecipeRun
 
@@ -73,7 +74,7 @@ neither with a split described as one of patients. On the validation films the m
 {metrics["validation_auc"]:.3f}. The classes are drawn evenly in training, so that the scores are not prevalences: of
 the patches of a film nearly all are normal.
 
-## Limits
+{fold_text(metrics["cross_validation"])}## Limits
 A few dozen lesions of digitised films of the 1990s; benign and malignant can hardly be told apart from so few.
 Lesions between two fields of the grid are seen in part. Calcifications are mostly finer than the pixels.
 

@@ -84,14 +84,19 @@ def report_parts(
     facts: BundleFacts,
     manifest: ModelManifest,
     *,
+    known: Mapping[str, DoubleArray],
     seed: int,
     unit: str = "patch",
 ) -> dict[str, Any]:
-    """Return ``parts`` and ``gallery`` of a report, see :mod:`mammoviewer.training.report_html`."""
+    """Return ``parts`` and ``gallery`` of a report, see :mod:`mammoviewer.training.report_html`.
+
+    ``known`` are the probabilities of parts that were predicted before; ``predict`` gives those of the others.
+    """
     found, gallery = {}, Gallery(OnnxModel(manifest, threads=1))
     for name in PARTS:
         pictures = parts[name].sample(MOST_TRAINING_PICTURES) if name == "train" else parts[name]
-        scored = scored_pictures(pictures, predict(pictures), facts, unit)
+        scores = known[name] if name in known else predict(pictures)
+        scored = scored_pictures(pictures, scores, facts, unit)
         figures = classification_figures(scored, seed=seed, resamples=_RESAMPLES[name])
         found[name] = {"metrics": figures, "curves": curves(scored, seed=seed)}
         if name == "test":

@@ -9,6 +9,7 @@ from torch import nn
 
 from mammoviewer.training.architectures import parameter_count
 from mammoviewer.training.film_card import command_line, with_interval
+from mammoviewer.training.fold_tasks import fold_text
 from mammoviewer.training.recipe_run import RecipeRun
 
 INTENDED_USE = (
@@ -63,7 +64,7 @@ specificity {_shown(metrics["specificity"])}, accuracy {with_interval(metrics, "
 Mean best F1 of the kinds: {_shown(metrics["macro_best_f1_of_kinds"])} (at the best threshold of each class on these
 very windows, which flatters it; S2 reports .324 for ten findings of VinDr-Mammo).
 
-## Limits
+{fold_text(metrics["cross_validation"])}## Limits
 A few dozen lesions of mini-MIAS are too few to tell its six kinds from one another. Digitised films alone.
 
 ## Made by

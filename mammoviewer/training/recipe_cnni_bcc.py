@@ -16,10 +16,12 @@ from mammoviewer.base.progress import subprogress
 from mammoviewer.datasets.cases import SEVERITIES
 from mammoviewer.datasets.mini_mias import PIXEL_SIZE_MM
 from mammoviewer.datasets.mini_mias_patches import COLUMNS, PATCH_PX, corners, grid_patches, overlap
+from mammoviewer.datasets.splits import PARTS
 from mammoviewer.training.bundle import BundleFacts, published_folder, write_bundle
 from mammoviewer.training.cnni_card import INTENDED_USE, card
 from mammoviewer.training.crops import UNCHANGED, Crop, CropChange, crop
 from mammoviewer.training.epoch_event import confusion_matrix
+from mammoviewer.training.film_folds import cross_validated, fit_plan
 from mammoviewer.training.film_report import write_film_report
 from mammoviewer.training.film_scores import FilmPictures, one_hot, report_parts
 from mammoviewer.training.films import Film, FilmSets, data_facts, load_films
@@ -53,8 +55,27 @@ class GridSet:
 
 
 def run_cnni_bcc(run: RecipeRun) -> Mapping[str, Any]:
-    """Train, count on the test patients, publish; return the metrics."""
-    films = load_films(
+    """Train, cross-validate where asked, count on the test patients, publish; return the metrics."""
+    films = prepared_films(run)
+    crossed = cross_validated(run, films, prepared_films, judge)
+    grids = {name: grid_set(getattr(films, name), run) for name in PARTS}
+    network, curves = _trained(run, films.train, grids["validation"])
+    run.tell("counting", 0.96)
+    found = {name: predict(network, grids[name].images) for name in ("validation", "test")}
+    facts = _facts(run, films, grids, network, found=found, more={"curves": curves, "cross_validation": crossed})
+    with published_folder(run.spec.output, replace=True) as folder:
+        manifest = write_bundle(folder, network.plain().eval(), facts)
+        pictures = {name: _pictures(getattr(films, name), grid) for name, grid in grids.items()}
+        parts = report_parts(
+            pictures, lambda part: predict(network, part.values[:, 0]), facts, manifest, known=found, seed=run.spec.seed
+        )
+        write_film_report(folder, run, facts, films, parts)
+    return facts.metrics
+
+
+def prepared_films(run: RecipeRun) -> FilmSets:
+    """Return the films of the run's data, prepared and split."""
+    return load_films(
         run.spec.data,
         steps=PREPROCESSING,
         pixel_size_mm=PIXEL_SIZE_MM,
@@ -63,26 +84,30 @@ def run_cnni_bcc(run: RecipeRun) -> Mapping[str, Any]:
         progress=subprogress(lambda done, text: run.tell(text, done), 0.0, 0.05),
         allow_leak=run.flag("allow_leak"),
     )
+
+
+def judge(run: RecipeRun, films: FilmSets, number: int) -> Mapping[str, Any]:
+    """Train on a fold's training part and return the area on the patches of its test part."""
+    network, _ = _trained(run, films.train, grid_set(films.validation, run), number)
+    test = grid_set(films.test, run)
+    area = macro_area(test.labels, predict(network, test.images))
+    return {"auc": finite_or_none(area), "n": len(test.labels), "n_patients": len(set(test.groups))}
+
+
+def _trained(
+    run: RecipeRun, films: Sequence[Film], aside: GridSet, number: int | None = None
+) -> tuple[CnniBcc, list[dict[str, Any]]]:
+    """Return a network that learnt from some films, and its curves; ``number`` is that of a fold."""
     torch.manual_seed(run.spec.seed)
     network = CnniBcc(
         cast(Kernels, run.text("kernels")), form=cast(Form, run.text("form")), dropout=run.number("dropout")
     )
-    grids = {name: grid_set(getattr(films, name), run) for name in ("train", "validation", "test")}
-    sampler = PatchSampler(films.train, run)
-
-    curves = _train(run, network, sampler, _some(grids["validation"]))
-    facts = _facts(run, films, grids, network, curves)
-    with published_folder(run.spec.output, replace=True) as folder:
-        manifest = write_bundle(folder, network.plain().eval(), facts)
-        pictures = {name: _pictures(getattr(films, name), grid) for name, grid in grids.items()}
-        parts = report_parts(
-            pictures, lambda part: predict(network, part.values[:, 0]), facts, manifest, seed=run.spec.seed
-        )
-        write_film_report(folder, run, facts, films, parts)
-    return facts.metrics
+    return network, _train(run, network, PatchSampler(films, run), _some(aside), number)
 
 
-def _train(run: RecipeRun, network: CnniBcc, sampler: PatchSampler, held_out: GridSet) -> list[dict[str, Any]]:
+def _train(
+    run: RecipeRun, network: CnniBcc, sampler: PatchSampler, held_out: GridSet, number: int | None
+) -> list[dict[str, Any]]:
     plan = StepPlan(
         run.integer("epochs"),
         run.integer("steps"),
@@ -110,7 +135,7 @@ def _train(run: RecipeRun, network: CnniBcc, sampler: PatchSampler, held_out: Gr
             "classes": SEVERITIES,
         }
 
-    curves = train_steps(network, loss, plan, run, validate)
+    curves = train_steps(network, loss, fit_plan(run, plan, number), run, validate)
     network.set_fine_only(False)
     return curves
 
@@ -233,12 +258,14 @@ def _facts(
     films: FilmSets,
     grids: Mapping[str, GridSet],
     network: CnniBcc,
-    curves: Sequence[Mapping[str, Any]],
+    *,
+    found: Mapping[str, DoubleArray],
+    more: Mapping[str, Any],
 ) -> BundleFacts:
+    """Return what the manifest says; ``found`` are the probabilities of two parts, ``more`` further metrics."""
     test, train, held_out = grids["test"], grids["train"], grids["validation"]
     some = _some(train)
-    run.tell("counting", 0.96)
-    found = class_figures(test.labels, predict(network, test.images), test.groups, SEVERITIES, seed=run.spec.seed)
+    figures = class_figures(test.labels, found["test"], test.groups, SEVERITIES, seed=run.spec.seed)
     grey = class_figures(
         test.labels,
         statistics_baseline(some.images, some.labels, test.images, len(SEVERITIES)),
@@ -247,19 +274,18 @@ def _facts(
         seed=run.spec.seed,
     )
     malignant = SEVERITIES.index("malignant")
-    validation = predict(network, held_out.images)
-    scores = validation[:, malignant]
+    scores = found["validation"][:, malignant]
     threshold = balanced_threshold((held_out.labels == malignant).astype(np.int64), scores)
     metrics = {
         "task": "patch-classification",
         "unit": "patch of the grid, patients of the project's test split",
-        **found,
+        **figures,
         "baseline_statistics": {key: grey[key] for key in ("auc", "auc_ci", "accuracy", "balanced_accuracy")},
         "baseline_majority_accuracy": float(np.bincount(test.labels, minlength=3).max() / len(test.labels)),
         "films": {name: len(getattr(films, name)) for name in ("train", "validation", "test")},
         "patches_train": np.bincount(train.labels, minlength=3).tolist(),
-        "validation_auc": macro_area(held_out.labels, validation),
-        "curves": [dict(row) for row in curves],
+        "validation_auc": macro_area(held_out.labels, found["validation"]),
+        **more,
     }
     return BundleFacts(
         name=run.spec.name,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -20,20 +19,19 @@ from mammoviewer.training.architectures import Network
 from mammoviewer.training.bundle import published_folder, write_bundle
 from mammoviewer.training.dbt_card import bundle_facts
 from mammoviewer.training.epoch_event import epoch_event
+from mammoviewer.training.fold_tasks import FoldTask, judged_folds
 from mammoviewer.training.loop import Epoch, Schedule, fit, probabilities_of
 from mammoviewer.training.losses import CrossEntropy, inverse_frequencies
 from mammoviewer.training.networks.dbt_cnn import SLICE_PX
 from mammoviewer.training.networks.memory import estimate_memory
 from mammoviewer.training.networks.pretrained import load_backbone, read_state_dict
 from mammoviewer.training.networks.zoo import ZooClassifier, slice_network
-from mammoviewer.training.recipe_files import Value
 from mammoviewer.training.recipe_run import RecipeRun
 from mammoviewer.training.report_html import write_report
 from mammoviewer.training.search import Dimension, Probe, SearchResult, chosen_parameters
 from mammoviewer.training.slice_augment import SliceAugmentation
 from mammoviewer.training.slice_data import SliceData, StreamedSlices, load_slices
 from mammoviewer.training.slice_report import figures_of, report_of, scored_slices
-from mammoviewer.training.spec import TrainingSpec
 from mammoviewer.training.validation import random_splits, repeated_folds
 
 _PARTS = ("train", "validation", "test")
@@ -105,21 +103,20 @@ class SliceTraining:
 
         From other machines where a scheduler is named.
         """
-        run, count = self._run, len(slice_folds(self._run, self._data))
-        if not run.spec.scheduler:
-            return [self.judge(number, parameters) for number in range(count)]
-        items = {
-            f"fold{number + 1}": SliceFold(run.spec, dict(run.settings), tuple(self._classes), dict(parameters), number)
-            for number in range(count)
-        }
-        return [float(result["auc"]) for result in run.tasks("folds", judge_elsewhere, items).values()]
+        found = judged_folds(
+            self._run,
+            len(slice_folds(self._run, self._data)),
+            lambda number: {"auc": self.judge(number, parameters)},
+            judge_elsewhere,
+            {"classes": tuple(self._classes), "parameters": dict(parameters)},
+        )
+        return [float(result["auc"]) for result in found]
 
     def judge(self, number: int, parameters: Mapping[str, Any]) -> float:
         """Train without a fold, by its number from 0, and return the area on it after the last epoch."""
         folds = slice_folds(self._run, self._data)
         train, held_out = (self._data.of(part.tolist()) for part in (folds[number].train, folds[number].test))
         told = {"fold": number + 1, "folds": len(folds), "classes": list(self._classes)}
-        self._run.emit({"event": "fold", **told, "text": f"fold {number + 1} of {len(folds)}"})
         epochs, last = self._run.integer("epochs"), [0.0]
 
         def on_epoch(epoch: Epoch) -> bool:
@@ -229,22 +226,11 @@ class SliceTraining:
         return network
 
 
-@dataclass(frozen=True)
-class SliceFold:
-    """What another machine needs to judge one fold; data and checkpoints have the same names there."""
-
-    spec: TrainingSpec
-    settings: Mapping[str, Value]
-    classes: tuple[str, ...]
-    parameters: Mapping[str, Any]
-    number: int
-
-
-def judge_elsewhere(task: SliceFold) -> Mapping[str, Any]:
+def judge_elsewhere(task: FoldTask) -> Mapping[str, Any]:
     """Judge one fold on a machine that knows nothing of the run yet but finds its prepared slices."""
-    run = RecipeRun(task.spec, task.settings, lambda _event: None, task.spec.checkpoints)
-    with load_slices(run, task.classes) as data:
-        return {"auc": SliceTraining(run, data, task.classes).judge(task.number, task.parameters)}
+    run, classes = task.run(), task.more["classes"]
+    with load_slices(run, classes) as data:
+        return {"auc": SliceTraining(run, data, classes).judge(task.number, task.more["parameters"])}
 
 
 def slice_folds(run: RecipeRun, data: SliceData) -> tuple[Fold, ...]:

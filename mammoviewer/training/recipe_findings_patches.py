@@ -22,6 +22,7 @@ from mammoviewer.training.bundle import BundleFacts, published_folder, write_bun
 from mammoviewer.training.crops import breast_place
 from mammoviewer.training.epoch_event import confusion_matrix
 from mammoviewer.training.film_agreement import dense_agreement
+from mammoviewer.training.film_folds import cross_validated, fit_plan
 from mammoviewer.training.film_report import write_film_report
 from mammoviewer.training.film_scores import FilmPictures, report_parts
 from mammoviewer.training.films import Film, FilmSets, data_facts, film_counts, load_films
@@ -76,10 +77,40 @@ class WindowSet:
         """Return the patient of each window."""
         return tuple(film.case.patient for film in self.films)
 
+    @property
+    def any_finding(self) -> Truth:
+        """Return 1 for each window that shows something, int64 (n,)."""
+        found: Truth = (self.labels[:, 0] > 0).astype(np.int64)
+        return found
+
 
 def run_findings_patches(run: RecipeRun) -> Mapping[str, Any]:
-    """Train, count on the test patients, publish; return the metrics."""
-    films = load_films(
+    """Train, cross-validate where asked, count on the test patients, publish; return the metrics."""
+    films = prepared_films(run)
+    crossed = cross_validated(run, films, prepared_films, judge)
+    classes = classes_of(films.train)
+    held_out = window_set(films.validation, classes)
+    network, curves = _trained(run, films.train, held_out, classes)
+    windows = {"validation": held_out, "test": window_set(films.test, classes)}
+    run.tell("counting", 0.92)
+    found = {name: predict(network, part.images) for name, part in windows.items()}
+    more = {"curves": curves, "cross_validation": crossed}
+    facts = _facts(run, films, network, windows, classes=classes, found=found, more=more)
+    with published_folder(run.spec.output, replace=True) as folder:
+        manifest = write_bundle(folder, network, facts)
+        some = films.train[:: max(1, len(films.train) // _COUNTED_TRAINING_FILMS)]
+        every = {"train": window_set(some, classes), **windows}
+        pictures = {name: FilmPictures(s.films, s.images, s.labels.astype(np.int64)) for name, s in every.items()}
+        parts = report_parts(
+            pictures, lambda part: predict(network, part.values), facts, manifest, known=found, seed=run.spec.seed
+        )
+        write_film_report(folder, run, facts, films, parts)
+    return facts.metrics
+
+
+def prepared_films(run: RecipeRun) -> FilmSets:
+    """Return the films of the run's data, prepared and split."""
+    return load_films(
         run.spec.data,
         steps=PREPROCESSING,
         pixel_size_mm=PIXEL_SIZE_MM,
@@ -89,24 +120,15 @@ def run_findings_patches(run: RecipeRun) -> Mapping[str, Any]:
         layouts=LAYOUTS,
         allow_leak=run.flag("allow_leak"),
     )
-    torch.manual_seed(run.spec.seed)
+
+
+def judge(run: RecipeRun, films: FilmSets, number: int) -> Mapping[str, Any]:
+    """Train on a fold's training part; return the area of any finding on the windows of its test part."""
     classes = classes_of(films.train)
-    network = make_network(run, len(classes))
-    held_out = window_set(films.validation, classes)
-    curves = _train(run, network, films, held_out, classes)
-    facts = _facts(run, films, network, held_out, classes=classes, curves=curves)
-    with published_folder(run.spec.output, replace=True) as folder:
-        manifest = write_bundle(folder, network, facts)
-        some = films.train[:: max(1, len(films.train) // _COUNTED_TRAINING_FILMS)]
-        windows = {
-            "train": window_set(some, classes),
-            "validation": held_out,
-            "test": window_set(films.test, classes),
-        }
-        pictures = {name: FilmPictures(s.films, s.images, s.labels.astype(np.int64)) for name, s in windows.items()}
-        parts = report_parts(pictures, lambda part: predict(network, part.values), facts, manifest, seed=run.spec.seed)
-        write_film_report(folder, run, facts, films, parts)
-    return facts.metrics
+    network, _ = _trained(run, films.train, window_set(films.validation, classes), classes, number)
+    test = window_set(films.test, classes)
+    area = area_under_curve(test.any_finding, predict(network, test.images)[:, 0])
+    return {"auc": finite_or_none(area), "n": len(test.films), "n_patients": len(set(test.groups))}
 
 
 def make_network(run: RecipeRun, classes: int) -> Network:
@@ -224,10 +246,13 @@ def predict(network: Network, images: FloatArray) -> DoubleArray:
     return result
 
 
-def _train(
-    run: RecipeRun, network: Network, films: FilmSets, held_out: WindowSet, classes: Sequence[str]
-) -> list[dict[str, Any]]:
-    sampler = ProposalSampler(films.train, classes, run)
+def _trained(
+    run: RecipeRun, films: Sequence[Film], held_out: WindowSet, classes: Sequence[str], number: int | None = None
+) -> tuple[Network, list[dict[str, Any]]]:
+    """Return a network that learnt from some films, and its curves; ``number`` is that of a fold."""
+    torch.manual_seed(run.spec.seed)
+    network = make_network(run, len(classes))
+    sampler = ProposalSampler(films, classes, run)
     chosen = np.flatnonzero((held_out.labels[:, 0] > 0) | (np.arange(len(held_out.labels)) % 4 == 0))
     some = WindowSet(
         held_out.images[chosen], held_out.labels[chosen], tuple(held_out.films[i] for i in chosen.tolist())
@@ -250,7 +275,7 @@ def _train(
         found = predict(network, some.images)
         clipped = np.clip(found, 1e-6, 1 - 1e-6)
         error = -np.where(some.labels > 0, np.log(clipped), np.log(1 - clipped)).sum(axis=1).mean()
-        truth: Truth = (some.labels[:, 0] > 0).astype(np.int64)
+        truth = some.any_finding
         return {
             "validation_loss": float(error),
             "auc": finite_or_none(area_under_curve(truth, found[:, 0])),
@@ -258,35 +283,31 @@ def _train(
             "classes": ["no finding", ANY],
         }
 
-    return train_steps(network, loss, plan, run, validate)
+    return network, train_steps(network, loss, fit_plan(run, plan, number), run, validate)
 
 
 def _facts(
     run: RecipeRun,
     films: FilmSets,
     network: Network,
-    held_out: WindowSet,
+    windows: Mapping[str, WindowSet],
     *,
     classes: tuple[str, ...],
-    curves: Sequence[Mapping[str, Any]],
+    found: Mapping[str, DoubleArray],
+    more: Mapping[str, Any],
 ) -> BundleFacts:
-    run.tell("counting", 0.92)
-    test = window_set(films.test, classes)
-    found = predict(network, test.images)
-    threshold = balanced_threshold(
-        (held_out.labels[:, 0] > 0).astype(np.int64), predict(network, held_out.images)[:, 0]
-    )
+    """Return what the manifest says; ``found`` are the probabilities of the windows, ``more`` further metrics."""
+    held_out, test = windows["validation"], windows["test"]
+    threshold = balanced_threshold(held_out.any_finding, found["validation"][:, 0])
     train = window_set(films.train[:: max(1, len(films.train) // 60)], classes)
-    grey = statistics_baseline(train.images[:, 0], (train.labels[:, 0] > 0).astype(np.int64), test.images[:, 0])
+    grey = statistics_baseline(train.images[:, 0], train.any_finding, test.images[:, 0])
     metrics: dict[str, Any] = {
         "task": "patch-classification",
         "unit": "window of a grid on the breast, patients of the project's test split",
-        **label_figures(test.labels, found, test.groups, classes, threshold=threshold, seed=run.spec.seed),
-        "baseline_statistics_auc": finite_or_none(
-            area_under_curve((test.labels[:, 0] > 0).astype(np.int64), grey[:, 1])
-        ),
+        **label_figures(test.labels, found["test"], test.groups, classes, threshold=threshold, seed=run.spec.seed),
+        "baseline_statistics_auc": finite_or_none(area_under_curve(test.any_finding, grey[:, 1])),
         "films": film_counts(films),
-        "curves": [dict(row) for row in curves],
+        **more,
     }
     dense = network.dense() if isinstance(network, WindowCnn) else None
     agreement = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -12,18 +12,22 @@ from torch import Tensor
 
 from mammoviewer.base.arrays import FloatArray
 from mammoviewer.base.progress import subprogress
+from mammoviewer.datasets.cases import Box
 from mammoviewer.datasets.mini_mias import SIDE_PX as STORED_PX
 from mammoviewer.inference.detections import Detection, detections_of_boxes
 from mammoviewer.inference.froc import FrocCurve, FrocImage, TruthBox, froc_curve, sensitivity_intervals
 from mammoviewer.training.bundle import BundleFacts, published_folder, write_bundle
-from mammoviewer.training.film_folds import cross_validation
+from mammoviewer.training.distributed import present_group
+from mammoviewer.training.film_folds import cross_validation, fit_plan
 from mammoviewer.training.film_report import write_film_report
 from mammoviewer.training.film_versions import Version, changed_version
 from mammoviewer.training.films import Circle, Film, FilmSets, data_facts, load_films
+from mammoviewer.training.fold_tasks import FoldTask, judged_folds
 from mammoviewer.training.networks.film_front import FilmFront
 from mammoviewer.training.networks.ssd import SsdNetwork, boxes_of_circles, default_boxes, detection_loss, match
 from mammoviewer.training.recipe_run import RecipeRun
 from mammoviewer.training.ssd_card import APART_PX, INTENDED_USE, RATES, card
+from mammoviewer.training.ssd_gallery import ssd_gallery
 from mammoviewer.training.step_training import StepPlan, share_of, train_steps
 
 SIDE_PX = 256
@@ -41,7 +45,25 @@ _MOST_FALSE_TOLD = 8.0
 
 def run_lesion_ssd(run: RecipeRun) -> Mapping[str, Any]:
     """Train, count on the test patients, publish; return the metrics."""
-    films = load_films(
+    films = _films(run)
+    versions = _measured(run, films)
+    found = judged_folds(
+        run, run.integer("folds"), lambda number: _judged(run, films, versions, number), judge_elsewhere
+    )
+    crossed = [froc_image(one) for fold in found for one in fold["images"]]
+    network, curves = _trained(run, versions, films.train, films.validation)
+    run.tell("counting", 0.96)
+    images = froc_images(network, films.test)
+    facts = _facts(run, films, network, curves=curves, images=images, crossed=crossed)
+    with published_folder(run.spec.output, replace=True) as folder:
+        write_bundle(folder, network, facts)
+        gallery = ssd_gallery(network, films.test, images, facts.operating_threshold)
+        write_film_report(folder, run, facts, films, {"gallery": gallery})
+    return facts.metrics
+
+
+def _films(run: RecipeRun) -> FilmSets:
+    return load_films(
         run.spec.data,
         steps=PREPROCESSING,
         pixel_size_mm=None,
@@ -50,18 +72,32 @@ def run_lesion_ssd(run: RecipeRun) -> Mapping[str, Any]:
         progress=subprogress(lambda done, text: run.tell(text, done), 0.0, 0.05),
         allow_leak=run.flag("allow_leak"),
     )
-    front = FilmFront().eval()
-    versions = _measured(run, front, films)
-    crossed: list[FrocImage] = []
-    for number, (learnt, judged) in enumerate(cross_validation(films, run.integer("folds"), run.spec.seed), start=1):
-        network, _ = _trained(run, front, versions, learnt, judged, name=f"fold {number}")
-        crossed += froc_images(network, judged)
-    network, curves = _trained(run, front, versions, films.train, films.validation)
-    facts = _facts(run, films, network, curves=curves, crossed=crossed)
-    with published_folder(run.spec.output, replace=True) as folder:
-        write_bundle(folder, network, facts)
-        write_film_report(folder, run, facts, films)
-    return facts.metrics
+
+
+def judge_elsewhere(task: FoldTask) -> Mapping[str, Any]:
+    """Judge one fold on another machine."""
+    run = task.run()
+    films = _films(run)
+    return _judged(run, films, _measured(run, films), task.number)
+
+
+def _judged(run: RecipeRun, films: FilmSets, versions: Versions, number: int) -> Mapping[str, Any]:
+    """Return the lesions and marks of the films of a fold, by a network that saw none of their patients, for JSON."""
+    learnt, judged = list(cross_validation(films, run.integer("folds"), run.spec.seed))[number]
+    network, _ = _trained(run, versions, learnt, judged, number)
+    return {"images": [asdict(one) for one in froc_images(network, judged)]}
+
+
+def froc_image(values: Mapping[str, Any]) -> FrocImage:
+    """Return an image from its fields, as JSON gives them."""
+    truths = tuple(TruthBox(_box(one["box"])) for one in values["truths"])
+    marks = tuple(Detection(**{**one, "box": _box(one["box"])}) for one in values["marks"])
+    return FrocImage(values["patient"], truths, marks)
+
+
+def _box(edges: Sequence[float]) -> Box:
+    top, left, bottom, right = (float(edge) for edge in edges)
+    return top, left, bottom, right
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +114,9 @@ Versions = Mapping[int, Sequence[_Measured]]
 """The measured versions of each film, by its identity: the front learns nothing, and so has to see each but once."""
 
 
-def _measured(run: RecipeRun, front: FilmFront, films: FilmSets) -> Versions:
+def _measured(run: RecipeRun, films: FilmSets) -> Versions:
     """Measure the films that are not for the test, and changed versions of them."""
-    every = films.train + films.validation
+    front, every = FilmFront().eval(), films.train + films.validation
     generator, defaults = np.random.default_rng(run.spec.seed), default_boxes(SIDE_PX, SIDE_PX)
     found: dict[int, list[_Measured]] = {}
     for film in every:
@@ -128,14 +164,12 @@ def _measures_of(front: FilmFront, values: FloatArray) -> Tensor:
 
 def _trained(
     run: RecipeRun,
-    front: FilmFront,
     versions: Versions,
     learnt: Sequence[Film],
     held_out: Sequence[Film],
-    *,
-    name: str = "epoch",
+    number: int | None = None,
 ) -> tuple[SsdNetwork, list[dict[str, Any]]]:
-    """Return a network that learnt from some films, and its curves with the loss on others."""
+    """Return a network that learnt from some films, and its curves with the loss on others; of a fold its number."""
     torch.manual_seed(run.spec.seed)
     network = SsdNetwork(
         len(CLASSES),
@@ -152,41 +186,53 @@ def _trained(
         run.number("learning_rate"),
         run.number("weight_decay"),
         warm_up=0.1,
-        name=name,
         share=(0.3, 0.95),
         average=run.number("average"),
     )
-    alpha, negatives = run.number("alpha"), run.number("negatives")
-
-    def error(measures: Tensor, classes: Tensor, offsets: Tensor) -> Tensor:
-        parts = [
-            detection_loss(
-                logits,
-                found,
-                classes,
-                offsets,
-                alpha=alpha,
-                negatives=negatives,
-                fewest_negatives=max(1, round(2 * negatives)),
-            )
-            for logits, found in network.raw(measures)
-        ]
-        return torch.stack(parts).sum()
-
     shown = [versions[id(film)][0] for film in held_out]
     measures = torch.cat([version.measures for version in shown]).float()
     wanted = [torch.stack([version.classes for version in shown]), torch.stack([version.offsets for version in shown])]
 
     def validate() -> Mapping[str, Any]:
         with torch.no_grad():
-            return {"validation_loss": float(error(measures, *wanted)) / len(network.readers)}
+            return {"validation_loss": float(readers_loss(run, network, measures, *wanted)) / len(network.readers)}
 
     def loss(_epoch: int, generator: np.random.Generator) -> tuple[Tensor, int]:
-        batch = share_of(*sampler.batch(generator))
-        return error(*batch), len(batch[0])
+        return shared_loss(run, network, *sampler.batch(generator))
 
-    curves = train_steps(network, loss, plan, run, validate)
-    return network, curves
+    return network, train_steps(network, loss, fit_plan(run, plan, number), run, validate)
+
+
+def readers_loss(
+    run: RecipeRun, network: SsdNetwork, measures: Tensor, *wanted: Tensor, count: float | None = None
+) -> Tensor:
+    """Return the sum of the losses of all readers; ``count`` see :func:`.networks.ssd.detection_loss`."""
+    negatives = run.number("negatives")
+    parts = [
+        detection_loss(
+            logits,
+            found,
+            *wanted,
+            alpha=run.number("alpha"),
+            negatives=negatives,
+            fewest_negatives=max(1, round(2 * negatives)),
+            count=count,
+        )
+        for logits, found in network.raw(measures)
+    ]
+    return torch.stack(parts).sum()
+
+
+def shared_loss(
+    run: RecipeRun, network: SsdNetwork, measures: Tensor, classes: Tensor, offsets: Tensor
+) -> tuple[Tensor, int]:
+    """Return the loss of this process's share of a batch, divided by the positives of all of it, and its weight.
+
+    A share may hold no lesion: the mean of the processes' losses is that of the whole batch all the same.
+    """
+    batch = share_of(measures, classes, offsets)
+    whole = max(1, int((classes > 0).sum())) / present_group().size
+    return readers_loss(run, network, *batch, count=whole), 1
 
 
 def _target(circles: Sequence[Circle], defaults: Tensor, run: RecipeRun) -> tuple[Tensor, Tensor]:
@@ -228,12 +274,12 @@ def _facts(
     network: SsdNetwork,
     *,
     curves: Sequence[Mapping[str, Any]],
+    images: Sequence[FrocImage],
     crossed: Sequence[FrocImage],
 ) -> BundleFacts:
-    run.tell("counting", 0.96)
+    """Return what the manifest says; ``images`` are those of the test part."""
     validation = froc_curve(froc_images(network, films.validation))
     threshold = _threshold(validation)
-    images = froc_images(network, films.test)
     found, blind = froc_curve(images), _same_places(images, films)
     intervals = sensitivity_intervals(images, RATES)
     chance = sensitivity_intervals(blind, RATES)

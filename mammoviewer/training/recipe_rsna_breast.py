@@ -25,6 +25,7 @@ from mammoviewer.training.breast_card import INTENDED_USE, card
 from mammoviewer.training.breast_figures import breast_figures
 from mammoviewer.training.bundle import BundleFacts, published_folder, write_bundle
 from mammoviewer.training.epoch_event import confusion_matrix
+from mammoviewer.training.film_folds import cross_validated, fit_plan
 from mammoviewer.training.film_report import write_film_report
 from mammoviewer.training.film_scores import FilmPictures, one_hot, report_parts
 from mammoviewer.training.films import Film, FilmSets, data_facts, film_counts, load_films
@@ -54,8 +55,32 @@ def preprocessing(run: RecipeRun) -> tuple[Mapping[str, Any], ...]:
 
 
 def run_rsna_breast(run: RecipeRun) -> Mapping[str, Any]:
-    """Train, count on the test patients, publish; return the metrics."""
-    films = load_films(
+    """Train, cross-validate where asked, count on the test patients, publish; return the metrics."""
+    films = prepared_films(run)
+    crossed = cross_validated(run, films, prepared_films, judge)
+    network, curves = _trained(run, films)
+    run.tell("counting", 0.96)
+    found = {name: predict(network, getattr(films, name)) for name in ("validation", "test")}
+    facts = _facts(run, films, network, found=found, more={"curves": curves, "cross_validation": crossed})
+    with published_folder(run.spec.output, replace=True) as folder:
+        manifest = write_bundle(folder, network, facts)
+        pictures = {name: _pictures(getattr(films, name), run) for name in PARTS}
+        parts = report_parts(
+            pictures,
+            lambda part: _of_both(predict(network, part.films)),
+            facts,
+            manifest,
+            known={name: _of_both(scores) for name, scores in found.items()},
+            seed=run.spec.seed,
+            unit="image",
+        )
+        write_film_report(folder, run, facts, films, parts)
+    return facts.metrics
+
+
+def prepared_films(run: RecipeRun) -> FilmSets:
+    """Return the films of the run's data, prepared and split."""
+    return load_films(
         run.spec.data,
         steps=preprocessing(run),
         pixel_size_mm=None,
@@ -66,6 +91,18 @@ def run_rsna_breast(run: RecipeRun) -> Mapping[str, Any]:
         located=False,
         allow_leak=run.flag("allow_leak"),
     )
+
+
+def judge(run: RecipeRun, films: FilmSets, number: int) -> Mapping[str, Any]:
+    """Train on a fold's training part and return the area on the images of its test part."""
+    network, _ = _trained(run, films, number)
+    area = area_under_curve(_truth(films.test, run), predict(network, films.test))
+    patients = {film.case.patient for film in films.test}
+    return {"auc": finite_or_none(area), "n": len(films.test), "n_patients": len(patients)}
+
+
+def _trained(run: RecipeRun, films: FilmSets, number: int | None = None) -> tuple[Network, list[dict[str, Any]]]:
+    """Return a network that learnt from the training part, and its curves; ``number`` is that of a fold."""
     torch.manual_seed(run.spec.seed)
     network = make_network(run)
     if isinstance(network, BreastCnn):
@@ -73,19 +110,12 @@ def run_rsna_breast(run: RecipeRun) -> Mapping[str, Any]:
             measures = [network.front(torch.from_numpy(film.values)[None]) for film in films.train]
         network.scaling.settle(torch.cat(measures))
     freeze_all_but_last(network, run.text("unfreeze"))
-    curves = _train(run, network, films)
-    facts = _facts(run, films, network, curves)
-    with published_folder(run.spec.output, replace=True) as folder:
-        manifest = write_bundle(folder, network, facts)
-        pictures = {name: _pictures(getattr(films, name), run) for name in PARTS}
+    return network, _train(run, network, films, number)
 
-        def scores(part: FilmPictures) -> DoubleArray:
-            found = predict(network, part.films)
-            return np.column_stack([1 - found, found])
 
-        parts = report_parts(pictures, scores, facts, manifest, seed=run.spec.seed, unit="image")
-        write_film_report(folder, run, facts, films, parts)
-    return facts.metrics
+def _of_both(positive: DoubleArray) -> DoubleArray:
+    """Return probabilities (n,) of the positive class as those of both classes (n, 2)."""
+    return np.column_stack([1 - positive, positive])
 
 
 def make_network(run: RecipeRun) -> Network:
@@ -169,7 +199,7 @@ def predict(network: nn.Module, films: Sequence[Film]) -> DoubleArray:
     return result
 
 
-def _train(run: RecipeRun, network: Network, films: FilmSets) -> list[dict[str, Any]]:
+def _train(run: RecipeRun, network: Network, films: FilmSets, number: int | None) -> list[dict[str, Any]]:
     sampler = BreastSampler(films.train, run)
     truth = _truth(films.validation, run)
     plan = StepPlan(
@@ -200,7 +230,7 @@ def _train(run: RecipeRun, network: Network, films: FilmSets) -> list[dict[str, 
             "classes": ["not " + positive, positive],
         }
 
-    return train_steps(network, loss, plan, run, validate)
+    return train_steps(network, loss, fit_plan(run, plan, number), run, validate)
 
 
 def _pictures(films: Sequence[Film], run: RecipeRun) -> FilmPictures:
@@ -211,10 +241,12 @@ def _truth(films: Sequence[Film], run: RecipeRun) -> Truth:
     return np.asarray([target_of(film, run) for film in films], dtype=np.int64)
 
 
-def _facts(run: RecipeRun, films: FilmSets, network: Network, curves: Sequence[Mapping[str, Any]]) -> BundleFacts:
-    run.tell("counting", 0.96)
-    threshold = balanced_threshold(_truth(films.validation, run), predict(network, films.validation))
-    truth, found = _truth(films.test, run), predict(network, films.test)
+def _facts(
+    run: RecipeRun, films: FilmSets, network: Network, *, found: Mapping[str, DoubleArray], more: Mapping[str, Any]
+) -> BundleFacts:
+    """Return what the manifest says; ``found`` are the scores of two parts, ``more`` further metrics."""
+    threshold = balanced_threshold(_truth(films.validation, run), found["validation"])
+    truth = _truth(films.test, run)
     grey = statistics_baseline(
         np.stack([film.values[0] for film in films.train]),
         _truth(films.train, run),
@@ -225,11 +257,11 @@ def _facts(run: RecipeRun, films: FilmSets, network: Network, curves: Sequence[M
         "task": "image-classification",
         "unit": "image, patients of the project's test split",
         "target": run.text("target"),
-        **breast_figures(truth, found, breasts, threshold=threshold, seed=run.spec.seed),
+        **breast_figures(truth, found["test"], breasts, threshold=threshold, seed=run.spec.seed),
         "baseline_statistics_auc": finite_or_none(area_under_curve(truth, grey)),
         "baseline_majority_accuracy": float(max(truth.mean(), 1 - truth.mean())),
         "films": film_counts(films),
-        "curves": [dict(row) for row in curves],
+        **more,
     }
     positive = run.text("target")
     shape = (run.integer("rows"), run.integer("columns"))

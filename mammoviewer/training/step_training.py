@@ -54,7 +54,8 @@ class StepPlan:
 
     With ``average`` above 0 the weights that count, in validation and in the end, are a running mean of those after
     each step, of which the earlier ones weigh less by that factor a step: steadier than the last ones where few
-    examples pull to and fro.
+    examples pull to and fro. ``name`` is that of the checkpoint, ``share`` from where to where the run is done
+    meanwhile; ``fold`` is the number of the fold, from 1, and of folds, where it is one.
     """
 
     epochs: int
@@ -67,6 +68,7 @@ class StepPlan:
     name: str = "epoch"
     share: tuple[float, float] = (0.0, 0.9)
     average: float = 0.0
+    fold: tuple[int, int] | None = None
 
 
 @dataclass(eq=False)
@@ -129,7 +131,8 @@ def _event(row: Mapping[str, Any], plan: StepPlan) -> dict[str, Any]:
     """Return what is told of an epoch."""
     first, last = plan.share
     done = first + (last - first) * row["epoch"] / plan.epochs
-    return {"event": "epoch", "epochs": plan.epochs, **row, "fraction": done}
+    place = {} if plan.fold is None else {"fold": plan.fold[0], "folds": plan.fold[1]}
+    return {"event": "epoch", "epochs": plan.epochs, **row, **place, "fraction": done}
 
 
 def share_of(*batch: Tensor) -> tuple[Tensor, ...]:

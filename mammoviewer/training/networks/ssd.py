@@ -107,6 +107,7 @@ def detection_loss(
     alpha: float = 1.0,
     negatives: float = 3.0,
     fewest_negatives: int = 4,
+    count: float | None = None,
 ) -> Tensor:
     """Return L = (L_conf + alpha L_loc) / N over the N positive default boxes of a batch.
 
@@ -119,6 +120,8 @@ def detection_loss(
         Of the network, (n, a, k) and (n, a, 4).
     classes, wanted
         Of :func:`match`, (n, a) and (n, a, 4).
+    count
+        N; by default that of the batch, at least 1. Of a share of a batch it is that of the whole.
     """
     positive = classes > 0
     errors = functional.cross_entropy(logits.transpose(1, 2), classes.clamp(min=0), reduction="none")
@@ -130,7 +133,7 @@ def detection_loss(
         mined = torch.zeros_like(positive).scatter(1, hardest, chosen) & (classes == 0)
     confidence = errors[positive | mined].sum()
     place = functional.smooth_l1_loss(offsets[positive], wanted[positive], reduction="sum")
-    return (confidence + alpha * place) / positive.sum().clamp(min=1)
+    return (confidence + alpha * place) / (positive.sum().clamp(min=1) if count is None else count)
 
 
 class SsdNetwork(Detector):

@@ -23,10 +23,21 @@ from helpers.networks import SmallNetwork
 from mammoviewer.training.checkpoint import Checkpoint
 from mammoviewer.training.distributed import joined_group
 from mammoviewer.training.loop import Labelled, Schedule, fit
+from mammoviewer.training.recipe_lesion_ssd import shared_loss
 from mammoviewer.training.recipe_run import RecipeRun
 from mammoviewer.training.spec import TrainingSpec
 from mammoviewer.training.step_training import StepPlan, share_of, train_steps
 from pathlib import Path
+
+# three default boxes of four measures, by one reader
+class Boxes(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(4, 18)
+
+    def raw(self, measures):
+        found = self.linear(measures).view(-1, 3, 6)
+        return [(found[..., :2], found[..., 2:])]
 
 folder, epochs = Path(sys.argv[1]), int(sys.argv[2])
 with joined_group() as group:
@@ -51,7 +62,7 @@ with joined_group() as group:
     torch.manual_seed(group.rank)
     linear = torch.nn.Linear(4, 1)
     spec = TrainingSpec(kind="recipe", data=folder, output=folder / "out", name="model", recipe="cnni-bcc")
-    run = RecipeRun(spec, {}, lambda event: None, folder / "steps")
+    run = RecipeRun(spec, {"alpha": 1.0, "negatives": 1.0}, lambda event: None, folder / "steps")
 
     def loss(epoch, generator):
         inputs = torch.from_numpy(generator.normal(size=(7, 4)).astype("float32"))
@@ -62,7 +73,17 @@ with joined_group() as group:
         return {"validation_loss": float(linear.bias.detach().sum())}
 
     rows = train_steps(linear, loss, StepPlan(2, 3, 0.05), run, validate)
-    (folder / f"seen{group.rank}.json").write_text(json.dumps([seen, weights, rows]))
+    torch.manual_seed(3)
+    boxes, classes, offsets = Boxes(), torch.zeros(7, 3, dtype=torch.int64), torch.ones(7, 3, 4)
+    # all lesions in the share of one process
+    classes[0, 1] = classes[2, :2] = classes[4, 2] = 1
+
+    def lost(epoch, generator):
+        measures = torch.from_numpy(generator.normal(size=(7, 4)).astype("float32"))
+        return shared_loss(run, boxes, measures, classes, offsets)
+
+    found = train_steps(boxes, lost, StepPlan(2, 3, 0.05, name="boxes"), run)
+    (folder / f"seen{group.rank}.json").write_text(json.dumps([seen, weights, rows, found]))
 """
 
 
@@ -81,7 +102,7 @@ def test_two_processes_give_the_losses_of_one(tmp_path: Path, monkeypatch: pytes
     program.write_text(PROGRAM, encoding="utf-8")
     monkeypatch.setattr(sys, "argv", ["program.py", str(tmp_path), "4"])
     runpy.run_path(str(program))
-    expected, weight, rows = json.loads((tmp_path / "seen0.json").read_text(encoding="utf-8"))
+    expected, weight, rows, lost = json.loads((tmp_path / "seen0.json").read_text(encoding="utf-8"))
     (tmp_path / "fit.pt").unlink()
     shutil.rmtree(tmp_path / "steps")
     first, second = run_two(tmp_path, program)
@@ -93,4 +114,6 @@ def test_two_processes_give_the_losses_of_one(tmp_path: Path, monkeypatch: pytes
     assert first[1] == pytest.approx(weight, abs=1e-3)
     for found, wanted in zip(first[2], rows, strict=True):
         assert found == pytest.approx(wanted, abs=1e-5), "seven pictures: four for one process, three for the other"
+    for found, wanted in zip(first[3], lost, strict=True):
+        assert found == pytest.approx(wanted, abs=1e-5), "lesions of a detector, all in the share of one process"
     assert (tmp_path / "fit.pt").is_file()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 from collections.abc import Mapping
@@ -20,9 +21,18 @@ from mammoviewer.base.paths import bundled_models_dir  # noqa: E402
 from mammoviewer.datasets.layouts import load_cases  # noqa: E402
 from mammoviewer.inference.froc import sensitivity_intervals  # noqa: E402
 from mammoviewer.inference.manifest import load_manifest, verify_files  # noqa: E402
-from mammoviewer.training import evaluation_figures, film_agreement, film_scores, patch_figures, recipe_lesion_ssd  # noqa: E402
+from mammoviewer.training import (  # noqa: E402
+    evaluation_figures,
+    film_agreement,
+    film_scores,
+    patch_figures,
+    recipe_cnni_bcc,
+    recipe_lesion_ssd,
+)
+from mammoviewer.training.fold_tasks import FoldTask  # noqa: E402
 from mammoviewer.training.networks.breast_cnn import BreastCnn  # noqa: E402
 from mammoviewer.training.networks.cnni import CnniBcc  # noqa: E402
+from mammoviewer.training.recipe_files import load_recipe  # noqa: E402
 from mammoviewer.training.recipe_findings_patches import focal_loss  # noqa: E402
 from mammoviewer.training.recipe_rsna_breast import freeze_all_but_last  # noqa: E402
 from mammoviewer.training.recipes import run_recipe  # noqa: E402
@@ -70,13 +80,43 @@ def _trained(recipe: str, data: Path, output: Path, **settings: Any) -> tuple[Ma
     return run_recipe(spec, told.append), told
 
 
+def _elsewhere(judge: Any, recipe: str, data: Path, output: Path, **settings: Any) -> Any:
+    """Return what another machine finds of the second fold, as it comes back."""
+    spec = TrainingSpec(
+        kind="recipe", data=data, output=output, name=recipe, recipe=recipe, parameters={**SHORT, **settings}, threads=1
+    )
+    checked = load_recipe(recipe).settings(spec.parameters)
+    return json.loads(json.dumps(judge(FoldTask(spec, checked, 1)), allow_nan=False))
+
+
+def _check_folds(metrics: Mapping[str, Any], told: list[Any], folder: Path) -> None:
+    crossed = metrics["cross_validation"]
+    assert crossed["folds"] == 2
+    assert sum(crossed["n_patients"]) == 8 - len(json.loads((folder / "split.json").read_text())["test"])
+    assert [event["fold"] for event in told if event["event"] == "fold"] == [1, 2]
+    assert [event.get("fold") for event in told if event["event"] == "epoch"] == [1, 2, None]
+    assert f"mean {crossed['auc_mean']:.3f}" in (folder / "CARD.md").read_text()
+    assert _report(folder)["summary"]["cross_validation"] == crossed
+
+
 def _report(folder: Path) -> dict[str, Any]:
     report: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     return report
 
 
-def test_cnni_bcc(films: Path, tmp_path: Path) -> None:
+def test_cnni_bcc(films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    predict, looked_at = recipe_cnni_bcc.predict, []
+
+    def counted(network: CnniBcc, images: Any) -> Any:
+        looked_at.append(float(images.sum()))
+        return predict(network, images)
+
+    monkeypatch.setattr(recipe_cnni_bcc, "predict", counted)
     metrics, told = _trained("cnni-bcc", films, tmp_path / "model", kernels="3x3")
+    assert len(set(looked_at)) == len(looked_at) == 4, (
+        "some and all of the validation part, test and some to learn from"
+    )
+    assert metrics["cross_validation"] is None
     manifest = load_manifest(tmp_path / "model")
     assert manifest.outputs.classes == ("normal", "benign", "malignant")
     assert metrics["n"] == 32 * metrics["films"]["test"]
@@ -112,10 +152,29 @@ def test_lesion_ssd(films: Path, tmp_path: Path) -> None:
     crossed = metrics["cross_validation"]
     assert crossed["n"] == metrics["films"]["train"] + metrics["films"]["validation"]
     assert "Cross-validation" in (tmp_path / "model" / "CARD.md").read_text()
+    gallery = _report(tmp_path / "model")["gallery"]
+    assert {picture["caption"].split(",")[0] for picture in gallery} & {"hit", "miss"}
+    assert all(picture["png"] for picture in gallery)
+
+
+def test_marks_of_a_fold_come_whole_from_another_machine(films: Path, tmp_path: Path) -> None:
+    settings = {"width": 4, "readers": 1, "versions": 1, "folds": 2}
+    found = _elsewhere(recipe_lesion_ssd.judge_elsewhere, "lesion-ssd", films, tmp_path / "model", **settings)
+    images = [recipe_lesion_ssd.froc_image(one) for one in found["images"]]
+    assert sum(len(image.truths) for image in images) >= 1
+    assert [dataclasses.asdict(image) for image in images] == [
+        {**one, "truths": tuple(_tuples(one["truths"])), "marks": tuple(_tuples(one["marks"]))}
+        for one in found["images"]
+    ]
+
+
+def _tuples(rows: Any) -> list[Any]:
+    return [{**row, "box": tuple(row["box"])} for row in rows]
 
 
 def test_findings_patches(films: Path, tmp_path: Path) -> None:
-    metrics, _ = _trained("findings-patches", films, tmp_path / "model")
+    metrics, told = _trained("findings-patches", films, tmp_path / "model", folds=2)
+    _check_folds(metrics, told, tmp_path / "model")
     manifest = load_manifest(tmp_path / "model")
     assert manifest.channels == 3
     assert manifest.tiling is not None
@@ -155,8 +214,10 @@ def test_findings_patches_take_the_kinds_of_another_set(tmp_path: Path) -> None:
 @pytest.mark.parametrize("layout", ["mini-mias", "rsna"])
 def test_rsna_breast(films: Path, tmp_path: Path, layout: str) -> None:
     data = films if layout == "mini-mias" else layout_makers.rsna(tmp_path / "rsna", patients=12)
-    settings = {"rows": 96, "columns": 64, "window": "full_width"}
-    metrics, _ = _trained("rsna-breast", data, tmp_path / "model", **settings)
+    settings = {"rows": 96, "columns": 64, "window": "full_width", "folds": 2 if layout == "mini-mias" else 0}
+    metrics, told = _trained("rsna-breast", data, tmp_path / "model", **settings)
+    if layout == "mini-mias":
+        _check_folds(metrics, told, tmp_path / "model")
     manifest = load_manifest(tmp_path / "model")
     assert manifest.task == "image-classification"
     assert manifest.input.shape == (None, 1, 96, 64)

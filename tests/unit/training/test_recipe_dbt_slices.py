@@ -24,9 +24,9 @@ from mammoviewer.inference.preprocess import prepare  # noqa: E402
 from mammoviewer.training import slice_report  # noqa: E402
 from mammoviewer.training.augmentation_preview import AugmentationPreview  # noqa: E402
 from mammoviewer.training.evaluation_figures import classification_figures  # noqa: E402
+from mammoviewer.training.fold_tasks import FoldTask  # noqa: E402
 from mammoviewer.training.networks.pretrained import read_state_dict  # noqa: E402
 from mammoviewer.training.recipe_dbt_slices import (  # noqa: E402
-    SliceFold,
     SliceTraining,
     judge_elsewhere,
     slice_folds,
@@ -146,7 +146,7 @@ def test_repeats_hold_others_out_together_and_another_machine_finds_the_same(exa
         assert not set(crossed[0].test.tolist()) & set(crossed[1].test.tolist())
         assert set(crossed[0].test.tolist()) & set(crossed[2].test.tolist())
         here = SliceTraining(run, data, CLASSES).judge(1, {})
-    elsewhere = judge_elsewhere(SliceFold(asked, dict(run.settings), CLASSES, {}, 1))
+    elsewhere = judge_elsewhere(FoldTask(asked, dict(run.settings), 1, {"classes": CLASSES, "parameters": {}}))
     assert elsewhere["auc"] == pytest.approx(here)
 
 

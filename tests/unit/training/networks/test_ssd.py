@@ -83,6 +83,9 @@ def test_default_boxes_of_another_size_within_a_lesion_teach_nothing() -> None:
     before = detection_loss(logits, offsets, classes[None], offsets)
     logits[0, classes == -1] = torch.tensor([-50.0, 50.0])
     assert float(detection_loss(logits, offsets, classes[None], offsets)) == pytest.approx(float(before))
+    assert float(detection_loss(logits, offsets, classes[None], offsets, count=1.0)) == pytest.approx(
+        float(before) * max(1, int((classes > 0).sum()))
+    ), "divided by the number that is given"
 
 
 def _network() -> SsdNetwork:
