@@ -15,9 +15,13 @@ import mammoviewer
 from mammoviewer.gui.theme import apply_theme
 from mammoviewer.session.window_request import WindowRequest
 
+_GIVE_WAY_AFTER_S = 0.001
+"""A thread that computes in Python lets the window go on after so long: painting asks for its turn many times."""
+
 
 def make_application() -> QApplication:
-    """Return the application with its look; screens may have any scale factor."""
+    """Return the application with its look; screens may have any scale factor, and threads give way soon."""
+    sys.setswitchinterval(_GIVE_WAY_AFTER_S)
     QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
     existing = QApplication.instance()
     application = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])

@@ -99,6 +99,22 @@ def test_the_heatmap_follows_a_region_drawn_with_the_mouse(
     assert state.overlay is Overlay.NONE
 
 
+def test_a_new_draft_is_painted_where_it_is_seen_or_the_one_before_was(
+    viewport: Viewport, striped: Workspace, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    qtbot.waitExposed(viewport)
+    painted: list[int] = []
+    monkeypatch.setattr(viewport, "update", lambda *_: painted.append(1))
+    striped.quick.changed.emit("of another image", 0)
+    striped.quick.changed.emit(viewport.identity, 0)
+    qtbot.waitUntil(lambda: bool(painted))
+    assert len(painted) == 1
+    striped.active.overlay = Overlay.DRAFT
+    qtbot.waitUntil(lambda: len(painted) == 2)
+    striped.quick.changed.emit("of another image", 0)
+    qtbot.waitUntil(lambda: len(painted) == 3)
+
+
 def test_the_next_region_is_suggested_with_a_dotted_mark(
     panel: TrainPanel, viewport: Viewport, striped: Workspace, qtbot: QtBot
 ) -> None:

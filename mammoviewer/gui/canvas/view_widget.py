@@ -27,7 +27,7 @@ from mammoviewer.gui.canvas.zoom_place import zoom_place
 from mammoviewer.session.blind import ai_hidden
 from mammoviewer.session.companions import Drawing
 from mammoviewer.session.places import chest_side
-from mammoviewer.session.viewer_state import FIT, ViewerState
+from mammoviewer.session.viewer_state import FIT, Overlay, ViewerState
 from mammoviewer.session.workspace import Workspace
 
 _ELSEWHERE: Final = frozenset({"voi", "zoom", "centre", "frame"})
@@ -78,8 +78,8 @@ class ViewWidget(QWidget):
         bind(self, workspace.screens.changed, self.update)
         bind(self, workspace.facts_changed, self.update)
         bind_values(self, workspace.heatmaps.changed, self._scores_changed)
-        for signal in (workspace.quick.changed, workspace.quick.suggested):
-            bind(self, signal, self.update)
+        bind_values(self, workspace.quick.changed, self._draft_changed)
+        bind(self, workspace.quick.suggested, self.update)
         bind_values(self, workspace.pictures.ready, self._frame_arrived)
         bind(self, workspace.pictures.failed, self.update)
 
@@ -282,6 +282,11 @@ class ViewWidget(QWidget):
         # A mark of the other projection, once it is there, may be matched with one here.
         model = self.workspace.desk.model
         if identity == self.identity or self.workspace.heatmaps.detections(identity, frame, model):
+            self.update()
+
+    def _draft_changed(self, identity: str, _frame: int) -> None:
+        # Another image has to drop the heatmap of the draft before.
+        if identity == self.identity or (self.state is not None and self.state.overlay is Overlay.DRAFT):
             self.update()
 
     def _frame_arrived(self, identity: str, frame: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QIcon, QPainter, QPen, QPixmap
+from PySide6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap, QPixmapCache
 from PySide6.QtWidgets import QListWidget, QListWidgetItem, QToolButton, QVBoxLayout, QWidget
 
 from mammoviewer.annotations.finding import ALGORITHM, Finding
@@ -156,14 +156,16 @@ class FindingsPanel(QWidget):
 
 def _swatch(finding: Finding) -> QIcon:
     """Return a small line sample: solid for the reader, dashed for an algorithm."""
-    pixmap = QPixmap(24, 24)
-    pixmap.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(pixmap)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     dashed = finding.origin == ALGORITHM
     colour = color("measure") if finding.is_measure else label_colour(finding.label)
-    pen = QPen(colour, 3, Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine)
-    painter.setPen(pen)
-    painter.drawEllipse(4, 4, 16, 16)
-    painter.end()
+    key = f"swatch {colour.name(QColor.NameFormat.HexArgb)} {dashed}"
+    pixmap = QPixmap(24, 24)
+    if not QPixmapCache.find(key, pixmap):
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(colour, 3, Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine))
+        painter.drawEllipse(4, 4, 16, 16)
+        painter.end()
+        QPixmapCache.insert(key, pixmap)
     return QIcon(pixmap)
