@@ -137,7 +137,7 @@ def unknown_cases(data: Path) -> Iterator[Case]:
 def marks_of(case: Case, model: OnnxModel) -> Marks:
     """Run the model over the image of a case and sort its marks into found places and false ones."""
     (image,) = open_paths([case.path], pixel_spacing_mm=case.pixel_size_mm).images
-    mode: Mode = "dense" if "dense" in model.manifest.windows.modes else "patches"
+    mode: Mode = "patches" if model.manifest.windows.lacks_dense else "dense"
     # Films have coarser pixels than the model was made for: what it marks there is wanted all the same.
     heatmap = predict_image(image, 0, model, pixel_size_mm=case.pixel_size_mm, mode=mode, override=True).heatmap
     marks = Marks(case, found=[0.0] * len(case.places))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mammoviewer.base.errors import ExportError, InputError
 from mammoviewer.base.progress import Progress, no_progress
+from mammoviewer.cli.opening import results_cache
 from mammoviewer.datasets.cases import CaseList
 from mammoviewer.datasets.layouts import LAYOUTS, load_cases
 from mammoviewer.datasets.splits import PARTS, read_split
@@ -48,6 +49,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--seed", type=int, default=20, metavar="N", help="of the drawing of patients; default %(default)s"
     )
     parser.add_argument("--force", action="store_true", help="run although the model was not made for the images")
+    parser.add_argument("--no-cache", action="store_true", help="neither take results from the cache nor keep them")
     parser.add_argument("--json", action="store_true", help="write metrics.json on stdout too")
 
 
@@ -57,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
     model = OnnxModel(find_model(args.model))
     cases = _cases(args)
     _make_folder(args.out)
-    result = evaluate(model, cases, options, progress=_progress())
+    cache = None if args.no_cache else results_cache()
+    result = evaluate(model, cases, options, cache=cache, progress=_progress())
     sys.stderr.write("\r" + " " * _WIDTH + "\r" if sys.stderr.isatty() else "")
     for problem in result.problems[:_MOST_PROBLEMS]:
         print(f"mammoviewer: {problem}", file=sys.stderr)

@@ -9,7 +9,9 @@ fractional DICOM segmentation.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
@@ -22,6 +24,7 @@ from mammoviewer.base.errors import ArgumentError, ExportError, MammoViewerError
 from mammoviewer.base.paths import write_text_atomically
 from mammoviewer.base.progress import Progress, no_progress
 from mammoviewer.cli.evaluate import find_model
+from mammoviewer.cli.opening import results_cache
 from mammoviewer.cli.values import choose_voi
 from mammoviewer.datasets.cases import CaseFinding
 from mammoviewer.datasets.layouts import LAYOUTS
@@ -38,6 +41,7 @@ FORMATS = ("png", "npy", "csv", "seg")
 COLUMNS = ("name", "patient", "path", "frame", "truth", "score", "outcome", "method", "files", "problem")
 _LONGEST, _SHORTEST = 1400, 480
 _SHOWN_FROM = 0.15
+_RENEWED_EVERY_S = 2.0
 _WIDTH = 79
 _TRUTHS = {1: "yes", 0: "no", None: ""}
 
@@ -58,6 +62,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--above-noise", action="store_true", help="leave out what is below the mean + 1 sd of the map")
     parser.add_argument("--format", default="png", metavar="LIST", help="of png, npy, csv, seg; default %(default)s")
     parser.add_argument("--force", action="store_true", help="run although the model was not made for the images")
+    parser.add_argument("--no-cache", action="store_true", help="neither take results from the cache nor keep them")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -68,28 +73,32 @@ def run(args: argparse.Namespace) -> int:
         raise ArgumentError(f"there is no form {unknown[0]!r}" if unknown else "the sample must not be negative")
     model = OnnxModel(find_model(args.model))
     options = ExplainOptions(args.outcome, args.sample, args.seed, args.method, args.above_noise, args.force)
-    gallery = Gallery(args.out, formats)
+    title = f"{TITLES[args.method or model.manifest.cam.method]} of {model.manifest.identity}, outcome {args.outcome}"
+    gallery = Gallery(args.out, formats, title)
     try:
         args.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ExportError(f"the folder cannot be made: {error.strerror}", path=args.out) from error
-    problems = explain_cases(model, cases_of(args.data, args.layout), options, gallery.add, progress=_progress())
+    cache = None if args.no_cache else results_cache()
+    cases = cases_of(args.data, args.layout)
+    problems = explain_cases(model, cases, options, gallery.add, cache=cache, progress=_progress())
     sys.stderr.write("\r" + " " * _WIDTH + "\r" if sys.stderr.isatty() else "")
     for problem in (*problems, *gallery.problems):
         print(f"mammoviewer: {problem}", file=sys.stderr)
-    title = f"{TITLES[args.method or model.manifest.cam.method]} of {model.manifest.identity}, outcome {args.outcome}"
-    print(gallery.finish(title))
+    print(gallery.write())
     return 1 if gallery.problems else 0
 
 
 @dataclass
 class Gallery:
-    """The files of the explanations, one after the other, and the page that shows them."""
+    """The files of the explanations, one after the other, and the page that shows them, renewed every few seconds."""
 
     folder: Path
     formats: tuple[str, ...]
+    title: str
     problems: list[str] = field(default_factory=list)
     rows: list[dict[str, object]] = field(default_factory=list)
+    written_at: float = -math.inf
 
     def add(self, found: Explained) -> None:
         """Write the files of one explanation; what cannot be written is kept as a problem."""
@@ -118,9 +127,12 @@ class Gallery:
                 "problem": "; ".join(problems),
             }
         )
+        if time.monotonic() - self.written_at >= _RENEWED_EVERY_S:
+            self.write()
 
-    def finish(self, title: str) -> Path:
-        """Write the list and the page; return the page."""
+    def write(self) -> Path:
+        """Write the list and the page of what there is so far; return the page."""
+        self.written_at, title = time.monotonic(), self.title
         write_table(self.folder / "explanations.csv", COLUMNS, self.rows)
         figures = "".join(self._figure(row) for row in self.rows)
         page = (

@@ -177,8 +177,8 @@ def _mode(model: OnnxModel, args: argparse.Namespace) -> Mode:
             f"a stride of {args.stride} is longer than the patch of {min(tiling.patch)}: the model does not see what "
             "lies between its windows"
         )
-    if args.mode == "dense" and "dense" not in tiling.modes:
-        _warn(f"model {name} has no dense mode: patches are run instead")
+    if args.mode == "dense" and tiling.lacks_dense:
+        _warn(f"model {name} {tiling.lacks_dense}: patches are run instead")
         return "patches"
     if args.mode == "dense" and args.stride is not None:
         _warn("--stride is left aside: the dense mode has its own")

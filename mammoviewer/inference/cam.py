@@ -128,7 +128,7 @@ def cam_for_image(
     manifest = model.manifest
     if manifest.task == WHOLE_IMAGE:
         return _whole(prepared, model, method, quiet)
-    dense = "dense" in manifest.windows.modes
+    dense = not manifest.windows.lacks_dense
     if heatmap is None:
         run = run_dense if dense else run_patches
         heatmap = run(prepared, model, progress=subprogress(progress, 0.0, 0.5))

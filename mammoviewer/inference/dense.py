@@ -56,8 +56,8 @@ def run_dense(
     manifest = model.manifest
     windows = manifest.windows
     stride = windows.dense_stride
-    if "dense" not in windows.modes or stride is None:
-        raise ModelError(f"model {manifest.identity} has no dense mode", hint="use the mode patches")
+    if windows.lacks_dense or stride is None:
+        raise ModelError(f"model {manifest.identity} {windows.lacks_dense}", hint="use the mode patches")
     index = manifest.outputs.positive_index if class_index is None else class_index
     grid = window_grid(prepared.shape, windows.patch, stride)
     builder = HeatmapBuilder(prepared, model, grid, class_index=index, mode="dense")

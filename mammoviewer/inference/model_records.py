@@ -67,7 +67,7 @@ class Tiling:
 
     The dense mode needs ``dense_patch_agreement``. ``dense_halo`` is how many model pixels beyond its windows a part
     of the image must bring on every side, so that the parts give what the whole would; None: one pass over the whole.
-    Of ``scales``, s looks at windows s times as large, resampled to the patch.
+    Of ``scales``, s looks at windows s times as large, resampled to the patch; only patches are run at several.
     """
 
     patch: tuple[int, int]
@@ -78,6 +78,15 @@ class Tiling:
     dense_patch_agreement: DenseAgreement | None = None
     dense_halo: int | None = None
     scales: tuple[float, ...] = (1.0,)
+
+    @property
+    def lacks_dense(self) -> str:
+        """Return why one pass cannot stand for the patches, empty where it can."""
+        if "dense" not in self.modes or self.dense_stride is None:
+            return "has no dense mode"
+        if self.scales != (1.0,):
+            return "looks at windows of several sizes, which one dense pass cannot"
+        return ""
 
 
 @dataclass(frozen=True)

@@ -92,8 +92,8 @@ def check_way(manifest: ModelManifest, mode: Mode, stride: int | None) -> None:
     if manifest.tiling is None:
         if mode != "patches" or stride is not None:
             raise ModelError(f"model {manifest.identity} looks at whole images: it has neither modes nor a stride")
-    elif mode == "dense" and mode not in manifest.tiling.modes:
-        raise ModelError(f"model {manifest.identity} has no dense mode", hint="use the mode patches")
+    elif mode == "dense" and manifest.tiling.lacks_dense:
+        raise ModelError(f"model {manifest.identity} {manifest.tiling.lacks_dense}", hint="use the mode patches")
 
 
 def predict_prepared(

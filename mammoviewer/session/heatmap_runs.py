@@ -366,7 +366,7 @@ def _notice(job: Job, identity: str) -> Notice | None:
 def _mode(request: RunRequest, model: OnnxModel) -> Mode:
     """Return the mode asked for, or that of the model where it does not have it."""
     tiling = model.manifest.tiling
-    fits = tiling is not None and (request.mode != "dense" or "dense" in tiling.modes)
+    fits = tiling is not None and (request.mode != "dense" or not tiling.lacks_dense)
     return request.mode if fits else "patches"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import kurtosis, skew
 
 from mammoviewer.base.arrays import DoubleArray, StoredArray
 from mammoviewer.datasets.splits import Fold, workable_folds
@@ -19,6 +18,9 @@ def intensity_statistics(images: StoredArray) -> DoubleArray:
 
     Skewness and kurtosis of a patch without any contrast are 0.
     """
+    # Takes longer to load than all the rest of a command that never asks for it.
+    from scipy.stats import kurtosis, skew
+
     flat = images.reshape(len(images), -1).astype(np.float64)
     varied = flat.std(axis=1) > 0
     shape = np.zeros((len(flat), 2))

@@ -28,6 +28,7 @@ from mammoviewer.datasets.splits import Split, read_split
 from mammoviewer.inference.manifest import ModelManifest
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.predict import Mode
+from mammoviewer.inference.result_cache import ResultCache
 from mammoviewer.training.evaluation_figures import classification_figures, curves
 from mammoviewer.training.evaluation_marks import froc_figures, score_marks
 from mammoviewer.training.evaluation_scoring import (
@@ -78,9 +79,16 @@ class Evaluation:
 
 
 def evaluate(
-    model: OnnxModel, cases: CaseList, options: EvaluationOptions | None = None, *, progress: Progress = no_progress
+    model: OnnxModel,
+    cases: CaseList,
+    options: EvaluationOptions | None = None,
+    *,
+    cache: ResultCache | None = None,
+    progress: Progress = no_progress,
 ) -> Evaluation:
     """Run a model over the cases of a data set and return all figures.
+
+    What is found of whole images is taken from ``cache`` and kept there, where there is one.
 
     Raises
     ------
@@ -93,7 +101,7 @@ def evaluate(
     """
     chosen = options or EvaluationOptions()
     taken = limited(cases.cases, chosen.limit)
-    run = Scoring(model, force=chosen.force, progress=progress)
+    run = Scoring(model, force=chosen.force, progress=progress, cache=cache)
     scored, extra = scored_units(run, cases, taken, chosen)
     if not len(scored):
         raise InputError("no image of the data set has a label that the model tells", path=cases.root)

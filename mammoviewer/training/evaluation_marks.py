@@ -14,7 +14,7 @@ from mammoviewer.datasets.class_names import ABNORMAL, ClassMap
 from mammoviewer.dicom.image import Image
 from mammoviewer.inference.detections import Detection, grouped_over_frames, merged
 from mammoviewer.inference.froc import FrocImage, TruthBox, froc_curve, sensitivity_intervals
-from mammoviewer.inference.predict import Mode, predict_prepared
+from mammoviewer.inference.predict import Mode
 from mammoviewer.training.evaluation_scoring import Scoring, case_words, finding_words
 from mammoviewer.training.scored import ScoredUnit
 from mammoviewer.training.spec import FEWEST_PATIENTS_TO_ASSESS
@@ -50,8 +50,7 @@ def score_marks(run: Scoring, cases: Sequence[Case], classes: ClassMap, *, mode:
         marks: list[Detection] = []
         highest = 0.0
         for frame in frames:
-            prepared = run.prepared(image, frame, case)
-            found = predict_prepared(prepared, run.model, mode=mode, threshold=_LOWEST_MARK)
+            found = run.predicted(image, frame, case, mode=mode, threshold=_LOWEST_MARK)
             marks += [replace(mark, class_name="") for mark in found.detections]
             known = [found.score(name) for name in classes.classes]
             highest = max([highest, *(score for score in known if math.isfinite(score))])

@@ -19,8 +19,9 @@ from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.reader import open_paths
 from mammoviewer.inference.manifest import ModelManifest
 from mammoviewer.inference.onnx_session import OnnxModel, as_batch
-from mammoviewer.inference.predict import prepare_frame
+from mammoviewer.inference.predict import Mode, Prediction, predict_image, prepare_frame
 from mammoviewer.inference.preprocess import PreparedImage
+from mammoviewer.inference.result_cache import ResultCache
 from mammoviewer.training.baselines import intensity_statistics
 from mammoviewer.training.evaluation_gallery import Gallery
 from mammoviewer.training.scored import ScoredUnit
@@ -35,7 +36,8 @@ _HALF = 0.5
 class Scoring:
     """One run of a model over cases; ``problems`` are those of cases that were passed over, ``left_out`` their number.
 
-    ``left_out`` counts the images and places of which no class of the model is known to hold.
+    ``left_out`` counts the images and places of which no class of the model is known to hold. What is found of whole
+    images and volumes is taken from ``cache`` and kept there, where there is one.
     """
 
     model: OnnxModel
@@ -43,6 +45,7 @@ class Scoring:
     progress: Progress = no_progress
     problems: list[str] = field(default_factory=list)
     left_out: int = 0
+    cache: ResultCache | None = None
 
     def __post_init__(self) -> None:
         """Make room for examples."""
@@ -82,8 +85,31 @@ class Scoring:
 
     def prepared(self, image: Image, frame: int, case: Case) -> PreparedImage:
         """Return what the model sees of a frame."""
-        size = case.pixel_size_mm if image.attributes.pixel_spacing is None else None
+        size = _stated_size(image, case)
         return prepare_frame(image, frame, self.manifest, pixel_size_mm=size, override=self.force)
+
+    def predicted(
+        self,
+        image: Image,
+        frame: int,
+        case: Case,
+        *,
+        mode: Mode = "patches",
+        threshold: float | None = None,
+        prepared: PreparedImage | None = None,
+    ) -> Prediction:
+        """Return what the model says of a frame; ``prepared`` is the frame as :meth:`prepared` made it, if it did."""
+        return predict_image(
+            image,
+            frame,
+            self.model,
+            mode=mode,
+            threshold=threshold,
+            pixel_size_mm=_stated_size(image, case),
+            override=self.force,
+            prepared=prepared,
+            cache=self.cache,
+        )
 
     def scores(self, patches: FloatArray) -> DoubleArray:
         """Return the probabilities (n, classes) of patches or images (n, channels, rows, columns)."""
@@ -109,6 +135,10 @@ class Scoring:
         shown = tuple(float(score) for score in scores)
         described = () if statistics is None else tuple(statistics.tolist())
         return ScoredUnit(name, case.patient, case.breast, case.name, truth, shown, told, described)
+
+
+def _stated_size(image: Image, case: Case) -> float | None:
+    return case.pixel_size_mm if image.attributes.pixel_spacing is None else None
 
 
 def case_words(case: Case) -> frozenset[str]:

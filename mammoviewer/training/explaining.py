@@ -20,7 +20,8 @@ from mammoviewer.inference.cam_maps import Explainer
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.inference.manifest_schema import WHOLE_IMAGE
 from mammoviewer.inference.onnx_session import OnnxModel
-from mammoviewer.inference.predict import Mode, predict_prepared
+from mammoviewer.inference.predict import Mode
+from mammoviewer.inference.result_cache import ResultCache
 from mammoviewer.training.evaluation_scoring import Scoring, case_words
 
 ANY = "any"
@@ -95,6 +96,7 @@ def explain_cases(
     options: ExplainOptions,
     take: Callable[[Explained], None],
     *,
+    cache: ResultCache | None = None,
     progress: Progress = no_progress,
 ) -> tuple[str, ...]:
     """Explain images of a data set and give each to ``take`` while it is open; return what could not be read.
@@ -102,7 +104,7 @@ def explain_cases(
     Images are looked at in a random order until the sample is full, so that not all have to be scored. An image of the
     size of the model's patch is explained as one patch, one larger as a whole; of a volume the middle slice of its
     first lesion, else of what the labels speak of. The decision of a whole image is whether its highest score is
-    marked.
+    marked. Heatmaps are taken from ``cache`` and kept there, where there is one.
 
     Raises
     ------
@@ -112,7 +114,7 @@ def explain_cases(
         No image can be used, or none has the outcome.
     """
     Explainer(model, options.method)
-    run = Scoring(model, force=options.force)
+    run = Scoring(model, force=options.force, cache=cache)
     order = np.random.default_rng(options.seed).permutation(len(cases)).tolist()
     wanted = options.sample or len(order)
     word = word_of(model.manifest.outputs.positive_class)
@@ -120,10 +122,7 @@ def explain_cases(
 
     def work(case: Case, image: Image) -> None:
         nonlocal taken
-        truth = _truth(case, word)
-        if options.outcome != ANY and (truth is None or truth != int(options.outcome in ("tp", "fn"))):
-            return
-        found = _explained(run, case, image, truth, options)
+        found = _explained(run, case, image, _truth(case, word), options)
         if found is not None:
             taken += 1
             take(found)
@@ -132,6 +131,8 @@ def explain_cases(
         if taken >= wanted:
             break
         case = cases.cases[index]
+        if options.outcome != ANY and _truth(case, word) != int(options.outcome in ("tp", "fn")):
+            continue
         progress(max(taken / wanted, place / len(order)), f"{taken} explained, {case.name}")
         before = len(run.problems)
         try:
@@ -172,8 +173,8 @@ def _explained(run: Scoring, case: Case, image: Image, truth: int | None, option
         if options.outcome not in (ANY, outcome):
             return None
         return Explained(case, image, frame, cam.overlay, cam.score, truth, outcome, None if whole else cam)
-    mode: Mode = "dense" if "dense" in manifest.windows.modes else "patches"
-    heatmap = predict_prepared(prepared, model, mode=mode).heatmap
+    mode: Mode = "patches" if manifest.windows.lacks_dense else "dense"
+    heatmap = run.predicted(image, frame, case, mode=mode, prepared=prepared).heatmap
     score = heatmap.maximum if heatmap is not None else float("nan")
     outcome = _outcome(truth, score >= outputs.marks_from)
     if options.outcome not in (ANY, outcome):

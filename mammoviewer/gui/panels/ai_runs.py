@@ -73,7 +73,7 @@ class AiRuns(QWidget):
         models = {model.identity: model for model in self._workspace.registry.models}
         model = models.get(self._workspace.desk.model)
         tiling = model.tiling if model is not None else None
-        dense = tiling is not None and "dense" in tiling.modes
+        dense = tiling is not None and not tiling.lacks_dense
         choices = [(title, mode) for title, mode in MODES if mode != "dense" or dense]
         mode = self._workspace.desk.mode
         self._mode.show_choices(choices, mode if mode != "dense" or dense else "patches")

@@ -7,7 +7,7 @@ import pytest
 from helpers.images import breast_like
 from helpers.model_makers import brightest_bundle
 
-from mammoviewer.base.errors import ArgumentError, InputError
+from mammoviewer.base.errors import ArgumentError, InputError, ModelError
 from mammoviewer.cli import explain
 
 
@@ -120,6 +120,36 @@ def test_images_of_any_folder_are_explained_whole_without_an_outcome(tmp_path):
     assert np.load(out / row["files"]).shape == (400, 300)
     with pytest.raises(InputError, match="no image of the data set is explained"):
         call(*arguments, "--outcome", "tp")
+
+
+def test_the_page_shows_what_there_is_while_the_rest_is_made(patches, tmp_path, monkeypatch):
+    monkeypatch.setattr(explain, "_RENEWED_EVERY_S", 0.0)
+    shown = []
+    add = explain.Gallery.add
+
+    def looked_at(gallery, found):
+        add(gallery, found)
+        shown.append((gallery.folder / "index.html").read_text(encoding="utf-8").count("<figure"))
+
+    monkeypatch.setattr(explain.Gallery, "add", looked_at)
+    assert call("--model", "spots", "--data", patches, "--sample", 3, "--out", tmp_path / "o") == 0
+    assert shown == [1, 2, 3]
+
+
+def test_heatmaps_of_films_are_kept_and_taken_again(tmp_path, monkeypatch):
+    folder = tmp_path / "films"
+    folder.mkdir()
+    assert cv2.imwrite(str(folder / "RCC.png"), (breast_like(400, 300) * 0.02).astype(np.uint8))
+    arguments = ("--model", "spots", "--data", folder, "--format", "npy", "--method", "eigencam", "--force")
+    assert call(*arguments, "--out", tmp_path / "first") == 0
+
+    def refuse(*arguments, **options):
+        raise ModelError("it ran again")
+
+    monkeypatch.setattr("mammoviewer.inference.predict.predict_prepared", refuse)
+    assert call(*arguments, "--out", tmp_path / "again") == 0
+    with pytest.raises(InputError):
+        call(*arguments, "--no-cache", "--out", tmp_path / "anew")
 
 
 def test_what_cannot_be_is_refused(patches, tmp_path):

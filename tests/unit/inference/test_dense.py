@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from mammoviewer.imaging.voi import Window
 from mammoviewer.inference import dense as dense_module
 from mammoviewer.inference.dense import run_dense, tiles_of
 from mammoviewer.inference.onnx_session import OnnxModel
+from mammoviewer.inference.predict import predict_prepared
 from mammoviewer.inference.preprocess import prepare
 from mammoviewer.inference.tiling import run_patches
 
@@ -100,6 +102,21 @@ def test_a_model_without_a_dense_form_says_so(tmp_path):
     spots = OnnxModel(brightest_bundle(tmp_path / "spots"))
     with pytest.raises(ModelError, match="no dense mode"):
         run_dense(prepared_for(spots, breast_like()), spots)
+
+
+def test_a_model_that_looks_at_several_sizes_has_no_dense_pass(tmp_path):
+    manifest = dense_bundle(tmp_path / "m", stride=8)
+    several = replace(manifest, tiling=replace(manifest.windows, scales=(1.0, 2.0)))
+    model = OnnxModel(several)
+    prepared = prepared_for(model, breast_like())
+    for run in (run_dense, partial(predict_prepared, mode="dense")):
+        with pytest.raises(ModelError, match="several sizes"):
+            run(prepared, model)
+    whole = predict_prepared(prepared, model).map
+    single = predict_prepared(prepared, OnnxModel(manifest)).map
+    seen = np.isfinite(whole.scores)
+    assert (whole.scores[seen] >= single.scores[seen]).all()
+    assert (whole.scores[seen] > single.scores[seen]).any()
 
 
 def test_a_dense_file_with_another_grid_is_refused(tmp_path):

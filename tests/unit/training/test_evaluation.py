@@ -17,6 +17,7 @@ from mammoviewer.datasets.layouts import load_cases
 from mammoviewer.datasets.splits import Split, write_split
 from mammoviewer.inference.manifest import ModelManifest
 from mammoviewer.inference.onnx_session import OnnxModel
+from mammoviewer.inference.result_cache import ResultCache
 from mammoviewer.training.evaluation import EvaluationOptions, data_hash, evaluate, limited, training_patients_among
 
 QUICK = EvaluationOptions(resamples=40)
@@ -103,6 +104,23 @@ def test_a_patch_model_over_whole_images(tmp_path: Path, films: Path) -> None:
     assert found["sensitivity_at_fp_ci"]["1"] is None
     assert set(found["froc"][0]) == {"threshold", "false_per_image", "sensitivity"}
     assert "sensitivity_at_fp_within_8.5_mm" in found
+
+
+def test_marks_found_before_are_not_looked_for_again(
+    tmp_path: Path, films: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = brightness(tmp_path / "m", 64, ("normal", "abnormal"), (30.0,), pixel_size_mm=0.2)
+    cases, options = load_cases(films), EvaluationOptions(unit="image", resamples=40)
+    cache = ResultCache(tmp_path / "results")
+    first = evaluate(OnnxModel(manifest), cases, options, cache=cache).metrics
+
+    def refuse(*arguments: object, **settings: object) -> None:
+        raise AssertionError("it ran again")
+
+    monkeypatch.setattr("mammoviewer.inference.predict.predict_prepared", refuse)
+    assert evaluate(OnnxModel(manifest), cases, options, cache=cache).metrics == first
+    with pytest.raises(AssertionError, match="ran again"):
+        evaluate(OnnxModel(manifest), cases, options)
 
 
 def test_a_detection_model(tmp_path: Path) -> None:
