@@ -15,14 +15,18 @@ from mammoviewer.base.errors import Cancelled
 from mammoviewer.base.progress import Progress, no_progress
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.inference.heatmap_builder import HeatmapBuilder
+from mammoviewer.inference.model_records import Tiling
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.preprocess import PreparedImage
 from mammoviewer.inference.window_grid import COARSE_FACTORS, WindowGrid, coarse_to_fine, window_grid
 from mammoviewer.inference.window_scores import WindowPixels, WindowScorer
 
 PARTIAL_INTERVAL_S = 0.2
-REFINE_SHARE = 0.2
-"""Around coarse windows of at least this share of the score from which marks are shown it is worth looking closer."""
+REFINE_SHARE = 0.1
+"""Around coarse windows of at least this share of the score from which marks are shown it is worth looking closer.
+
+Chosen by ``benchmarks/coarse_agreement.py``, see docs/inference.md.
+"""
 _COARSE_OVERLAP = 0.25
 
 PartialHandler = Callable[[Heatmap], None]
@@ -120,9 +124,28 @@ def run_coarse(
     builder = _builder(prepared, model, stride, class_index, "coarse")
     builder.take(known)
     limit = model.manifest.outputs.marks_from * REFINE_SHARE if worth is None else worth
-    factors = _coarse_factors(builder.grid)
+    factors = _coarse_factors(builder.grid.patch, builder.grid.stride)
     _look(builder, _worthwhile(builder, factors, limit), class_index, on_partial, progress)
     return builder.heatmap(coarse_factor=factors[0], complete=True)
+
+
+def coarse_windows(scores: FloatArray, tiling: Tiling, *, worth: float) -> BoolArray:
+    """Return which windows :func:`run_coarse` would look at, from the scores of all of them.
+
+    Parameters
+    ----------
+    scores
+        float32 (grid rows, grid columns) of an exact run at the stride of ``tiling``; NaN where no window ran.
+    worth
+        The score from which it is worth looking closer.
+    """
+    wanted = np.isfinite(scores)
+    seen = np.zeros_like(wanted)
+    factors = _coarse_factors(tiling.patch, tiling.stride)
+    for number, factor in enumerate(factors):
+        before = factors[number - 1] if number else 0
+        seen |= _level(np.where(seen, scores, np.float32(np.nan)), wanted, factor, before, worth)
+    return seen
 
 
 def _builder(
@@ -137,29 +160,34 @@ def _class(model: OnnxModel, class_index: int | None) -> int:
     return model.manifest.outputs.positive_index if class_index is None else class_index
 
 
-def _coarse_factors(grid: WindowGrid) -> list[int]:
+def _coarse_factors(patch: tuple[int, int], stride: int) -> list[int]:
     """Return how many strides apart the windows of each level may lie without leaving anything between them unseen."""
-    farthest = min(grid.patch) * (1 - _COARSE_OVERLAP)
-    return [factor for factor in COARSE_FACTORS if factor == 1 or factor * grid.stride <= farthest]
+    farthest = min(patch) * (1 - _COARSE_OVERLAP)
+    return [factor for factor in COARSE_FACTORS if factor == 1 or factor * stride <= farthest]
 
 
 def _worthwhile(builder: HeatmapBuilder, factors: list[int], worth: float) -> Iterator[_Level]:
     """Yield the windows of each level that lie beside one of the level before with at least the score ``worth``."""
     for number, factor in enumerate(factors):
-        level = _lattice(builder, factor)
-        if number:
-            # Windows of this level may be known already from a run that was stopped: they decide nothing here.
-            before = factors[number - 1]
-            high = _lattice(builder, before) & (np.nan_to_num(builder.scores, nan=-1.0) >= worth)
-            around = np.ones((2 * before - 1, 2 * before - 1), dtype=np.uint8)
-            level &= cv2.dilate(high.astype(np.uint8), around).astype(np.bool_)
+        level = _level(builder.scores, builder.wanted, factor, factors[number - 1] if number else 0, worth)
         indices = np.argwhere(level & builder.open)
         yield _Level(factors[max(0, number - 1)], indices, number / len(factors), (number + 1) / len(factors))
 
 
-def _lattice(builder: HeatmapBuilder, factor: int) -> BoolArray:
+def _level(scores: FloatArray, wanted: BoolArray, factor: int, before: int, worth: float) -> BoolArray:
+    """Return the ``wanted`` windows ``factor`` strides apart; beside high ones of those ``before`` apart, if not 0."""
+    level = _lattice(wanted.shape, factor) & wanted
+    if before:
+        # Windows of this level may be known already from a run that was stopped: they decide nothing here.
+        high = _lattice(wanted.shape, before) & (np.nan_to_num(scores, nan=-1.0) >= worth)
+        around = np.ones((2 * before - 1, 2 * before - 1), dtype=np.uint8)
+        level &= cv2.dilate(high.astype(np.uint8), around).astype(np.bool_)
+    return level
+
+
+def _lattice(shape: tuple[int, ...], factor: int) -> BoolArray:
     """Return the windows ``factor`` strides apart."""
-    lattice = np.zeros_like(builder.wanted)
+    lattice = np.zeros(shape, dtype=np.bool_)
     lattice[::factor, ::factor] = True
     return lattice
 

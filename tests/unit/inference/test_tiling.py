@@ -13,7 +13,7 @@ from mammoviewer.inference import tiling, window_scores
 from mammoviewer.inference.detections import find_peaks
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.preprocess import prepare
-from mammoviewer.inference.tiling import iter_patches, run_coarse, run_patches
+from mammoviewer.inference.tiling import REFINE_SHARE, coarse_windows, iter_patches, run_coarse, run_patches
 from mammoviewer.inference.window_grid import window_grid
 
 GREY = Window(2047.5, 4095.0)
@@ -198,6 +198,8 @@ def test_coarse_to_fine_equals_the_patches_wherever_it_looked(wide_spots):
     assert find_peaks(coarse, threshold=0.9)[0].score == pytest.approx(find_peaks(exact, threshold=0.9)[0].score)
     assert coarse.mode == "coarse"
     assert coarse.complete
+    limit = REFINE_SHARE * model.manifest.outputs.marks_from
+    np.testing.assert_array_equal(coarse_windows(exact.scores, model.manifest.windows, worth=limit), looked)
 
 
 def test_what_is_worth_looking_closer_can_be_chosen(wide_spots):
