@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from PySide6.QtCore import QPointF, Qt, QTimer, Signal
@@ -163,15 +162,6 @@ class ViewWidget(QWidget):
             inset=inset(self),
             fit=zoom_beside(self) if state.zoom == FIT else FIT,
         )
-
-    @contextmanager
-    def view_held(self) -> Iterator[None]:
-        """Work :attr:`view` out only once: nothing moves while a picture is painted."""
-        self._held = self.view if self.state is not None else None
-        try:
-            yield
-        finally:
-            self._held = None
 
     @property
     def output(self) -> ModelOutput:

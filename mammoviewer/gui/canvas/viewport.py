@@ -49,14 +49,18 @@ class Viewport(ViewWidget):
 
         What is under a resting cursor may have changed with the picture.
         """
-        with self.view_held():
+        try:
             if self._paint(event.region()):
                 self._tell_reading()
+        finally:
+            self._held = None
 
     def _paint(self, exposed: QRegion) -> bool:
         """Paint, and tell whether that was possible."""
         painter = QPainter(self)
         try:
+            # Nothing moves while a picture is painted: where its pixels lie is worked out once.
+            self._held = self.view if self.state is not None else None
             self._painter.paint(painter, exposed)
         except Exception as error:
             _LOGGER.exception("a viewport could not be painted")
