@@ -55,6 +55,8 @@ class FeaturePlaces:
         for first, step, side, cells in zip(self.first, self.step, self.size, values.shape, strict=True):
             last = first + (cells - 1) * step
             margins.append((int(first > step), int(side - 1 - last > step)))
+        if not any(any(pair) for pair in margins):
+            return values, self
         (above, _), (left, _) = margins
         origin = (self.first[0] - above * self.step[0], self.first[1] - left * self.step[1])
         return np.pad(values, margins), FeaturePlaces(origin, self.step, self.size)

@@ -16,6 +16,7 @@ from mammoviewer.base.errors import ModelRefused
 from mammoviewer.base.notices import Notice
 from mammoviewer.base.progress import Progress
 from mammoviewer.dicom.reader import OpenResult
+from mammoviewer.gui.canvas import viewport_painter
 from mammoviewer.gui.canvas.cursor_reading import CursorReading
 from mammoviewer.gui.canvas.viewport import Viewport
 from mammoviewer.imaging.geometry import Orientation
@@ -350,3 +351,21 @@ def test_the_badge_of_a_doubted_side_flips_the_picture(qtbot: QtBot, four_views:
     assert viewport.shown.image.attributes.orientation == stored
     picture(viewport)
     assert "FLIPPED" in viewport._painter.badge_places
+
+
+@pytest.mark.parametrize("letters", [(), ("P", "F")])
+def test_what_is_said_of_a_map_stands_beside_the_letter_of_its_edge(
+    qtbot: QtBot, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, letters: tuple[str, ...]
+) -> None:
+    said: dict[str, float] = {}
+    monkeypatch.setattr(
+        viewport_painter, "paint_haloed", lambda painter, at, text, *style: said.setdefault(text, at.x())
+    )
+    workspace.add(OpenResult((make_image(pixels=np.zeros((160, 120), np.uint16), PatientOrientation=letters),), ()))
+    viewport = shown(qtbot, workspace, "RCC", (700, 700))
+    viewport.shown.overlay = Overlay.HEATMAP
+    viewport.workspace.desk.model = ""
+    viewport.grab()
+    beside = said["no model is chosen"]
+    assert bool(letters) == ("A" in said)
+    assert not letters or beside >= said["A"] + 12.0

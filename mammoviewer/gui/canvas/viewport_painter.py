@@ -45,6 +45,8 @@ _EDGES_FROM: Final = 430
 """In a lower viewport the lines of text take the middle of the edge."""
 _EDGE: Final = 5.0
 """Distance of the letters of orientation from the edge, in logical pixels."""
+_BESIDE_LETTER: Final = 16.0
+"""How far from the words in the corner a colour bar begins where such a letter stands at its edge."""
 _BAR_NEEDS: Final = 150.0
 """Logical pixels between the lines of text that a colour bar with its title takes."""
 
@@ -220,9 +222,8 @@ class ViewportPainter:
     def _paint_edges(self, painter: QPainter) -> None:
         """Write at the middle of each edge which way of the patient it lies, where the file tells and text is full."""
         viewport = self._viewport
-        attributes = viewport.shown.image.attributes
-        letters = edge_letters(attributes.PatientOrientation, viewport.shown.orientation)
-        if letters is None or viewport.workspace.desk.corner_text != FULL or viewport.height() < _EDGES_FROM:
+        letters = self._letters()
+        if letters is None:
             return
         area, font = self._text_area(), _font(viewport.font(), 11)
         metrics = QFontMetricsF(font)
@@ -238,6 +239,14 @@ class ViewportPainter:
         shown = places[1:] if viewport.chest == "left" else (places[0], *places[2:]) if viewport.chest else places
         for text, x, y in shown:
             paint_haloed(painter, QPointF(x, y), text, font, color("dim"))
+
+    def _letters(self) -> tuple[str, str, str, str] | None:
+        """Return the letters of the left, right, top and bottom edge; None where they are not shown."""
+        viewport = self._viewport
+        if viewport.workspace.desk.corner_text != FULL or viewport.height() < _EDGES_FROM:
+            return None
+        attributes = viewport.shown.image.attributes
+        return edge_letters(attributes.PatientOrientation, viewport.shown.orientation)
 
     def _text_area(self) -> QRectF:
         viewport = self._viewport
@@ -270,7 +279,9 @@ class ViewportPainter:
         font = _font(viewport.font(), 11)
         metrics = QFontMetricsF(font)
         width = max(44.0, *(metrics.horizontalAdvance(line) for line in title.splitlines()))
-        left = free.left() if viewport.text_on_left else free.right() - width
+        # The letter of this edge stands at its middle, too.
+        beside = _BESIDE_LETTER if self._letters() is not None else 0.0
+        left = free.left() + beside if viewport.text_on_left else free.right() - width - beside
         if output.scores is None:
             paint_haloed(painter, QPointF(left, free.center().y()), title, font, color("dim"))
             return
