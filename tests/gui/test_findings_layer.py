@@ -77,6 +77,30 @@ def test_the_picture_of_many_follows_zoom_and_changes(viewport):
     assert viewport._painter._findings._image.cacheKey() == zoomed.cacheKey(), "nothing is painted twice"
 
 
+def test_several_that_rest_are_painted_once_and_look_the_same(viewport, monkeypatch):
+    painted = []
+    paint = findings_layer.paint_finding
+    monkeypatch.setattr(
+        findings_layer, "paint_finding", lambda *args, **more: painted.append(args[1].id) or paint(*args, **more)
+    )
+    findings = grid_of(viewport.identity, 3 * findings_layer.SEVERAL)
+    viewport.workspace.annotations.load(findings)
+    viewport.repaint()
+    one_by_one = picture(viewport).astype(int)
+    kept = picture(viewport).astype(int)
+    assert np.abs(kept - one_by_one).max() <= 3
+    painted.clear()
+    assert (picture(viewport).astype(int) == kept).all()
+    assert painted == []
+    viewport.workspace.desk.selected_finding = findings[5].id
+    picture(viewport)
+    assert painted.count(findings[5].id) >= 1, "the chosen one is painted by itself"
+    viewport.zoom_by(1.5)
+    painted.clear()
+    picture(viewport)
+    assert len(painted) >= len(findings), "in a view that moves all are painted"
+
+
 def test_of_two_thousand_only_those_about_the_cursor_are_looked_at_closely(viewport, monkeypatch):
     """However fast the machine: the line is built of the few whose box is near, and the one that is meant is found."""
     findings = grid_of(viewport.identity, 2000)

@@ -1,4 +1,8 @@
-"""All findings of a frame: painted one by one while they are few, from a picture of them when they are many."""
+"""All findings of a frame: painted one by one while they are few, from a picture of them when they are many.
+
+From several on, what rests is kept as a picture too: a heatmap that is drawn anew under twenty regions, or a region
+that comes on the image beside, is no reason to paint each of them again.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
 
 MANY: Final = 120
 """From so many on, findings lose their words and are painted together: words would cover each other anyway."""
+SEVERAL: Final = 8
+"""From so many on, findings that look as they did at the time before are painted into a picture that is kept."""
 _POINT_RADIUS: Final = 4.0
 _Style = tuple[int, bool, bool]
 _Shape = tuple[QPolygonF, RoiKind]
@@ -31,6 +37,7 @@ class FindingsLayer:
 
     def __init__(self) -> None:
         self._key: tuple[object, ...] = ()
+        self._before: tuple[object, ...] = ()
         self._image = QImage()
 
     def paint(self, painter: QPainter, viewport: ViewWidget, findings: Sequence[Finding]) -> None:
@@ -44,12 +51,33 @@ class FindingsLayer:
         if len(findings) >= MANY:
             rest = tuple(finding for finding in findings if finding.id not in apart)
             self._paint_many(painter, rest, view, reader)
+        else:
+            resting = tuple(finding for finding in findings if finding.id not in apart and not finding.is_measure)
+            if self._painted_resting(painter, resting, view, reader):
+                alone = [finding for finding in findings if finding.id in apart or finding.is_measure]
         for stored in alone:
             finding = preview if preview is not None and preview.id == stored.id else stored
             measured = viewport.workspace.measures.text(finding) if finding.is_measure else ""
-            other = finding.reader not in {"", reader}
             chosen = finding.id == desk.selected_finding
+            other = _of_another(finding, reader)
             paint_finding(painter, finding, view, selected=chosen, measured=measured, other=other)
+
+    def _painted_resting(
+        self, painter: QPainter, findings: tuple[Finding, ...], view: ViewTransform, reader: str
+    ) -> bool:
+        """Paint several findings from a picture, and return whether they were; while the view moves they are not."""
+        if len(findings) < SEVERAL:
+            return False
+        colours = tuple(label_colour(name).rgb() for name in sorted({finding.label for finding in findings}))
+        key = (findings, view.matrix.tobytes(), view.size, view.dpr, reader, colours, painter.font().key())
+        if key != self._key:
+            alike = key == self._before
+            self._before = key
+            if not alike:
+                return False
+            self._image, self._key = _styled_picture(painter, findings, view, reader), key
+        painter.drawImage(0, 0, self._image)
+        return True
 
     def _paint_many(self, painter: QPainter, findings: tuple[Finding, ...], view: ViewTransform, reader: str) -> None:
         key = (findings, view.matrix.tobytes(), view.size, view.dpr, reader)
@@ -60,11 +88,32 @@ class FindingsLayer:
         painter.drawImage(0, 0, self._image)
 
 
-def _picture(findings: Sequence[Finding], view: ViewTransform, reader: str) -> QImage:
+def _of_another(finding: Finding, reader: str) -> bool:
+    return finding.reader not in {"", reader}
+
+
+def _empty_picture(view: ViewTransform) -> QImage:
     width, height = view.device_size
     image = QImage(width, height, QImage.Format.Format_ARGB32_Premultiplied)
     image.setDevicePixelRatio(view.dpr)
     image.fill(Qt.GlobalColor.transparent)
+    return image
+
+
+def _styled_picture(like: QPainter, findings: Sequence[Finding], view: ViewTransform, reader: str) -> QImage:
+    """Return findings as :func:`paint_finding` paints them with the font and the edges of ``like``."""
+    image = _empty_picture(view)
+    painter = QPainter(image)
+    painter.setRenderHints(like.renderHints())
+    painter.setFont(like.font())
+    for finding in findings:
+        paint_finding(painter, finding, view, other=_of_another(finding, reader))
+    painter.end()
+    return image
+
+
+def _picture(findings: Sequence[Finding], view: ViewTransform, reader: str) -> QImage:
+    image = _empty_picture(view)
     painter = QPainter(image)
     for style, shapes in _shapes(_seen(findings, view), view, reader).items():
         _draw(painter, shapes, style)
