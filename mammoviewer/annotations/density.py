@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from mammoviewer.annotations.birads import birads
-from mammoviewer.annotations.finding import Finding, utc_now
+from mammoviewer.annotations.finding import Finding, is_storable, utc_now
 from mammoviewer.base.errors import AnnotationError
 from mammoviewer.dicom.attributes import ImageAttributes
 
@@ -47,7 +47,7 @@ class BreastDensity:
 
     def __post_init__(self) -> None:
         texts = (self.study_uid, self.laterality, self.value, self.reader, self.modified, self.terms)
-        if not all(isinstance(text, str) for text in texts):
+        if not all(isinstance(text, str) and is_storable(text) for text in texts):
             raise AnnotationError("a breast density is made of texts")
         if not self.study_uid or self.laterality not in SIDES:
             raise AnnotationError("a breast density needs an examination and the side R or L")

@@ -19,6 +19,15 @@ _TEXTS = ("id", "image_uid", "label", "note", "assessment", "origin", "reader", 
 _LARGEST_SCORE = sys.float_info.max
 
 
+def is_storable(text: str) -> bool:
+    """Return whether a text can be written to a file: JSON may hold halves of characters (lone surrogates)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 @dataclass(frozen=True)
 class Finding:
     """One labelled region of one frame.
@@ -80,6 +89,8 @@ class Finding:
         for name in _TEXTS:
             if not isinstance(getattr(self, name), str):
                 raise AnnotationError(f"{name} of a finding must be text")
+            if not is_storable(getattr(self, name)):
+                raise AnnotationError(f"{name} of a finding has half a character in it", hint="write it anew")
         if not self.id or not self.image_uid:
             raise AnnotationError("a finding needs an id and an image_uid")
         if isinstance(self.frame, bool) or not isinstance(self.frame, int) or self.frame < 0:
@@ -96,7 +107,7 @@ class Finding:
             pairs = tuple((name, term) for name, term in self.descriptors)
         except (TypeError, ValueError) as error:
             raise AnnotationError("descriptors of a finding must be pairs of name and term") from error
-        if not all(isinstance(text, str) and text for pair in pairs for text in pair):
+        if not all(isinstance(text, str) and text and is_storable(text) for pair in pairs for text in pair):
             raise AnnotationError("descriptors of a finding must be texts that are not empty")
         object.__setattr__(self, "descriptors", pairs)
         sure = self.confidence

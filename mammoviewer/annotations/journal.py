@@ -10,11 +10,12 @@ locked is that of a program that was killed, and :mod:`~mammoviewer.annotations.
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
@@ -26,8 +27,15 @@ from mammoviewer.annotations.strokes import PendingStroke, Stroke
 from mammoviewer.base.errors import AnnotationError
 
 _EDIT: Final = "edit"
+_STROKE: Final = "stroke"
+_TURN: Final = "turn"
 _TABLE: Final = """
-    CREATE TABLE entry (number INTEGER PRIMARY KEY, reader TEXT NOT NULL, kind TEXT NOT NULL, content TEXT NOT NULL)
+    CREATE TABLE IF NOT EXISTS entry (
+        number INTEGER PRIMARY KEY,
+        reader TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        content TEXT NOT NULL
+    )
 """
 _LOGGER = logging.getLogger(__name__)
 
@@ -50,13 +58,15 @@ class JournalledEdit:
     known: Mapping[str, Row | None]
 
 
-Entry: TypeAlias = JournalledEdit | PendingStroke
+Entry: TypeAlias = JournalledEdit | PendingStroke | Act
+"""An edit, a stroke, or that the newest step is to be undone or made again once the strokes before are made."""
 
 
 class Journal:
     """What waits to be stored, of one session; usable from several threads.
 
-    A journal that cannot be written is told to the log and does without: it must never stand in the way of an edit.
+    What cannot be written is told to the log and written with what comes next: it must never stand in the way of an
+    edit.
 
     Parameters
     ----------
@@ -72,15 +82,15 @@ class Journal:
         self._connection: sqlite3.Connection | None = None
         self._open: set[int] = set()
         self._last = 0
-        self._broken = False
+        self._unwritten: list[tuple[str, tuple[Any, ...]]] = []
 
     def note(self, entry: Entry, reader: str) -> int:
         """Keep what waits, and whose it is; return its number for :meth:`settle`."""
         with self._lock:
             self._last += 1
             self._open.add(self._last)
-            kind = _EDIT if isinstance(entry, JournalledEdit) else "stroke"
-            self._write("INSERT INTO entry VALUES (?, ?, ?, ?)", (self._last, reader, kind, _as_text(entry)))
+            values = (self._last, reader, *_as_texts(entry))
+            self._write("INSERT INTO entry (number, reader, kind, content) VALUES (?, ?, ?, ?)", values)
             return self._last
 
     def settle(self, number: int) -> None:
@@ -93,6 +103,7 @@ class Journal:
     def close(self) -> None:
         """Close the file, and remove it unless something waits still."""
         with self._lock:
+            self._unwritten.clear()
             if self._connection is None:
                 return
             self._connection.close()
@@ -100,16 +111,18 @@ class Journal:
             if not self._open:
                 _remove(self.path)
 
-    def _write(self, statement: str, values: Sequence[Any]) -> None:
+    def _write(self, statement: str, values: tuple[Any, ...]) -> None:
+        failed_before = bool(self._unwritten)
+        self._unwritten.append((statement, values))
         try:
-            if self._connection is None and not self._broken:
-                self._connection = _locked(self.path)
-                self._connection.execute(_TABLE)
-            if self._connection is not None:
-                self._connection.execute(statement, values)
+            if self._connection is None:
+                self._connection = _begun(self.path)
+            while self._unwritten:
+                self._connection.execute(*self._unwritten[0])
+                del self._unwritten[0]
         except sqlite3.Error as error:
-            self._broken = True
-            _LOGGER.warning("what waits to be stored cannot be noted: %s", error)
+            if not failed_before:
+                _LOGGER.warning("what waits to be stored cannot be noted: %s", error)
 
 
 class Orphan:
@@ -158,7 +171,8 @@ class Orphan:
         if not self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'entry'").fetchall():
             # Killed before the table was made.
             return ()
-        rows = self._connection.execute("SELECT * FROM entry ORDER BY number").fetchall()
+        query = "SELECT number, reader, kind, content FROM entry ORDER BY number"
+        rows = self._connection.execute(query).fetchall()
         return tuple((number, reader, _read(kind, content)) for number, reader, kind, content in rows)
 
     def settle(self, number: int) -> None:
@@ -173,7 +187,7 @@ def orphans(library: Path) -> Iterator[tuple[Orphan, ...]]:
     prefix = _prefix(library)
     taken: list[Orphan] = []
     with contextlib.ExitStack() as stack:
-        for path in sorted(library.parent.glob(f"{prefix}*.sqlite")):
+        for path in sorted(library.parent.glob(f"{glob.escape(prefix)}*.sqlite"), key=_last_written):
             try:
                 taken.append(stack.enter_context(Orphan(path, path.stem.removeprefix(prefix))))
             except sqlite3.OperationalError:
@@ -191,6 +205,15 @@ def _is_empty(orphan: Orphan) -> bool:
         return not orphan.entries()
     except sqlite3.Error:
         return False
+
+
+def _last_written(path: Path) -> float:
+    """Return when a journal was written last: of two sessions the older one is stored first."""
+    times = [0.0]
+    for suffix in ("", "-wal"):
+        with contextlib.suppress(OSError):
+            times.append(path.with_name(path.name + suffix).stat().st_mtime)
+    return max(times)
 
 
 def _prefix(library: Path) -> str:
@@ -219,24 +242,39 @@ def _locked(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _begun(path: Path) -> sqlite3.Connection:
+    """Open a journal that can be written; raises as :func:`_locked`."""
+    connection = _locked(path)
+    try:
+        connection.execute(_TABLE)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def _remove(path: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
         with contextlib.suppress(OSError):
             path.with_name(path.name + suffix).unlink()
 
 
-def _as_text(entry: Entry) -> str:
+def _as_texts(entry: Entry) -> tuple[str, str]:
+    """Return kind and content of an entry."""
+    if isinstance(entry, Act):
+        return _TURN, json.dumps({"act": entry.value})
     if isinstance(entry, PendingStroke):
         finding = row_as_text(to_row(entry.finding)[1])
-        return json.dumps({"finding": finding, "stroke": asdict(entry.stroke), "shape": entry.shape, "new": entry.new})
+        parts = {"finding": finding, "stroke": asdict(entry.stroke), "shape": entry.shape, "new": entry.new}
+        return _STROKE, json.dumps(parts)
     saved = [(kind, row_as_text(row)) for kind, row in map(to_row, entry.saved)]
     known = {record_id: None if row is None else row_as_text(row) for record_id, row in entry.known.items()}
-    return json.dumps({"saved": saved, "deleted": entry.deleted, "step": asdict(entry.step), "known": known})
+    return _EDIT, json.dumps({"saved": saved, "deleted": entry.deleted, "step": asdict(entry.step), "known": known})
 
 
 def _read(kind: str, content: str) -> Entry | None:
     try:
-        return (_edit_of if kind == _EDIT else _stroke_of)(json.loads(content))
+        return _READ[kind](json.loads(content))
     except (AnnotationError, ValueError, TypeError, KeyError, AttributeError) as error:
         _LOGGER.warning("a change that a killed program left cannot be read: %s", type(error).__name__)
         return None
@@ -255,3 +293,14 @@ def _edit_of(parts: Mapping[str, Any]) -> JournalledEdit:
     known = {str(i): None if text is None else row_of_text(text) for i, text in parts["known"].items()}
     step = Step(**{**parts["step"], "act": Act(parts["step"]["act"])})
     return JournalledEdit(saved, tuple(map(str, parts["deleted"])), step, known)
+
+
+def _turn_of(parts: Mapping[str, Any]) -> Act:
+    return Act(parts["act"])
+
+
+_READ: Final[Mapping[str, Callable[[Mapping[str, Any]], Entry]]] = {
+    _EDIT: _edit_of,
+    _STROKE: _stroke_of,
+    _TURN: _turn_of,
+}

@@ -6,6 +6,7 @@ import logging
 import secrets
 import sqlite3
 from pathlib import Path
+from typing import Final
 
 from mammoviewer.annotations.annotation_set import AnnotationSet
 from mammoviewer.annotations.journal import JournalledEdit, Orphan, orphans
@@ -13,10 +14,13 @@ from mammoviewer.annotations.rows import to_row
 from mammoviewer.annotations.step import Act, Step
 from mammoviewer.annotations.store import AnnotationStore
 from mammoviewer.annotations.strokes import PendingStroke, painted_on
+from mammoviewer.annotations.undo_log import replayed
 from mammoviewer.base.errors import AnnotationError
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.base.sqlite_file import open_or_begin_anew
 
+_STEPS: Final = 200
+"""So far back an undo that was waited for is looked for."""
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -61,17 +65,28 @@ def recover(library: Path) -> int:
 
 
 def _store_all(store: AnnotationStore, orphan: Orphan) -> int:
+    """Store what one program left; what cannot be stored stands in nobody's way."""
     count = 0
     named: set[str] = set()
     # A stroke that is stored already may stand there still, before the edit that it became: painted once more on what
     # that edit has left, it changes nothing.
-    for number, reader, entry in sorted(orphan.entries(), key=lambda noted: isinstance(noted[2], PendingStroke)):
+    for number, reader, entry in sorted(orphan.entries(), key=lambda noted: not isinstance(noted[2], JournalledEdit)):
         store.reader = reader
-        if isinstance(entry, JournalledEdit):
-            count += _store_edit(store, entry, named)
-        elif entry is not None:
-            count += _store_stroke(store, entry)
-        else:
+        try:
+            if isinstance(entry, JournalledEdit):
+                count += _store_edit(store, entry, named)
+            elif isinstance(entry, PendingStroke):
+                if _waits_for_its_finding(store, entry):
+                    continue
+                count += _store_stroke(store, entry)
+            elif entry is not None:
+                count += _take_turn(store, entry)
+            else:
+                continue
+        except AnnotationError:
+            raise
+        except Exception:
+            _LOGGER.exception("a change that a killed program left cannot be stored")
             continue
         orphan.settle(number)
     return count
@@ -85,11 +100,42 @@ def _store_edit(store: AnnotationStore, entry: JournalledEdit, named: set[str]) 
             store.knew(record_id, row)
     named.update(entry.known)
     rows = {record.id: to_row(record) for record in entry.saved}
-    if all(store.there(i) == row for i, row in rows.items()) and not any(map(store.there, entry.deleted)):
+    if _is_logged(store, entry.step) or (
+        all(store.there(i) == row for i, row in rows.items()) and not any(map(store.there, entry.deleted))
+    ):
         for record_id, (_, row) in rows.items():
             store.knew(record_id, row)
         return False
     store.record(entry.saved, entry.deleted, entry.step)
+    return True
+
+
+def _is_logged(store: AnnotationStore, step: Step) -> bool:
+    """Return whether a step is in the log of the session; several that merge into one share a token."""
+    if not step.token or step.act is Act.MERGE:
+        return False
+    steps = (change.step for change in store.logged(store.session))
+    return any((logged.act, logged.token) == (step.act, step.token) for logged in steps)
+
+
+def _waits_for_its_finding(store: AnnotationStore, pending: PendingStroke) -> bool:
+    """Return whether what was painted on is neither there nor was removed: the library may have been moved aside."""
+    name = pending.finding.id
+    if pending.new or store.there(name) is not None:
+        return False
+    return all(change.record_id != name for change in store.logged(store.session))
+
+
+def _take_turn(store: AnnotationStore, act: Act) -> bool:
+    """Take the newest step of the session back, or make the one that was undone last again."""
+    stacks = replayed(store.logged(store.session), _STEPS)
+    stack = stacks.redo if act is Act.REDO else stacks.undo
+    if not stack:
+        return False
+    annotations = AnnotationSet(store.load())
+    store.attach(annotations)
+    with annotations.transaction(Step(act, secrets.token_hex(8), stack[-1].token, stack[-1].edit.title)):
+        stack[-1].edit.apply(annotations)
     return True
 
 

@@ -144,10 +144,28 @@ class AnnotationStore(StoreLog):
         """
         self.record((), (finding_id,))
 
-    def record(self, saved: tuple[Record, ...], deleted: tuple[str, ...], step: Step = UNKNOWN) -> None:
+    def record(
+        self,
+        saved: tuple[Record, ...],
+        deleted: tuple[str, ...],
+        step: Step = UNKNOWN,
+        *,
+        reader: str | None = None,
+    ) -> None:
         """Keep one edit as one transaction: all of it or nothing.
 
         A finding that another program has changed since it was read or kept here stays as a copy with an id of its own.
+
+        Parameters
+        ----------
+        saved
+            What was added or changed.
+        deleted
+            Ids of what was removed.
+        step
+            How the edit came about.
+        reader
+            Whose edit it is; that of :attr:`reader` when None.
 
         Raises
         ------
@@ -156,13 +174,14 @@ class AnnotationStore(StoreLog):
         """
         rows = {record.id: to_row(record) for record in saved}
         gone = [(record_id,) for record_id in deleted]
+        who = self.reader if reader is None else reader
         with self._file.transaction() as connection:
             copies = self._changed_elsewhere(connection, rows, deleted)
             # No step of this session: undo of the edit after a restart leaves what another program said.
-            log_changes(connection, copies, session="", reader=self.reader)
+            log_changes(connection, copies, session="", reader=who)
             connection.executemany(_SAVE, [row for _, row in copies.values()])
             changed = {**dict.fromkeys(deleted), **rows}
-            log_changes(connection, changed, session=self.session, reader=self.reader, step=step)
+            log_changes(connection, changed, session=self.session, reader=who, step=step)
             for kind, save in ((FINDING, _SAVE), (DENSITY, _SAY)):
                 connection.executemany(f"DELETE FROM {kind} WHERE id = ?", gone)
                 connection.executemany(save, [row for found, row in rows.values() if found == kind])

@@ -109,7 +109,8 @@ def painted_on(roi: Roi | None, stroke: Stroke, shape: tuple[int, int]) -> Roi |
     else:
         pixels, (row, column) = painted_mask(roi, shape)
         held = (row, column, row + pixels.shape[0], column + pixels.shape[1])
-        box = held if stroke.erase else joined_boxes(box, held)
+        # Also to erase: a line that is cut where the region ends is not drawn as the whole line is.
+        box = joined_boxes(box, held)
         mask = np.zeros((box[2] - box[0], box[3] - box[1]), np.uint8)
         mask[row - box[0] : held[2] - box[0], column - box[1] : held[3] - box[1]] = pixels
     if not mask.size:

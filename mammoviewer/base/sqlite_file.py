@@ -144,6 +144,8 @@ class SqliteFile:
                 yield
             except sqlite3.Error as error:
                 raise self._translated(error) from error
+            except (UnicodeError, OverflowError) as error:
+                raise self._error(f"it cannot be kept in the {self._called}: {error}", path=self.path) from error
 
     def shrink(self) -> None:
         """Give the room of what was deleted back, so that nothing of it stays in the file or its log.

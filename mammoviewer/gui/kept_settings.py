@@ -38,10 +38,14 @@ class KeptSettings(QObject):
     def _follow(self, settings: Settings) -> None:
         """Put new settings into force where they are asked for each time, as those of the mouse are."""
         self._workspace.settings = settings
-        self._workspace.store.reader = settings.reader
+        # Strokes that wait are still those of the reader before.
+        self._workspace.painting.when_settled(self._take_reader)
         self._workspace.heatmaps.use_int8(settings.models.int8)
         allow_plugins(settings.models.plugins)
         self._workspace.facts_changed.emit()
+
+    def _take_reader(self) -> None:
+        self._workspace.store.reader = self._workspace.settings.reader
 
     def keep(self) -> None:
         """Write what is in force now; a notice tells when that is not possible."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from mammoviewer.annotations.edits import RemoveFinding
 from mammoviewer.annotations.finding import Finding
+from mammoviewer.annotations.step import Act
 from mammoviewer.base.errors import AnnotationError
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.session.blind import seen_of_readers
@@ -71,12 +72,12 @@ def delete_chosen(workspace: Workspace) -> None:
 
 def undo(workspace: Workspace) -> None:
     """Take the newest edit back and go where that is seen."""
-    workspace.painting.when_settled(lambda: _go_where_it_changes(workspace, workspace.edits.undo))
+    workspace.painting.when_settled(lambda: _go_where_it_changes(workspace, workspace.edits.undo), Act.UNDO)
 
 
 def redo(workspace: Workspace) -> None:
     """Make the edit that was undone last again and go where that is seen."""
-    workspace.painting.when_settled(lambda: _go_where_it_changes(workspace, workspace.edits.redo))
+    workspace.painting.when_settled(lambda: _go_where_it_changes(workspace, workspace.edits.redo), Act.REDO)
 
 
 def _go_where_it_changes(workspace: Workspace, change: Callable[[], None]) -> None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
 from mammoviewer.annotations.roi import Roi
+from mammoviewer.annotations.step import Act
 from mammoviewer.annotations.strokes import PendingStroke, painted_on
 from mammoviewer.base.errors import AnnotationError, MammoViewerError
 from mammoviewer.base.notices import Notice, Severity
@@ -27,6 +29,13 @@ if TYPE_CHECKING:
     from mammoviewer.session.workspace import Workspace
 
 _LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    what: PendingStroke | Callable[[], None]
+    noted: int | None
+    """Its number in the journal; None for what does not stand there."""
 
 
 class Painting:
@@ -47,15 +56,14 @@ class Painting:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._running = ThreadRunner(1, "paint")
-        self._queue: deque[PendingStroke | Callable[[], None]] = deque()
+        self._queue: deque[_Waiting] = deque()
         self._job: Job | None = None
         self._base: Roi | None = None
-        self._noted: deque[int] = deque()
 
     @property
     def pending(self) -> tuple[PendingStroke, ...]:
         """Return the strokes whose regions are not made yet."""
-        return tuple(entry for entry in self._queue if isinstance(entry, PendingStroke))
+        return tuple(entry.what for entry in self._queue if isinstance(entry.what, PendingStroke))
 
     def waits_for(self, finding_id: str) -> bool:
         """Return whether a stroke on a finding waits."""
@@ -63,24 +71,33 @@ class Painting:
 
     def add(self, pending: PendingStroke) -> None:
         """Take a stroke up."""
-        self._noted.append(self._workspace.journal.note(pending, self._workspace.store.reader))
-        self._queue.append(pending)
+        self._queue.append(_Waiting(pending, self._workspace.journal.note(pending, self._workspace.store.reader)))
         self._go_on()
         self.changed.emit()
 
-    def when_settled(self, act: Callable[[], None]) -> None:
-        """Act now, or as soon as the strokes that wait now are made: undo must find the one that was drawn last."""
-        if self._queue:
-            self._queue.append(act)
-        else:
+    def when_settled(self, act: Callable[[], None], turn: Act | None = None) -> None:
+        """Act now, or as soon as the strokes that wait now are made: undo must find the one that was drawn last.
+
+        Parameters
+        ----------
+        act
+            What to do, on the thread on which edits are made.
+        turn
+            That it is an undo or a redo, which a killed program must not lose.
+        """
+        if not self._queue:
             act()
+            return
+        journal, reader = self._workspace.journal, self._workspace.store.reader
+        self._queue.append(_Waiting(act, None if turn is None else journal.note(turn, reader)))
 
     def take(self) -> None:
         """Make the edit of a stroke that is ready, and go on with the next; call this where edits are made."""
         job = self._job
         if job is None or not job.state.final:
             return
-        pending, self._job = self._queue[0], None
+        waiting, self._job = self._queue[0], None
+        pending = waiting.what
         assert isinstance(pending, PendingStroke)
         if self._now(pending) is not self._base:
             # Somebody has changed the region meanwhile.
@@ -93,7 +110,7 @@ class Painting:
             else:
                 self._tell(job)
         finally:
-            self._workspace.journal.settle(self._noted.popleft())
+            self._settled(waiting)
             self._go_on()
             self.changed.emit()
 
@@ -115,12 +132,18 @@ class Painting:
     def _go_on(self) -> None:
         """Do what is next, up to the next stroke, which is begun."""
         while self._job is None and self._queue:
-            entry = self._queue[0]
-            if isinstance(entry, PendingStroke):
-                self._begin(entry)
+            waiting = self._queue[0]
+            if isinstance(waiting.what, PendingStroke):
+                self._begin(waiting.what)
             else:
                 self._queue.popleft()
-                self._try(entry)
+                # Before it is done: done twice, it would take back one step more.
+                self._settled(waiting)
+                self._try(waiting.what)
+
+    def _settled(self, waiting: _Waiting) -> None:
+        if waiting.noted is not None:
+            self._workspace.journal.settle(waiting.noted)
 
     def _try(self, act: Callable[[], None]) -> None:
         """Act; what stands in the way becomes a notice, so that what waits behind it is not lost."""

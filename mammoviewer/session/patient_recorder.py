@@ -159,10 +159,9 @@ class PatientRecorder:
     def _write_all(self) -> AnnotationError | None:
         """Store what waits, the oldest first; tell once that something cannot be stored, and when it is."""
         while self._waiting:
-            try:
-                edit = self._waiting[0]
-                self._store.record(edit.saved, edit.deleted, edit.step)
-            except AnnotationError as error:
+            edit = self._waiting[0]
+            error = self._stored(edit)
+            if error is not None:
                 if not self._failing:
                     self.notice.emit(_kept(error))
                 with self._changed:
@@ -178,6 +177,17 @@ class PatientRecorder:
                 self._journal.settle(edit.noted)
             if stored_again:
                 self.notice.emit(Notice(Severity.INFO, "All findings are stored again"))
+        return None
+
+    def _stored(self, edit: _Edit) -> AnnotationError | None:
+        """Store an edit; return why that is not possible: even a defect must neither lose it nor what follows."""
+        try:
+            self._store.record(edit.saved, edit.deleted, edit.step, reader=edit.reader)
+        except AnnotationError as error:
+            return error
+        except Exception:
+            _LOGGER.exception("an edit cannot be stored")
+            return AnnotationError("a change cannot be stored because of a defect (Help > Log)")
         return None
 
 

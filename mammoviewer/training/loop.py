@@ -300,7 +300,7 @@ class _Fit:
                 self._rates.restore(state["rates"])
                 self._scaler.load_state_dict(state["scaler"])
                 self._lowest, self._since, self._best = state["lowest"], state["since"], state["best"]
-                self._average.restore(state["average"])
+                self._average.restore(state.get("average"))
             self._history = [_epoch_of(entry) for entry in state["history"]]
             number = int(state["epoch"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:

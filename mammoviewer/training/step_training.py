@@ -214,7 +214,7 @@ def _resume(state: _State, kept: Checkpoint) -> None:
         state.optimizer.load_state_dict(before["optimizer"])
         state.rates.load_state_dict(before["rates"])
         state.curves = before["curves"]
-        state.averaged.restore(before["averaged"])
+        state.averaged.restore(before.get("averaged"))
 
 
 def _stalled(curves: list[dict[str, Any]], stop: EarlyStop) -> bool:

@@ -53,8 +53,12 @@ class WeightAverage:
         return None if self._mean is None else self._mean.state_dict()
 
     def restore(self, state: dict[str, Any] | None) -> None:
-        """Go on from an earlier state."""
-        if self._mean is not None and state is not None:
+        """Go on from an earlier state, or, of a fit that had no mean yet, from the weights of the network."""
+        if self._mean is None:
+            return
+        if state is None:
+            self._mean.module.load_state_dict(self._network.state_dict())
+        else:
             self._mean.load_state_dict(state)
 
 

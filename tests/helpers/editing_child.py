@@ -14,16 +14,18 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from helpers.images import make_image
 
-from mammoviewer.annotations import strokes
+from mammoviewer.annotations import step, strokes
 from mammoviewer.annotations.edits import AddFinding, RemoveFinding, ReplaceFinding
 from mammoviewer.annotations.finding import new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.annotations.store import AnnotationStore
 from mammoviewer.annotations.strokes import PendingStroke, Stroke
+from mammoviewer.base.arrays import BoolArray
 from mammoviewer.dicom.reader import OpenResult
 from mammoviewer.session import painting
 from mammoviewer.session.settings import Settings
@@ -39,15 +41,18 @@ DISK_S, PAINTING_S = 0.03, 0.02
 
 @dataclass(frozen=True)
 class Act:
-    """What is done: add, label or remove the finding ``name``, or paint ``stroke`` on the large region."""
+    """What is done: add, label or remove the finding ``name``, paint ``stroke`` on the large region, or undo that."""
 
     kind: str
     name: str = ""
     stroke: Stroke | None = None
 
 
-def acts(seed: int) -> Iterator[Act]:
-    """Yield what a process does, for ever: the same for the same seed."""
+def acts(seed: int, mask: BoolArray) -> Iterator[Act]:
+    """Yield what a process does, for ever: the same for the same seed and pixels of the large region.
+
+    A stroke is undone only at once and if it changed something, so that it does not matter how long strokes wait.
+    """
     chance = random.Random(seed)
     there: list[str] = []
     number = 0
@@ -56,7 +61,13 @@ def acts(seed: int) -> Iterator[Act]:
         number += 1
         if kind == "stroke":
             ends = tuple((float(chance.randrange(SHAPE[0])), float(chance.randrange(SHAPE[1]))) for _ in range(2))
-            yield Act(kind, stroke=Stroke(ends, 5, erase=chance.random() < 0.4))
+            stroke = Stroke(ends, 5, erase=chance.random() < 0.4)
+            yield Act(kind, stroke=stroke)
+            painted = stamped(mask, stroke)
+            if chance.random() < 0.4 and not np.array_equal(painted, mask):
+                yield Act("undo")
+            else:
+                mask = painted
         elif kind == "add" or not there:
             there.append(f"{seed}.{number}")
             yield Act("add", there[-1])
@@ -67,9 +78,17 @@ def acts(seed: int) -> Iterator[Act]:
             yield Act(kind, name)
 
 
+def stamped(mask: BoolArray, stroke: Stroke) -> BoolArray:
+    pixels = mask.astype(np.uint8)
+    stroke.stamp(pixels)
+    return pixels.astype(bool)
+
+
 def perform(workspace: Workspace, act: Act) -> None:
     if act.stroke is not None:
         workspace.painting.add(PendingStroke(LARGE, act.stroke, SHAPE))
+    elif act.kind == "undo":
+        workspace.painting.when_settled(workspace.edits.undo, step.Act.UNDO)
     elif act.kind == "add":
         workspace.edit(AddFinding(replace(new_finding(UID, 0, BOX, "Cyst"), id=act.name)))
     elif act.kind == "remove":
@@ -82,9 +101,9 @@ def edit_for_ever(seed: int, how: str, done: int) -> None:
     if how == "slow":
         record = AnnotationStore.record
 
-        def slow(*arguments: object) -> None:
+        def slow(*arguments: Any, **named: Any) -> None:
             time.sleep(DISK_S)
-            record(*arguments)  # type: ignore[arg-type]
+            record(*arguments, **named)
 
         AnnotationStore.record = slow  # type: ignore[assignment,method-assign]
     painted_on = strokes.painted_on
@@ -98,7 +117,7 @@ def edit_for_ever(seed: int, how: str, done: int) -> None:
     painting.painted_on = slowly
     os.write(done, READY)
     pause = random.Random(-seed)
-    for act in acts(seed):
+    for act in acts(seed, workspace.annotations.get(LARGE.id).roi.mask(SHAPE)):
         perform(workspace, act)
         os.write(done, b".")
         time.sleep(pause.uniform(0.0, 0.008))

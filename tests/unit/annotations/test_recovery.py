@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
+import uuid
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from mammoviewer.annotations import journal
 from mammoviewer.annotations.density import BreastDensity
 from mammoviewer.annotations.finding import new_finding
 from mammoviewer.annotations.journal import Journal, JournalledEdit, orphans
 from mammoviewer.annotations.recovery import open_store, recover
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.annotations.rows import to_row
-from mammoviewer.annotations.step import Act, Step
+from mammoviewer.annotations.step import UNKNOWN, Act, Step
 from mammoviewer.annotations.store import AnnotationStore
 from mammoviewer.annotations.strokes import PendingStroke, Stroke
+from mammoviewer.base.errors import AnnotationError
 
 BOX = Roi(RoiKind.RECTANGLE, ((50.0, 30.0), (80.0, 90.0)))
 SHAPE = (160, 120)
@@ -37,15 +41,15 @@ def finding():
 
 def leave(library, *entries, session="gone", reader="A"):
     """Leave entries as a killed program does: the file is closed, and nothing of it settled."""
-    journal = Journal(library, session)
+    waiting = Journal(library, session)
     for entry in entries:
-        journal.note(entry, reader)
-    journal.close()
+        waiting.note(entry, reader)
+    waiting.close()
 
 
-def edit(finding, known=None, deleted=()):
+def edit(finding, known=None, step=None):
     rows = {finding.id: None if known is None else to_row(known)[1]}
-    return JournalledEdit((finding,), deleted, STEP, rows)
+    return JournalledEdit((finding,), (), step or Step(Act.EDIT, uuid.uuid4().hex), rows)
 
 
 def test_what_is_settled_leaves_no_file(library, finding):
@@ -71,7 +75,7 @@ def test_a_running_program_keeps_its_journal(library, finding):
 
 def test_edits_are_stored_as_steps_of_their_session_and_reader_and_told(library, finding):
     density = BreastDensity("1.9", "L", "c", "A", "2026-01-01T00:00:00+00:00", "1")
-    leave(library, edit(finding), JournalledEdit((density,), (), STEP, {density.id: None}))
+    leave(library, edit(finding, step=STEP), JournalledEdit((density,), (), UNKNOWN, {density.id: None}))
     store, notice = open_store(library)
     with store:
         assert store.load() == (finding,)
@@ -88,7 +92,7 @@ def test_what_was_stored_before_the_kill_is_not_stored_again(library, finding):
     with AnnotationStore(library) as store:
         store.session = "gone"
         store.record((finding,), (), STEP)
-    leave(library, edit(finding), edit(later, finding))
+    leave(library, edit(finding, step=STEP), edit(later, finding))
     assert recover(library) == 1
     with AnnotationStore(library) as store:
         assert store.load() == (later,)
@@ -121,8 +125,16 @@ def test_strokes_are_painted_on_what_is_there_and_can_be_undone(library, finding
     new = new_finding("1.1", 0, Roi(RoiKind.POINT, ((1.0, 1.0),)), "Cyst")
     gone = replace(finding, id="gone")
     entries = [PendingStroke(finding, ACROSS, SHAPE), PendingStroke(new, ACROSS, SHAPE, new=True)]
-    leave(library, *entries, PendingStroke(gone, ACROSS, SHAPE))
+    leave(library, *entries)
+    leave(library, PendingStroke(gone, ACROSS, SHAPE), session="another")
     assert recover(library) == 2
+    assert Journal(library, "another").path.exists(), "its library may be found again"
+    with AnnotationStore(library) as store:
+        store.session = "another"
+        store.save(gone)
+        store.delete(gone.id)
+    assert recover(library) == 0
+    assert not Journal(library, "another").path.exists(), "it was removed: the stroke goes with it"
     mask = BOX.mask(SHAPE).astype(np.uint8)
     ACROSS.stamp(mask)
     with AnnotationStore(library) as store:
@@ -199,3 +211,85 @@ def test_a_library_in_use_leaves_the_journal_for_the_next_time(library, finding,
             other.close()
         assert recover(library) == 1
         assert store.load() == (changed,)
+
+
+def test_an_undo_that_waited_takes_back_the_stroke_before_it(library, finding):
+    with AnnotationStore(library) as store:
+        store.save(finding)
+    down = Stroke(((20.0, 60.0), (140.0, 60.0)), 9)
+    strokes = [PendingStroke(finding, stroke, SHAPE) for stroke in (ACROSS, down)]
+    leave(library, strokes[0], Act.UNDO, strokes[1], Act.UNDO, Act.REDO)
+    assert recover(library) == 5
+    mask = BOX.mask(SHAPE).astype(np.uint8)
+    down.stamp(mask)
+    with AnnotationStore(library) as store:
+        np.testing.assert_array_equal(store.load()[0].roi.mask(SHAPE), mask.astype(bool))
+        acts = [change.step.act for change in store.logged("gone")]
+    assert acts == [Act.EDIT, Act.UNDO, Act.EDIT, Act.UNDO, Act.REDO]
+
+
+def test_a_step_that_is_logged_is_not_stored_over_newer_ones(library, finding):
+    newest = finding.edited(label="Newest")
+    with AnnotationStore(library) as store:
+        store.session = "gone"
+        store.record((finding,), (), STEP)
+        store.record((newest,), (), Step(Act.EDIT, "later"))
+    leave(library, edit(finding, step=STEP))
+    assert recover(library) == 0
+    with AnnotationStore(library) as store:
+        assert store.load() == (newest,)
+
+
+def test_of_two_journals_the_one_written_first_is_stored_first(library, finding):
+    with AnnotationStore(library) as store:
+        store.save(finding)
+    leave(library, edit(finding.edited(label="Older"), finding), session="zz")
+    leave(library, edit(finding.edited(label="Newer"), finding), session="aa")
+    os.utime(Journal(library, "zz").path, (1.0, 1.0))
+    assert recover(library) == 2
+    with AnnotationStore(library) as store:
+        assert {found.id: found.label for found in store.load()}[finding.id] == "Newer"
+
+
+def test_a_library_of_any_name_has_a_journal(tmp_path, finding):
+    library = tmp_path / "study[1]*.sqlite"
+    leave(library, edit(finding))
+    assert recover(library) == 1
+
+
+def test_another_version_of_the_journal_stops_nobody(library, finding):
+    leave(library, edit(finding))
+    with sqlite3.connect(Journal(library, "gone").path) as connection:
+        connection.execute("ALTER TABLE entry ADD COLUMN more TEXT")
+    connection.close()
+    assert recover(library) == 1
+    leave(library, edit(finding), session="other")
+    with sqlite3.connect(Journal(library, "other").path) as connection:
+        connection.execute("ALTER TABLE entry RENAME COLUMN content TO contents")
+    connection.close()
+    assert recover(library) == 0
+    assert Journal(library, "other").path.exists()
+
+
+def test_what_could_not_be_noted_is_noted_with_what_comes_next(library, finding, monkeypatch):
+    refused = [sqlite3.OperationalError("database or disk is full")]
+
+    def locked(path):
+        if refused:
+            raise refused.pop()
+        return opened(path)
+
+    opened = journal._locked
+    monkeypatch.setattr(journal, "_locked", locked)
+    waiting = Journal(library, "gone")
+    first = waiting.note(edit(finding), "A")
+    second = waiting.note(edit(finding.edited(label="Cyst"), finding), "A")
+    assert waiting._connection.execute("SELECT number FROM entry").fetchall() == [(first,), (second,)]
+    waiting.settle(first)
+    assert waiting._connection.execute("SELECT number FROM entry").fetchall() == [(second,)]
+    waiting.close()
+
+
+def test_half_a_character_is_refused_before_it_stops_what_follows(finding):
+    with pytest.raises(AnnotationError, match="half a character"):
+        finding.edited(note="\ud83d")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from helpers.editing_child import BOX, LARGE, READY, SHAPE, UID, Act, acts
+from helpers.editing_child import BOX, LARGE, READY, SHAPE, UID, Act, acts, stamped
 
 from mammoviewer.annotations.recovery import open_store
 from mammoviewer.annotations.store import AnnotationStore
@@ -28,12 +28,15 @@ class State:
 
     labels: Mapping[str, str]
     mask: BoolArray
+    before: BoolArray | None = None
+    """The pixels before the last stroke."""
 
     def after(self, act: Act) -> State:
         if act.stroke is not None:
-            mask = self.mask.astype(np.uint8)
-            act.stroke.stamp(mask)
-            return State(self.labels, mask.astype(bool))
+            return State(self.labels, stamped(self.mask, act.stroke), self.mask)
+        if act.kind == "undo":
+            assert self.before is not None
+            return State(self.labels, self.before)
         labels = {name: label for name, label in self.labels.items() if name != act.name}
         if act.kind != "remove":
             labels[act.name] = "Cyst" if act.kind == "add" else "Normal"
@@ -85,7 +88,8 @@ def test_two_hundred_kills_lose_at_most_the_act_under_way(victims, tmp_path):
         store, notice = open_store(library)
         with store:
             found = state_of(store)
-        *_, before, last = itertools.accumulate(itertools.islice(acts(seed), count + 1), State.after, initial=state)
+        done_and_next = itertools.islice(acts(seed, state.mask), count + 1)
+        *_, before, last = itertools.accumulate(done_and_next, State.after, initial=state)
         assert found in (before, last), f"seed {seed}, {how}: not the state after {count} or {count + 1} acts"
         state = found
         done += count

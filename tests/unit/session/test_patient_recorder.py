@@ -119,7 +119,7 @@ def test_closing_stores_what_waits(annotations, recorder, store, other):
 
 
 def test_what_cannot_be_stored_in_the_end_is_logged(annotations, recorder, monkeypatch, caplog):
-    def refuse(saved, deleted, step):
+    def refuse(saved, deleted, step, *, reader=None):
         raise AnnotationError("the disk is full")
 
     monkeypatch.setattr(recorder._store, "record", refuse)
@@ -164,3 +164,27 @@ def test_a_file_that_stays_in_use_to_the_end_leaves_the_edits_to_the_next_start(
     assert store.load() == ()
     assert recover(store.path) == 1
     assert store.load() == (finding,)
+
+
+def test_a_defect_is_told_and_neither_loses_the_edit_nor_stops_the_thread(annotations, recorder, monkeypatch, caplog):
+    told = []
+    recorder.notice.connect(told.append)
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder._store, "record", lambda *_, **__: 1 / 0)
+        AddFinding(_finding()).apply(annotations)
+        _wait(lambda: told)
+    assert "defect" in told[0].text
+    assert "ZeroDivisionError" in caplog.text
+    _wait(lambda: recorder.waiting == 0)
+    assert len(recorder._store.load()) == 1
+
+
+def test_an_edit_that_waited_is_that_of_the_reader_who_made_it(annotations, recorder, store, other):
+    store.reader = "Alice"
+    other.execute("BEGIN IMMEDIATE")
+    finding = _finding()
+    AddFinding(finding).apply(annotations)
+    store.reader = "Bob"
+    other.execute("ROLLBACK")
+    _wait(lambda: recorder.waiting == 0)
+    assert [change.reader for change in store.changes(finding_id=finding.id)] == ["Alice"]
