@@ -241,8 +241,9 @@ class Tour(QObject):
         scores = self._active().output.scores
         assert scores is not None
         places = scores.cell_centres(*np.nonzero(np.isfinite(scores.values)))
+        downwards = np.argsort(-scores.values[np.isfinite(scores.values)])
         # A cell at the rim may have its centre in the air, which is not explained.
-        row, column = max(places.tolist(), key=lambda place: np.nan_to_num(scores.at(*place), nan=-1.0))
+        row, column = next(place for place in places[downwards].tolist() if np.isfinite(scores.at(*place)))
         return row, column
 
     def _active(self) -> Viewport:
