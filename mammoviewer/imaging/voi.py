@@ -189,7 +189,14 @@ def apply_lut(stored: StoredArray, lut: NDArray[Any], first: int, out: NDArray[A
     -------
     array
         ``out``, or a new array where that is None.
+
+    Raises
+    ------
+    ArgumentError
+        ``out`` is of another shape or dtype: OpenCV would leave it as it is and write elsewhere.
     """
+    if out is not None and (out.shape != stored.shape or out.dtype != lut.dtype):
+        raise ArgumentError(f"{out.dtype} of shape {out.shape} cannot take {lut.dtype} of shape {stored.shape}")
     if stored.ndim == 2 and stored.size and (stored.dtype == np.uint8 or _looks_up_words(stored)):
         table = _full_table(lut, first, stored.dtype)
         shown: NDArray[Any] = cv2.LUT(_unsigned(stored), table, dst=out)

@@ -27,6 +27,9 @@ _IN_PLACE = frozenset(
     | {"Sqrt", "Exp", "Log", "Neg", "Pow", "Softplus", "BatchNormalization", "InstanceNormalization", "Identity"}
     | {"Dropout", "Cast", "Add", "Sub", "Mul", "Div", "Max", "Min", "Concat", "Split"}
 )
+_WEIGHING = frozenset({"Mul", "Div"})
+_ALONG_AN_AXIS = frozenset({"Concat", "Split"})
+_CHANNELS = (1, -3)
 _Axes = tuple[tuple[float, float], tuple[float, float]]
 """(first, step) along rows and columns."""
 
@@ -119,15 +122,15 @@ def _behind(node: Any, before: list[_Axes], weights: tuple[int, int]) -> _Axes |
 
     ``weights`` is the size of its kernel, where it has weights.
     """
+    stated = {one.name: one for one in node.attribute}
+    if node.op_type in _ALONG_AN_AXIS and ("axis" not in stated or stated["axis"].i not in _CHANNELS):
+        return None
+    if node.op_type in _WEIGHING:
+        return min(before, key=_reach)
     if node.op_type in _IN_PLACE:
-        # Ways of other lengths, as in residual blocks, may be half a pixel apart; of other steps they cannot be added.
-        steps = {tuple(step for _, step in axes) for axes in before}
-        first = [float(np.mean([axes[axis][0] for axes in before])) for axis in (0, 1)]
-        (rows, columns), *others = steps
-        return None if others else ((first[0], rows), (first[1], columns))
+        return _together(before)
     if node.op_type not in _SLIDING:
         return None
-    stated = {one.name: one for one in node.attribute}
     if "auto_pad" in stated and stated["auto_pad"].s not in (b"NOTSET", b"VALID"):
         return None
     kernel = _pair(stated["kernel_shape"], 0) if "kernel_shape" in stated else weights
@@ -140,6 +143,22 @@ def _behind(node: Any, before: list[_Axes], weights: tuple[int, int]) -> _Axes |
         for axis, (first, step) in enumerate(before[0])
     ]
     return moved[0], moved[1]
+
+
+def _reach(axes: _Axes) -> tuple[float, float]:
+    """Return (step, first) of both axes together, least for the largest map: the others are its weights.
+
+    Maps that are multiplied cell by cell are of one size and lie alike; a squeezed one is of a single cell.
+    """
+    (first_row, row_step), (first_column, column_step) = axes
+    return row_step + column_step, first_row + first_column
+
+
+def _together(before: list[_Axes]) -> _Axes | None:
+    """Return the places of a sum: ways of other lengths may be half a pixel apart, of other steps there is none."""
+    first = [float(np.mean([axes[axis][0] for axes in before])) for axis in (0, 1)]
+    (rows, columns), *others = {tuple(step for _, step in axes) for axes in before}
+    return None if others else ((first[0], rows), (first[1], columns))
 
 
 def _pair(attribute: Any, default: int) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from helpers.images import make_image
 from mammoviewer.dicom.attributes import View
 from mammoviewer.gui.canvas.view_transform import (
     LARGEST_ZOOM,
+    device_length,
     kept_near,
     view_transform,
     zoomed,
@@ -76,6 +77,16 @@ def test_the_visible_region_follows_the_orientation() -> None:
     region = view.visible()
     assert region is not None
     assert (region.rows, region.columns) == ((100.0, 200.0), (60.0, 140.0))
+
+
+def test_the_length_on_screen_does_not_depend_on_the_place() -> None:
+    # 45 x 0.7 is 31.499999999999996; where it begins must not decide between 31 and 32.
+    for column in range(-40, 80):
+        centre = (150.0, float(column))
+        view = view_transform((300, 45), Orientation(), size=(300, 300), dpr=1.0, zoom=0.7, centre=centre)
+        region = view.visible()
+        assert region is not None
+        assert region.size[1] == device_length(45, 0.7) == 31
 
 
 def test_an_image_out_of_sight_has_no_visible_region() -> None:

@@ -223,6 +223,27 @@ def test_what_is_under_a_resting_cursor_is_told_anew(qtbot: QtBot, volume: Works
     assert told[count:] == [None]
 
 
+def test_who_is_told_may_move_the_view(qtbot: QtBot, four_views: Workspace) -> None:
+    viewport = shown(qtbot, four_views)
+    there = QPointF(*place(viewport, 80.0, 100.0))
+    seen: list[tuple[float, float]] = []
+
+    def follow(reading: CursorReading | None) -> None:
+        if not seen:
+            viewport.zoom_by(2.0)
+            seen.append((viewport.view.zoom, viewport.shown.zoom))
+
+    move(viewport, (there.x(), there.y()))
+    viewport.cursor_moved.connect(follow)
+    viewport.shown.inverted = True
+    qtbot.waitUntil(lambda: bool(seen))
+    assert seen[0][0] == seen[0][1]
+    told: list[CursorReading | None] = []
+    viewport.cursor_moved.connect(told.append)
+    qtbot.waitUntil(lambda: bool(told))
+    assert told[-1] == viewport.reading(there)
+
+
 def test_a_picture_that_comes_to_the_cursor_is_told(qtbot: QtBot, four_views: Workspace) -> None:
     viewport = shown(qtbot, four_views)
     told: list[CursorReading | None] = []

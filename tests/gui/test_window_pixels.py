@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from helpers.images import make_image
 from helpers.viewports import shown
-from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, Qt
 from PySide6.QtGui import QImage, QPainter, QPaintEvent, QRegion
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
+from mammoviewer.dicom.reader import OpenResult
 from mammoviewer.gui.canvas import viewport_painter
+from mammoviewer.gui.canvas.corner_text import OFF
+from mammoviewer.gui.canvas.gestures import place_view
 from mammoviewer.gui.canvas.viewport import Viewport
 from mammoviewer.gui.canvas.window_pixels import GREY_WORDS, exposed_words
 from mammoviewer.imaging.voi import Window
@@ -65,16 +69,17 @@ def test_only_what_is_exposed_is_written(qtbot: QtBot, four_views: Workspace, mo
 
 
 class Exposed(QObject):
-    """Keeps what the last paint event of a widget asked for."""
+    """Counts the paint events of a widget and keeps what the last one asked for."""
 
     def __init__(self, widget: QWidget) -> None:
         super().__init__(widget)
-        self.region = QRegion()
+        self.region, self.times = QRegion(), 0
         widget.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: D102
         if isinstance(event, QPaintEvent):
             self.region = event.region()
+            self.times += 1
         return False
 
 
@@ -92,6 +97,67 @@ def test_a_window_drag_paints_what_it_changes_and_no_more(qtbot: QtBot, four_vie
         viewport.update()
         qtbot.wait(30)
         np.testing.assert_array_equal(by_parts, on_screen(viewport))
+
+
+def test_no_pixel_is_left_unpainted_at_any_place(qtbot: QtBot, workspace: Workspace) -> None:
+    workspace.add(OpenResult((make_image(pixels=np.full((300, 45), 3000, np.uint16)),), ()))
+    viewport = shown(qtbot, workspace, "RCC", (300, 300))
+    # The greys are 45 x 0.7 = 31.499999999999996 pixels wide, wherever they begin.
+    place_view(viewport.shown, 0.7, (150.0, 22.0))
+    qtbot.waitUntil(lambda: viewport._painter.grey.size[0] == 210 and not viewport._painter.grey.rough)
+    for column in range(-40, 80, 3):
+        place_view(viewport.shown, 0.7, (150.0, float(column)))
+        left_white = (painted(viewport)[60:240] == 0xFFFFFFFF).all(axis=0)
+        assert not left_white.any(), column
+
+
+@pytest.mark.parametrize("size", [(64, 64), (80, 200), (620, 300)])
+def test_words_that_are_out_of_sight_are_not_asked_for_again_and_again(
+    qtbot: QtBot, four_views: Workspace, size: tuple[int, int]
+) -> None:
+    viewport = shown(qtbot, four_views, "RMLO", size)
+    if size == (620, 300):
+        cover = QWidget(viewport)
+        cover.setAutoFillBackground(True)
+        cover.setGeometry(0, 0, 100, 60)
+        cover.show()
+    qtbot.wait(30)
+    exposed = Exposed(viewport)
+    viewport.update()
+    qtbot.wait(60)
+    assert exposed.times == 1
+    # Words of which only a part was exposed are painted whole, once.
+    viewport.update(QRect(0, 30, 300, 20))
+    qtbot.wait(60)
+    assert exposed.times <= 3
+
+
+def test_a_window_drag_reaches_pixels_that_were_moved_onto_the_grid(
+    qtbot: QtBot, four_views: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewport = shown(qtbot, four_views, "RMLO", (400, 300))
+    monkeypatch.setattr(viewport, "devicePixelRatioF", lambda: 1.5)
+    four_views.desk.corner_text = OFF
+
+    def moved(voi: Window) -> np.ndarray:
+        """Return a view that begins between two device pixels."""
+        viewport.shown.voi = voi
+        image = QImage(602, 452, RGB32)
+        image.setDevicePixelRatio(1.5)
+        image.fill(Qt.GlobalColor.black)
+        viewport.render(image, QPoint(1, 1))
+        return pixels(image)
+
+    for zoom in (1.6, 2.3):
+        viewport.zoom_by(zoom / viewport.view.zoom)
+        before = moved(Window(1000.0, 500.0))
+        windowed = viewport._painter.windowed
+        assert windowed is not None
+        rows, columns = np.nonzero(before != moved(Window(2000.0, 900.0)))
+        edges = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+        left, top, right, bottom = (float(edge) / 1.5 - 1.0 for edge in edges)
+        changed = QRectF(left, top, right - left, bottom - top)
+        assert QRectF(windowed.boundingRect()).contains(changed)
 
 
 @pytest.mark.parametrize("kind", [RGB32, GREY])

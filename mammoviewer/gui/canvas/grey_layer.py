@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -12,7 +11,7 @@ import numpy as np
 from PySide6.QtGui import QImage
 
 from mammoviewer.base.arrays import ByteArray, StoredArray
-from mammoviewer.gui.canvas.view_transform import Region, ViewTransform
+from mammoviewer.gui.canvas.view_transform import Region, ViewTransform, device_length
 from mammoviewer.gui.canvas.window_pixels import GREY_WORDS, Words
 from mammoviewer.imaging.enlarging import enlarge
 from mammoviewer.imaging.geometry import Orientation
@@ -85,6 +84,12 @@ class GreyLayer:
             self._words = GREY_WORDS[self._table]
             self._table_key, self._greys = table_key, None
         return self._region
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Return (rows, columns) of what is seen, in device pixels."""
+        rows, columns = self._pixels.shape
+        return rows, columns
 
     def fill(self, words: Words, row: int, column: int) -> None:
         """Look a part of the region up into 32-bit pixels: as many as there are, from a row and column of it on."""
@@ -252,7 +257,7 @@ def shrunk(picture: Picture, view: ViewTransform, apart: tuple[int, int] | None,
     ``apart`` are the values of padding that are not averaged with others. ``quick`` interpolates between pixels where
     that leaves none of them out, which takes a fifth of the time: single bright pixels are fainter by up to a half.
     """
-    rows, columns = (max(1, math.floor(length * view.zoom + 0.5)) for length in view.shape)
+    rows, columns = (device_length(length, view.zoom) for length in view.shape)
     # An average of averages is the average: the half-sized copy gives the same picture four times faster.
     source, covered = picture.pixels, None
     if picture.half is not None and 2 * view.zoom <= picture.scale:

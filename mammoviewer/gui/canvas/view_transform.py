@@ -114,8 +114,8 @@ class ViewTransform:
         """Return the part that is seen, None when the image lies outside the viewport."""
         shown_rows, shown_columns = self.orientation.display_shape(self.shape)
         width, height = self.device_size
-        left, right = _clipped(self.left, shown_columns * self.zoom, width)
-        top, bottom = _clipped(self.top, shown_rows * self.zoom, height)
+        left, right = _clipped(self.left, device_length(shown_columns, self.zoom), width)
+        top, bottom = _clipped(self.top, device_length(shown_rows, self.zoom), height)
         return None if left >= right or top >= bottom else self.part(left, top, right, bottom)
 
     def part(self, left: int, top: int, right: int, bottom: int) -> Region:
@@ -135,8 +135,13 @@ class ViewTransform:
         return Region(left, top, right, bottom, (rows[0], rows[1]), (columns[0], columns[1]))
 
 
-def _clipped(start: int, length: float, limit: int) -> tuple[int, int]:
-    return max(0, start), min(limit, max(start + 1, math.floor(start + length + 0.5)))
+def device_length(pixels: int, zoom: float) -> int:
+    """Return how many whole device pixels a side of an image takes, at least one, wherever it begins."""
+    return max(1, math.floor(pixels * zoom + 0.5))
+
+
+def _clipped(start: int, length: int, limit: int) -> tuple[int, int]:
+    return max(0, start), min(limit, start + length)
 
 
 def fit_zoom(

@@ -50,10 +50,13 @@ class Viewport(ViewWidget):
         What is under a resting cursor may have changed with the picture.
         """
         try:
-            if self._paint(event.region()):
-                self._tell_reading()
+            painted = self._paint(event.region())
+            reading = self._reading_here() if painted else None
         finally:
             self._held = None
+        if painted:
+            # Who listens sees the view as it is, and may move it.
+            self._tell(reading)
 
     def _paint(self, exposed: QRegion) -> bool:
         """Paint, and tell whether that was possible."""
@@ -159,9 +162,14 @@ class Viewport(ViewWidget):
         self.update()
         self._tell_reading()
 
+    def _reading_here(self) -> CursorReading | None:
+        return self.reading(self.pointed) if self.state is not None and self.pointed is not None else None
+
     def _tell_reading(self) -> None:
+        self._tell(self._reading_here())
+
+    def _tell(self, reading: CursorReading | None) -> None:
         """Tell what is under the cursor if that has changed."""
-        reading = self.reading(self.pointed) if self.state is not None and self.pointed is not None else None
         if reading != self._told:
             self._told = reading
             self.cursor_moved.emit(reading)

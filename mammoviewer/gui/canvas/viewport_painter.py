@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Final, cast
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPainterPath, QRegion
@@ -85,6 +85,7 @@ class ViewportPainter:
         self._lens = Lens()
         self._findings = FindingsLayer()
         self._pace = Pace()
+        self._asked = QRegion()
         self.badge_places: Mapping[str, QRectF] = {}
         self.windowed: QRegion | None = None
         """What another window changes of the picture that was painted last; None where that may be anything."""
@@ -110,11 +111,21 @@ class ViewportPainter:
         self._paint_bar(painter, words.free)
         if viewport.is_active:
             painter.fillRect(QRectF(0.0, 0.0, viewport.width(), 1.5), color("accent"))
-        if not (words.covered - exposed).isEmpty():
-            viewport.update(words.covered)
+        self._show_whole(words.covered, exposed)
         # Where a map is shown its colour bar makes room for the words.
         if viewport.shown.overlay is Overlay.NONE and not viewport.workspace.desk.lens:
-            self.windowed = words.covered + seen.toAlignedRect()
+            self.windowed = _on_screen(words.covered + seen.toAlignedRect(), viewport.view.dpr)
+
+    def _show_whole(self, covered: QRegion, exposed: QRegion) -> None:
+        """Ask once for a paint of words of which a part was not exposed; what is out of sight never will be."""
+        missing = covered - exposed
+        if not missing.isEmpty():
+            missing &= self._viewport.visibleRegion()
+        if missing.isEmpty():
+            self._asked = QRegion()
+        elif covered != self._asked:
+            self._asked = covered
+            self._viewport.update(_on_screen(covered, self._viewport.view.dpr))
 
     def _paint_picture(self, painter: QPainter, exposed: QRegion) -> QRectF:
         """Paint the greys, and black where there are none; nothing twice, for a big window takes milliseconds.
@@ -143,7 +154,7 @@ class ViewportPainter:
             if picture is None:
                 self._say(painter, "This frame cannot be decoded" if viewport.follower.bad else "Loading")
             return QRectF(viewport.rect())
-        rows, columns = region.size
+        rows, columns = self.grey.size
         place = QRectF(region.left / view.dpr, region.top / view.dpr, columns / view.dpr, rows / view.dpr)
         for beside in _around(QRectF(viewport.rect()), place):
             painter.fillRect(beside, Qt.GlobalColor.black)
@@ -307,6 +318,16 @@ def _snap(painter: QPainter, dpr: float) -> None:
     """Move the origin onto a whole device pixel, where a broken scale factor put it between two."""
     transform = painter.deviceTransform()
     painter.translate((round(transform.dx()) - transform.dx()) / dpr, (round(transform.dy()) - transform.dy()) / dpr)
+
+
+def _on_screen(region: QRegion, dpr: float) -> QRegion:
+    """Return the logical pixels that a region reaches where it is moved onto whole device pixels."""
+    if dpr == round(dpr):
+        return region
+    grown = QRegion()
+    for rect in cast(Iterable[QRect], region):
+        grown += rect.adjusted(-1, -1, 1, 1)
+    return grown
 
 
 def _around(outer: QRectF, inner: QRectF) -> tuple[QRectF, ...]:

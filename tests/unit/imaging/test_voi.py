@@ -108,6 +108,13 @@ def test_apply_lut_writes_into_a_part_of_an_array(dtype: type, first: int) -> No
     assert (canvas == 1).all()
 
 
+@pytest.mark.parametrize("out", [np.ones((31, 18), np.int32), np.ones((30, 17), np.int32), np.ones((31, 17), np.uint8)])
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32])
+def test_apply_lut_refuses_to_write_into_what_does_not_fit(dtype: type, out: np.ndarray) -> None:
+    with pytest.raises(ArgumentError, match="cannot take int32 of shape"):
+        apply_lut(np.zeros((31, 17), dtype), np.arange(120, dtype=np.int32), 0, out)
+
+
 def test_apply_lut_takes_extreme_words() -> None:
     stored = np.array([[-32768, -1, 0, 32767]], np.int16)
     lut = display_lut(-32768, 65536, voi=Window(0, 65536), bits=16)

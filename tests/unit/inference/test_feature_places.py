@@ -61,6 +61,26 @@ def forked(folder, *, crop=False):
     return network(nodes, {"w3": kernel(3), **weights}, folder)
 
 
+def weighed(folder, *, weight_first=False, strides=(1, 1)):
+    """A map times a weight that was squeezed out of the whole of it."""
+    product = ["s", "a"] if weight_first else ["a", "s"]
+    nodes = [
+        helper.make_node("Conv", ["input", "w5"], ["a"]),
+        helper.make_node("AveragePool", ["a"], ["p"], kernel_shape=[28, 28], strides=strides),
+        helper.make_node("Sigmoid", ["p"], ["s"]),
+        helper.make_node("Mul", product, ["features"]),
+    ]
+    return network(nodes, {"w5": kernel(5)}, folder)
+
+
+def joined(folder, axis):
+    nodes = [
+        helper.make_node("Conv", ["input", "w5"], ["a"]),
+        helper.make_node("Concat", ["a", "a"], ["features"], axis=axis),
+    ]
+    return network(nodes, {"w5": kernel(5)}, folder)
+
+
 def centres_seen(model, cell):
     """Return where the pixels that a cell of the feature map depends on have their middle, along the rows."""
     name = model.manifest.outputs.features
@@ -85,6 +105,19 @@ def test_cells_lie_where_they_look(tmp_path, made, first, step):
     assert places == FeaturePlaces((first, first), (step, step), (SIDE, SIDE))
     middle = (cells[0] // 2, cells[1] // 2)
     assert centres_seen(model, middle) == pytest.approx(first + middle[0] * step, abs=1e-4)
+
+
+@pytest.mark.parametrize("weight_first", [False, True])
+@pytest.mark.parametrize("strides", [(1, 1), (28, 28)])
+def test_weights_squeezed_out_of_a_map_do_not_move_it(tmp_path, weight_first, strides):
+    model = weighed(tmp_path / "m", weight_first=weight_first, strides=strides)
+    assert feature_places(model, (SIDE, SIDE), (28, 28)) == FeaturePlaces((2.0, 2.0), (1.0, 1.0), (SIDE, SIDE))
+
+
+@pytest.mark.parametrize(("axis", "known"), [(1, True), (-3, True), (2, False), (3, False)])
+def test_maps_joined_by_channels_stay_where_they_are_and_others_do_not(tmp_path, axis, known):
+    model = joined(tmp_path / "m", axis)
+    assert (feature_places(model, (SIDE, SIDE), (28, 28)).first == (2.0, 2.0)) == known
 
 
 def test_a_way_that_is_not_known_follows_the_one_that_is(tmp_path):
