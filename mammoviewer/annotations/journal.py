@@ -58,8 +58,23 @@ class JournalledEdit:
     known: Mapping[str, Row | None]
 
 
-Entry: TypeAlias = JournalledEdit | PendingStroke | Act
-"""An edit, a stroke, or that the newest step is to be undone or made again once the strokes before are made."""
+@dataclass(frozen=True)
+class Turn:
+    """An undo or redo that waits for strokes, or is being done.
+
+    Parameters
+    ----------
+    act
+        Which of the two.
+    of
+        The token of the step that it takes back or makes again; empty as long as it waits: it is of the newest then.
+    """
+
+    act: Act
+    of: str = ""
+
+
+Entry: TypeAlias = JournalledEdit | PendingStroke | Turn
 
 
 class Journal:
@@ -92,6 +107,12 @@ class Journal:
             values = (self._last, reader, *_as_texts(entry))
             self._write("INSERT INTO entry (number, reader, kind, content) VALUES (?, ?, ?, ?)", values)
             return self._last
+
+    def renew(self, number: int, entry: Entry) -> None:
+        """Put what is known by now in the place of an entry of the same kind."""
+        with self._lock:
+            if number in self._open:
+                self._write("UPDATE entry SET content = ? WHERE number = ?", (_as_texts(entry)[1], number))
 
     def settle(self, number: int) -> None:
         """Forget what is stored now."""
@@ -261,8 +282,8 @@ def _remove(path: Path) -> None:
 
 def _as_texts(entry: Entry) -> tuple[str, str]:
     """Return kind and content of an entry."""
-    if isinstance(entry, Act):
-        return _TURN, json.dumps({"act": entry.value})
+    if isinstance(entry, Turn):
+        return _TURN, json.dumps(asdict(entry))
     if isinstance(entry, PendingStroke):
         finding = row_as_text(to_row(entry.finding)[1])
         parts = {"finding": finding, "stroke": asdict(entry.stroke), "shape": entry.shape, "new": entry.new}
@@ -295,8 +316,8 @@ def _edit_of(parts: Mapping[str, Any]) -> JournalledEdit:
     return JournalledEdit(saved, tuple(map(str, parts["deleted"])), step, known)
 
 
-def _turn_of(parts: Mapping[str, Any]) -> Act:
-    return Act(parts["act"])
+def _turn_of(parts: Mapping[str, Any]) -> Turn:
+    return Turn(Act(parts["act"]), str(parts["of"]))
 
 
 _READ: Final[Mapping[str, Callable[[Mapping[str, Any]], Entry]]] = {

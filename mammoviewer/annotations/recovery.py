@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from mammoviewer.annotations.annotation_set import AnnotationSet
-from mammoviewer.annotations.journal import JournalledEdit, Orphan, orphans
+from mammoviewer.annotations.journal import JournalledEdit, Orphan, Turn, orphans
 from mammoviewer.annotations.rows import to_row
 from mammoviewer.annotations.step import Act, Step
 from mammoviewer.annotations.store import AnnotationStore
@@ -126,15 +126,18 @@ def _waits_for_its_finding(store: AnnotationStore, pending: PendingStroke) -> bo
     return all(change.record_id != name for change in store.logged(store.session))
 
 
-def _take_turn(store: AnnotationStore, act: Act) -> bool:
-    """Take the newest step of the session back, or make the one that was undone last again."""
-    stacks = replayed(store.logged(store.session), _STEPS)
-    stack = stacks.redo if act is Act.REDO else stacks.undo
-    if not stack:
+def _take_turn(store: AnnotationStore, turn: Turn) -> bool:
+    """Take the newest step of the session back, or make the one that was undone last again, unless that is done."""
+    logged = store.logged(store.session)
+    if turn.of and any((change.step.act, change.step.of) == (turn.act, turn.of) for change in logged):
+        return False
+    stacks = replayed(logged, _STEPS)
+    stack = stacks.redo if turn.act is Act.REDO else stacks.undo
+    if not stack or turn.of not in ("", stack[-1].token):
         return False
     annotations = AnnotationSet(store.load())
     store.attach(annotations)
-    with annotations.transaction(Step(act, secrets.token_hex(8), stack[-1].token, stack[-1].edit.title)):
+    with annotations.transaction(Step(turn.act, secrets.token_hex(8), stack[-1].token, stack[-1].edit.title)):
         stack[-1].edit.apply(annotations)
     return True
 

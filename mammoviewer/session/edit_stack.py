@@ -64,6 +64,11 @@ class EditStack:
         """What redo would make again; empty if nothing."""
         return self._redo[-1].edit.title if self._redo else ""
 
+    def next_token(self, act: Act) -> str:
+        """Return the name of the step that undo, or redo, would be of; empty if there is none."""
+        stack = self._redo if act is Act.REDO else self._undo
+        return stack[-1].token if stack else ""
+
     def push(self, edit: Edit) -> None:
         """Make an edit; what was undone before can then no longer be made again.
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
+from mammoviewer.annotations.journal import Turn
 from mammoviewer.annotations.roi import Roi
 from mammoviewer.annotations.step import Act
 from mammoviewer.annotations.strokes import PendingStroke, painted_on
@@ -36,6 +37,7 @@ class _Waiting:
     what: PendingStroke | Callable[[], None]
     noted: int | None
     """Its number in the journal; None for what does not stand there."""
+    turn: Act | None = None
 
 
 class Painting:
@@ -89,7 +91,7 @@ class Painting:
             act()
             return
         journal, reader = self._workspace.journal, self._workspace.store.reader
-        self._queue.append(_Waiting(act, None if turn is None else journal.note(turn, reader)))
+        self._queue.append(_Waiting(act, None if turn is None else journal.note(Turn(turn), reader), turn))
 
     def take(self) -> None:
         """Make the edit of a stroke that is ready, and go on with the next; call this where edits are made."""
@@ -137,9 +139,12 @@ class Painting:
                 self._begin(waiting.what)
             else:
                 self._queue.popleft()
-                # Before it is done: done twice, it would take back one step more.
-                self._settled(waiting)
+                if waiting.turn is not None and waiting.noted is not None:
+                    # Of which step it is must be known: done twice, it would take back one more.
+                    of = self._workspace.edits.next_token(waiting.turn)
+                    self._workspace.journal.renew(waiting.noted, Turn(waiting.turn, of))
                 self._try(waiting.what)
+                self._settled(waiting)
 
     def _settled(self, waiting: _Waiting) -> None:
         if waiting.noted is not None:

@@ -14,7 +14,7 @@ import pytest
 from mammoviewer.annotations import journal
 from mammoviewer.annotations.density import BreastDensity
 from mammoviewer.annotations.finding import new_finding
-from mammoviewer.annotations.journal import Journal, JournalledEdit, orphans
+from mammoviewer.annotations.journal import Journal, JournalledEdit, Turn, orphans
 from mammoviewer.annotations.recovery import open_store, recover
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.annotations.rows import to_row
@@ -218,7 +218,7 @@ def test_an_undo_that_waited_takes_back_the_stroke_before_it(library, finding):
         store.save(finding)
     down = Stroke(((20.0, 60.0), (140.0, 60.0)), 9)
     strokes = [PendingStroke(finding, stroke, SHAPE) for stroke in (ACROSS, down)]
-    leave(library, strokes[0], Act.UNDO, strokes[1], Act.UNDO, Act.REDO)
+    leave(library, strokes[0], Turn(Act.UNDO), strokes[1], Turn(Act.UNDO), Turn(Act.REDO))
     assert recover(library) == 5
     mask = BOX.mask(SHAPE).astype(np.uint8)
     down.stamp(mask)
@@ -226,6 +226,21 @@ def test_an_undo_that_waited_takes_back_the_stroke_before_it(library, finding):
         np.testing.assert_array_equal(store.load()[0].roi.mask(SHAPE), mask.astype(bool))
         acts = [change.step.act for change in store.logged("gone")]
     assert acts == [Act.EDIT, Act.UNDO, Act.EDIT, Act.UNDO, Act.REDO]
+
+
+def test_an_undo_that_was_being_done_is_done_once(library, finding):
+    changed, newest = finding.edited(label="Cyst"), finding.edited(label="Normal")
+    with AnnotationStore(library) as store:
+        store.session = "gone"
+        store.record((finding,), (), Step(Act.EDIT, "first"))
+        store.record((changed,), (), Step(Act.EDIT, "second"))
+        store.record((newest,), (), Step(Act.EDIT, "third"))
+    leave(library, Turn(Act.UNDO, "third"))
+    assert recover(library) == 1
+    leave(library, Turn(Act.UNDO, "third"))
+    assert recover(library) == 0
+    with AnnotationStore(library) as store:
+        assert store.load() == (changed,)
 
 
 def test_a_step_that_is_logged_is_not_stored_over_newer_ones(library, finding):
