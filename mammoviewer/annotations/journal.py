@@ -68,10 +68,13 @@ class Turn:
         Which of the two.
     of
         The token of the step that it takes back or makes again; empty as long as it waits: it is of the newest then.
+    earlier
+        The sessions that its own goes on with, the oldest first.
     """
 
     act: Act
     of: str = ""
+    earlier: tuple[str, ...] = ()
 
 
 Entry: TypeAlias = JournalledEdit | PendingStroke | Turn
@@ -317,7 +320,7 @@ def _edit_of(parts: Mapping[str, Any]) -> JournalledEdit:
 
 
 def _turn_of(parts: Mapping[str, Any]) -> Turn:
-    return Turn(Act(parts["act"]), str(parts["of"]))
+    return Turn(Act(parts["act"]), str(parts["of"]), tuple(map(str, parts["earlier"])))
 
 
 _READ: Final[Mapping[str, Callable[[Mapping[str, Any]], Entry]]] = {

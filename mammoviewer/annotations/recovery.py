@@ -68,6 +68,7 @@ def _store_all(store: AnnotationStore, orphan: Orphan) -> int:
     """Store what one program left; what cannot be stored stands in nobody's way."""
     count = 0
     named: set[str] = set()
+    held = False
     # A stroke that is stored already may stand there still, before the edit that it became: painted once more on what
     # that edit has left, it changes nothing.
     for number, reader, entry in sorted(orphan.entries(), key=lambda noted: not isinstance(noted[2], JournalledEdit)):
@@ -77,12 +78,14 @@ def _store_all(store: AnnotationStore, orphan: Orphan) -> int:
                 count += _store_edit(store, entry, named)
             elif isinstance(entry, PendingStroke):
                 if _waits_for_its_finding(store, entry):
+                    held = True
                     continue
                 count += _store_stroke(store, entry)
-            elif entry is not None:
-                count += _take_turn(store, entry)
-            else:
+            elif entry is None or held:
+                # An undo behind a stroke that is left is left, too: it may be of that.
                 continue
+            else:
+                count += _take_turn(store, entry)
         except AnnotationError:
             raise
         except Exception:
@@ -127,19 +130,35 @@ def _waits_for_its_finding(store: AnnotationStore, pending: PendingStroke) -> bo
 
 
 def _take_turn(store: AnnotationStore, turn: Turn) -> bool:
-    """Take the newest step of the session back, or make the one that was undone last again, unless that is done."""
-    logged = store.logged(store.session)
+    """Take the newest step of the session back, or make the one that was undone last again, unless that is done.
+
+    What others have changed since is left alone, as it is while a program runs.
+    """
+    sessions = (*turn.earlier, store.session)
+    logged = store.logged(*sessions)
     if turn.of and any((change.step.act, change.step.of) == (turn.act, turn.of) for change in logged):
         return False
-    stacks = replayed(logged, _STEPS)
+    stacks = replayed(logged, _STEPS, others=store.logged_by_others(*sessions))
     stack = stacks.redo if turn.act is Act.REDO else stacks.undo
     if not stack or turn.of not in ("", stack[-1].token):
         return False
-    annotations = AnnotationSet(store.load())
+    step = Step(turn.act, secrets.token_hex(8), stack[-1].token, stack[-1].edit.title)
+    try:
+        stack[-1].edit.apply(_everything(store))
+    except AnnotationError as error:
+        _LOGGER.warning("an undo that a killed program left does not fit any more: %s", error)
+        return False
+    annotations = _everything(store)
     store.attach(annotations)
-    with annotations.transaction(Step(turn.act, secrets.token_hex(8), stack[-1].token, stack[-1].edit.title)):
+    with annotations.transaction(step):
         stack[-1].edit.apply(annotations)
     return True
+
+
+def _everything(store: AnnotationStore) -> AnnotationSet:
+    annotations = AnnotationSet()
+    annotations.load(store.load(), store.densities())
+    return annotations
 
 
 def _store_stroke(store: AnnotationStore, pending: PendingStroke) -> bool:

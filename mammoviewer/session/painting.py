@@ -90,8 +90,11 @@ class Painting:
         if not self._queue:
             act()
             return
-        journal, reader = self._workspace.journal, self._workspace.store.reader
-        self._queue.append(_Waiting(act, None if turn is None else journal.note(Turn(turn), reader), turn))
+        noted = None
+        if turn is not None:
+            store = self._workspace.store
+            noted = self._workspace.journal.note(Turn(turn, earlier=store.earlier), store.reader)
+        self._queue.append(_Waiting(act, noted, turn))
 
     def take(self) -> None:
         """Make the edit of a stroke that is ready, and go on with the next; call this where edits are made."""
@@ -141,8 +144,9 @@ class Painting:
                 self._queue.popleft()
                 if waiting.turn is not None and waiting.noted is not None:
                     # Of which step it is must be known: done twice, it would take back one more.
-                    of = self._workspace.edits.next_token(waiting.turn)
-                    self._workspace.journal.renew(waiting.noted, Turn(waiting.turn, of))
+                    workspace = self._workspace
+                    of = workspace.edits.next_token(waiting.turn)
+                    workspace.journal.renew(waiting.noted, Turn(waiting.turn, of, workspace.store.earlier))
                 self._try(waiting.what)
                 self._settled(waiting)
 

@@ -243,6 +243,52 @@ def test_an_undo_that_was_being_done_is_done_once(library, finding):
         assert store.load() == (changed,)
 
 
+def test_an_undo_leaves_what_others_changed_and_what_is_gone_and_lets_the_rest_through(library, finding):
+    new = new_finding("1.1", 0, Roi(RoiKind.POINT, ((1.0, 1.0),)), "Cyst")
+    other = replace(finding, id="other")
+    with AnnotationStore(library) as store:
+        store.session = "gone"
+        store.record((finding,), (), Step(Act.EDIT, "first"))
+        store.record((other,), (), Step(Act.EDIT, "second"))
+    theirs = finding.edited(label="Theirs")
+    with AnnotationStore(library) as store:
+        store.load()
+        store.save(theirs)
+        store.delete(other.id)
+    leave(library, Turn(Act.UNDO), Turn(Act.UNDO), PendingStroke(new, ACROSS, SHAPE, new=True))
+    assert recover(library) == 1
+    with AnnotationStore(library) as store:
+        assert {found.id for found in store.load()} == {finding.id, new.id}
+        assert theirs in store.load()
+    assert list(library.parent.glob("*waiting*")) == []
+
+
+def test_an_undo_reaches_the_sessions_that_were_gone_on_with_and_densities(library):
+    density = BreastDensity("1.9", "L", "c", "A", "2026-01-01T00:00:00+00:00", "1")
+    with AnnotationStore(library) as store:
+        store.session = "before"
+        store.record((density,), (), Step(Act.EDIT, "first"))
+    leave(library, Turn(Act.UNDO, earlier=("before",)))
+    assert recover(library) == 1
+    with AnnotationStore(library) as store:
+        assert store.densities() == ()
+
+
+def test_an_undo_behind_a_stroke_that_is_left_is_left(library, finding):
+    with AnnotationStore(library) as store:
+        store.session = "gone"
+        store.record((replace(finding, id="other"),), (), Step(Act.EDIT, "first"))
+    leave(library, PendingStroke(finding, ACROSS, SHAPE), Turn(Act.UNDO))
+    assert recover(library) == 0
+    with AnnotationStore(library) as store:
+        assert len(store.load()) == 1
+        store.save(finding)
+    assert recover(library) == 2
+    with AnnotationStore(library) as store:
+        found = {each.id: each for each in store.load()}
+    np.testing.assert_array_equal(found[finding.id].roi.mask(SHAPE), BOX.mask(SHAPE))
+
+
 def test_a_step_that_is_logged_is_not_stored_over_newer_ones(library, finding):
     newest = finding.edited(label="Newest")
     with AnnotationStore(library) as store:
