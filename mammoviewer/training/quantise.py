@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mammoviewer.base.arrays import DoubleArray, FloatArray
 from mammoviewer.base.errors import ArgumentError, ModelError
+from mammoviewer.base.paths import write_bytes_atomically
 from mammoviewer.inference.manifest import ModelManifest, describe_file, load_manifest, read_verified, write_manifest
 from mammoviewer.inference.onnx_session import OnnxModel, as_batch
 from mammoviewer.training.metrics import area_under_curve, finite_or_none
@@ -75,17 +76,24 @@ def quantised(
     data = read_verified(manifest, "model")
     with tempfile.TemporaryDirectory(prefix="mammoviewer-int8-") as place:
         small = _quantise(data, prepared[calibration[:_MOST_FOR_CALIBRATION]], manifest, Path(place))
-    facts = _compared(manifest, folder, small, prepared[held_out], np.asarray(labels)[held_out])
+        facts = _compared(manifest, Path(place), small, prepared[held_out], np.asarray(labels)[held_out])
     facts = {"calibrated_on": int(min(len(calibration), _MOST_FOR_CALIBRATION)), **facts}
+    _put_down(manifest, folder)
     if facts["kept"]:
-        entry = describe_file(folder, INT8_NAME)
-        metrics = {**manifest.metrics, "int8": facts}
-        write_manifest(folder, replace(manifest, files={**manifest.files, "int8": entry}, metrics=metrics))
-    elif "int8" in manifest.files:
-        files, metrics = dict(manifest.files), dict(manifest.metrics)
-        del files["int8"], metrics["int8"]
-        write_manifest(folder, replace(manifest, files=files, metrics=metrics))
+        write_bytes_atomically(folder / INT8_NAME, small)
+        files = {**manifest.files, "int8": describe_file(folder, INT8_NAME)}
+        write_manifest(folder, replace(manifest, files=files, metrics={**manifest.metrics, "int8": facts}))
     return facts
+
+
+def _put_down(manifest: ModelManifest, folder: Path) -> None:
+    """Take the int8 form out of a bundle, the manifest first: it never names a file that is not there."""
+    if "int8" in manifest.files:
+        files, metrics = dict(manifest.files), dict(manifest.metrics)
+        del files["int8"]
+        metrics.pop("int8", None)
+        write_manifest(folder, replace(manifest, files=files, metrics=metrics))
+    (folder / INT8_NAME).unlink(missing_ok=True)
 
 
 def _halves(groups: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -161,21 +169,16 @@ def _grouped(conv: Any) -> bool:
 
 
 def _compared(
-    manifest: ModelManifest, folder: Path, small: bytes, patches: FloatArray, labels: NDArray[np.intp]
+    manifest: ModelManifest, place: Path, small: bytes, patches: FloatArray, labels: NDArray[np.intp]
 ) -> dict[str, Any]:
-    """Run both forms over ``patches``; leave the int8 file in the folder where it may be kept."""
-    path = folder / INT8_NAME
-    path.write_bytes(small)
-    entry = describe_file(folder, INT8_NAME)
+    """Run both forms over ``patches``; the int8 file is written to ``place``, for the bundle may be in use."""
+    (place / INT8_NAME).write_bytes(small)
+    entry = describe_file(place, INT8_NAME)
     whole = OnnxModel(manifest, threads=1)
-    part = OnnxModel(replace(manifest, files={**manifest.files, "int8": entry}), threads=1, int8=True)
+    part = OnnxModel(replace(manifest, files={"int8": entry}, folder=place), threads=1, int8=True)
     index = manifest.outputs.positive_index
-    try:
-        before, after = _scores(whole, patches)[:, index], _scores(part, patches)[:, index]
-        speed_up = _seconds(whole, patches) / _seconds(part, patches)
-    except ModelError:
-        path.unlink()
-        raise
+    before, after = _scores(whole, patches)[:, index], _scores(part, patches)[:, index]
+    speed_up = _seconds(whole, patches) / _seconds(part, patches)
     truth = labels == index
     areas = [area_under_curve(truth, scores) for scores in (before, after)]
     difference = areas[1] - areas[0]
@@ -185,8 +188,6 @@ def _compared(
         reasons.append(f"mean |dp| {change.mean():.3f} is above {MOST_MEAN_DP}")
     if abs(difference) > MOST_AUC_DIFFERENCE:
         reasons.append(f"the AUC changes by {difference:+.4f}, more than {MOST_AUC_DIFFERENCE}")
-    if reasons:
-        path.unlink()
     return {
         "kept": not reasons,
         "reason": "; ".join(reasons),

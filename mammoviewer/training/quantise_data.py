@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from mammoviewer.base.arrays import DoubleArray, FloatArray
 from mammoviewer.base.errors import ArgumentError, InputError
 from mammoviewer.base.paths import write_text_atomically
 from mammoviewer.base.progress import Progress, no_progress
-from mammoviewer.datasets.cases import CaseList
+from mammoviewer.datasets.cases import Case, CaseList
+from mammoviewer.dicom.image import Image
 from mammoviewer.inference.manifest import CARD_NAME
 from mammoviewer.inference.manifest_schema import DETECTION
 from mammoviewer.inference.onnx_session import OnnxModel
@@ -44,6 +46,15 @@ class _Collecting(Scoring):
     units: list[tuple[int, str]] = field(default_factory=list)
     told: list[tuple[int, str]] = field(default_factory=list)
 
+    def each(self, cases: Sequence[Case], work: Callable[[Case, Image], None]) -> None:
+        """Do ``work`` as usual; what was looked at of a case that failed half-way is not that of the next."""
+
+        def begun(case: Case, image: Image) -> None:
+            self.close()
+            work(case, image)
+
+        super().each(cases, begun)
+
     def scores(self, patches: FloatArray) -> DoubleArray:
         """Return the scores as usual; what was known of the patches before is complete."""
         if self.units:
@@ -59,12 +70,15 @@ class _Collecting(Scoring):
         return super().unit(case, name, truth, scores, **facts)
 
     def close(self) -> None:
-        """Give the patches since the last time to the units since then: one each, or slices of one volume."""
+        """Give the patches since the last time to the units since then: one each, or slices of one volume.
+
+        Those without a unit are of a case that failed, and are dropped.
+        """
         if len(self.units) == 1 and len(self.waiting) > 1:
             chosen = np.unique(np.linspace(0, len(self.waiting) - 1, _MOST_SLICES).astype(int)).tolist()
             self.kept += [self.waiting[place] for place in chosen]
             self.told += self.units * len(chosen)
-        else:
+        elif self.units:
             self.kept += self.waiting
             self.told += self.units
         self.waiting, self.units = [], []

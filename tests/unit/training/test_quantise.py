@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers.model_makers import brightest_bundle, linear_bundle
 
-from mammoviewer.base.errors import ArgumentError
+from mammoviewer.base.errors import ArgumentError, ModelError
 from mammoviewer.inference.check import check_model
-from mammoviewer.inference.manifest import load_manifest, verify_files
+from mammoviewer.inference.manifest import load_manifest, verify_files, write_manifest
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.training import quantise
 from mammoviewer.training.quantise import quantised
@@ -57,6 +59,34 @@ def test_a_form_that_does_not_agree_leaves_the_bundle_as_it_was(tmp_path, patche
     assert not (tmp_path / "m" / "int8.onnx").exists()
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ModelError("it does not run")])
+@pytest.mark.parametrize("step", ["_seconds", "write_bytes_atomically", "write_manifest"])
+@pytest.mark.parametrize("again", [False, True])
+def test_an_end_half_way_leaves_a_bundle_that_loads(tmp_path, patches, monkeypatch, error, step, again):
+    labels = labels_of(linear_bundle(tmp_path / "m", head="flatten"), patches)
+    if again:
+        quantised(tmp_path / "m", patches[20:], labels[20:])
+
+    def end(*given):
+        raise error
+
+    monkeypatch.setattr(quantise, step, end)
+    with pytest.raises(type(error)):
+        quantised(tmp_path / "m", patches, labels)
+    verify_files(load_manifest(tmp_path / "m"))
+
+
+def test_an_int8_form_without_figures_that_no_longer_agrees_is_taken_out(tmp_path, patches, monkeypatch):
+    manifest = linear_bundle(tmp_path / "m", head="flatten")
+    labels = labels_of(manifest, patches)
+    quantised(tmp_path / "m", patches, labels)
+    write_manifest(tmp_path / "m", replace(load_manifest(tmp_path / "m"), metrics={}))
+    monkeypatch.setattr(quantise, "MOST_MEAN_DP", -1.0)
+    assert not quantised(tmp_path / "m", patches, labels)["kept"]
+    assert set(load_manifest(tmp_path / "m").files) == set(manifest.files)
+    assert not (tmp_path / "m" / "int8.onnx").exists()
+
+
 def test_without_an_int8_file_the_float_one_runs(tmp_path):
     manifest = brightest_bundle(tmp_path / "m")
     assert OnnxModel(manifest, int8=True).role == "model"
@@ -87,8 +117,6 @@ def test_too_few_patches_are_refused(tmp_path, patches):
 
 
 def test_an_int8_file_without_its_figures_fails_the_check(tmp_path, patches):
-    from dataclasses import replace
-
     manifest = linear_bundle(tmp_path / "m", head="flatten")
     quantised(tmp_path / "m", patches, labels_of(manifest, patches))
     read = load_manifest(tmp_path / "m")

@@ -1,9 +1,11 @@
+import io
+
 import numpy as np
 import pytest
 from helpers.layout_makers import infn
 from helpers.model_makers import boxes_bundle, brightest_bundle, whole_image_bundle
 
-from mammoviewer.base.errors import ArgumentError
+from mammoviewer.base.errors import ArgumentError, InputError
 from mammoviewer.datasets.cases import Case
 from mammoviewer.datasets.layouts import load_cases
 from mammoviewer.inference.onnx_session import OnnxModel
@@ -47,6 +49,24 @@ def test_of_a_volume_some_slices_are_kept_with_the_label_of_the_volume(tmp_path)
     assert [value[0, 0, 0] for value in run.kept] == [0, 4, 8, 12, 16, 20, 24, 29, 0, 1, 2]
     assert {patient for _, patient in run.told[:8]} == {"one"}
     assert len(run.told) == 11
+
+
+def test_slices_of_a_volume_that_fails_half_way_are_dropped(tmp_path, monkeypatch):
+    monkeypatch.setattr("mammoviewer.training.evaluation_scoring._open", lambda case: io.BytesIO())
+    model = OnnxModel(whole_image_bundle(tmp_path / "m"))
+    run = _Collecting(model)
+
+    def work(case, image):
+        for number in range(3):
+            if case.patient.startswith("bad") and number == 2:
+                raise InputError("the frame cannot be decoded")
+            run.scores(np.full((1, model.manifest.channels, 40, 30), number, dtype=np.float32))
+        run.unit(case, case.name, (0, 1, 0), np.zeros(3))
+
+    run.each([Case(tmp_path / name, name) for name in ("bad one", "one", "bad two", "two", "bad last")], work)
+    run.close()
+    assert [value[0, 0, 0] for value in run.kept] == [0, 1, 2] * 2
+    assert [patient for _, patient in run.told] == ["one"] * 3 + ["two"] * 3
 
 
 def test_models_that_give_boxes_have_no_int8_form(tmp_path):
