@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from mammoviewer.inference.manifest import ModelManifest
 from mammoviewer.session.draft import Draft
 from mammoviewer.training.linear_fit import DEFAULT_STRENGTH
 
@@ -17,18 +16,17 @@ class DraftStrength:
         self.value = DEFAULT_STRENGTH
         self._found_for: tuple[object, int] | None = None
 
-    def holds(self, draft: Draft, manifest: ModelManifest) -> bool:
-        """Return whether it was found for the same model, pixel size and classes, and for about as many regions."""
-        if self._found_for is None or self._found_for[0] != _key(draft, manifest):
+    def holds(self, draft: Draft, way: object) -> bool:
+        """Return whether it was found for the same ``way`` of looking and classes, and for about as many regions.
+
+        ``way`` is that of :func:`mammoviewer.session.embedding_shelf.way_of`.
+        """
+        if self._found_for is None or self._found_for[0] != (way, draft.classes):
             return False
         before, now = self._found_for[1], len(draft.pictures)
         return before / _ENOUGH_MORE < now < before * _ENOUGH_MORE
 
-    def keep(self, draft: Draft, manifest: ModelManifest) -> None:
+    def keep(self, draft: Draft, way: object) -> None:
         """Use the strength of a draft from now on."""
         self.value = draft.strength
-        self._found_for = _key(draft, manifest), len(draft.pictures)
-
-
-def _key(draft: Draft, manifest: ModelManifest) -> object:
-    return manifest.identity, manifest.input.pixel_size_mm, draft.classes
+        self._found_for = (way, draft.classes), len(draft.pictures)

@@ -69,7 +69,7 @@ class EmbeddingShelf:
             The model was not made for such an image.
         """
         box = tuple(round(edge, 2) for edge in stored_box(finding, image.attributes))
-        key = (finding.image_uid, finding.frame, *_way(model, manifest), box)
+        key = (finding.image_uid, finding.frame, *way_of(model, manifest), box)
 
         def make() -> EmbeddedRegion:
             prepared = self.prepared(image, finding.frame, model, manifest)
@@ -84,7 +84,7 @@ class EmbeddingShelf:
 
     def windows(self, image: Image, frame: int, model: OnnxModel, manifest: ModelManifest) -> WindowEmbeddings:
         """Return the windows of a frame with what is known of them."""
-        key = (image.attributes.identity, frame, *_way(model, manifest))
+        key = (image.attributes.identity, frame, *way_of(model, manifest))
 
         def make() -> WindowEmbeddings:
             return windows_of(self.prepared(image, frame, model, manifest), model)
@@ -93,7 +93,7 @@ class EmbeddingShelf:
 
     def prepared(self, image: Image, frame: int, model: OnnxModel, manifest: ModelManifest) -> PreparedImage:
         """Return a frame as the model sees it."""
-        key = (image.attributes.identity, frame, *_way(model, manifest))
+        key = (image.attributes.identity, frame, *way_of(model, manifest))
 
         def make() -> PreparedImage:
             check_suitable(image.attributes, manifest)
@@ -122,7 +122,7 @@ class EmbeddingShelf:
         return made
 
 
-def _way(model: OnnxModel, manifest: ModelManifest) -> tuple[str, float | None, str]:
-    """Return what an embedding depends on beside the place."""
+def way_of(model: OnnxModel, manifest: ModelManifest) -> tuple[str, float | None, str]:
+    """Return what an embedding depends on beside the place: the model's file, the pixel size and the preparation."""
     steps = json.dumps([dict(step) for step in manifest.preprocessing], sort_keys=True)
     return model.manifest.files[model.role].sha256, manifest.input.pixel_size_mm, steps

@@ -38,7 +38,7 @@ from mammoviewer.session.draft import (
     window_scores,
 )
 from mammoviewer.session.draft_strength import DraftStrength
-from mammoviewer.session.embedding_shelf import EmbeddingShelf, stepped_size
+from mammoviewer.session.embedding_shelf import EmbeddingShelf, stepped_size, way_of
 from mammoviewer.session.outcome import notice_of
 from mammoviewer.session.region_groups import group_regions, stored_box
 from mammoviewer.session.training_runs import (
@@ -190,17 +190,17 @@ class QuickLearning:
             load_solver()
             self.told.emit(what_is_missing(task.findings))
             return
-        better = self._settle(draft, manifest, progress)
+        better = self._settle(draft, way_of(model, manifest), progress)
         if better is not draft:
             self._show(task, better, windows, model)
         self._assess(task, better, progress)
 
-    def _settle(self, draft: Draft, manifest: ModelManifest, progress: Progress) -> Draft:
+    def _settle(self, draft: Draft, way: object, progress: Progress) -> Draft:
         """Return the draft with the best regularisation, after its first heatmap: that takes several fits."""
-        if self._strength.holds(draft, manifest):
+        if self._strength.holds(draft, way):
             return draft
         better = settled(draft, lambda: progress(1.0, "choosing the regularisation"))
-        self._strength.keep(better, manifest)
+        self._strength.keep(better, way)
         with self._lock:
             if better is not draft and self._draft is not None and self._draft[1] is draft:
                 self._draft, self._heatmaps = (self._draft[0], better, None), {}
@@ -247,13 +247,13 @@ class QuickLearning:
         return self._models.model(task.model), stepped_size(sized, base.input.pixel_size_mm)
 
     def _fitted(self, task: QuickTask, model: OnnxModel, manifest: ModelManifest, progress: Progress) -> Draft | None:
-        """Return the head for the regions there are, fitted anew only where they have changed."""
+        """Return the head for the regions there are, fitted anew only where they or the model's file have changed."""
         embedded = self._embedded(task, model, manifest, progress)
         if what_is_missing(task.findings):
             self._take(None)
             return None
         findings = trainable(task.findings)
-        key = (manifest.identity, manifest.input.pixel_size_mm, _regions_key(findings))
+        key = (manifest.identity, *way_of(model, manifest), _regions_key(findings))
         if self._draft is not None and self._draft[0] == key:
             return self._draft[1]
         classes, positive = classes_of(findings)
@@ -283,10 +283,13 @@ class QuickLearning:
         return found
 
     def _take(self, draft: tuple[object, Draft, DraftFigures | None] | None) -> None:
-        """Keep a draft; heatmaps of the one before are dropped."""
+        """Keep a draft; heatmaps of the one before are dropped, which is told where no other will take their place."""
         with self._lock:
+            dropped = [] if draft is not None else list(self._heatmaps)
             self._draft = draft
             self._heatmaps = {}
+        for identity, frame in dropped:
+            self.changed.emit(identity, frame)
 
     def _show(self, task: QuickTask, draft: Draft | None, windows: WindowEmbeddings, model: OnnxModel) -> None:
         if draft is None or not windows.known.any():

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import shutil
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers import model_makers
 from helpers.images import breast_like, make_image
 from helpers.model_makers import linear_bundle, whole_image_bundle
 
@@ -11,6 +14,7 @@ from mammoviewer.annotations.finding import new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.dicom.attributes import PixelSpacing
 from mammoviewer.inference.embedding import embed_windows
+from mammoviewer.inference.manifest import describe_file, write_manifest
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.jobs.job import JobState
@@ -100,6 +104,44 @@ def test_with_too_few_regions_it_says_what_is_missing_and_keeps_nothing(quick, b
     learnt(quick, QuickTask(regions(image)[:3], (image,), base.identity, image, 0))
     assert quick.heatmap("1.2", 0) is None
     assert "second class" in told[-1]
+
+
+def test_a_draft_that_lost_its_regions_is_taken_off_the_screen(quick, base):
+    image, changed = striped_image(), []
+    learnt(quick, QuickTask(regions(image), (image,), base.identity, image, 0))
+    quick.changed.connect(lambda identity, frame: changed.append((identity, frame)))
+    learnt(quick, QuickTask(regions(image)[:1], (image,), base.identity, image, 0))
+    assert quick.heatmap("1.2", 0) is None
+    assert changed == [("1.2", 0)]
+
+
+@pytest.mark.parametrize("change", ["replaced", "int8"])
+def test_another_file_of_the_model_has_a_head_and_a_strength_of_its_own(quick, base, tmp_path, monkeypatch, change):
+    searches, real = [], draft_module.choose_strength
+    monkeypatch.setattr(draft_module, "choose_strength", lambda *given: searches.append(1) or real(*given))
+    monkeypatch.setattr(model_makers, "CHANNELS", 6)
+    # The other file has more channels: a head of the first would not even fit it.
+    other = linear_bundle(tmp_path / "other")
+    task = QuickTask(
+        (*regions(image := striped_image()), region(image, 160, 145, "Stripes")), (image,), base.identity, image, 0
+    )
+    name = "int8.onnx" if change == "int8" else "model.onnx"
+    if change == "int8":
+        shutil.copy(tmp_path / "other" / "model.onnx", base.folder / name)
+        write_manifest(base.folder, replace(base, files={**base.files, "int8": describe_file(base.folder, name)}))
+        quick._registry.refresh()
+    learnt(quick, task)
+    first = quick.heatmap("1.2", 0)
+    if change == "int8":
+        quick._models.use_int8(True)
+    else:
+        shutil.copytree(tmp_path / "other", base.folder, dirs_exist_ok=True)
+        write_manifest(base.folder, replace(other, name=base.name, folder=base.folder))
+        quick._registry.refresh()
+        quick._models.forget_model(base.identity)
+    learnt(quick, task)
+    assert not np.array_equal(quick.heatmap("1.2", 0).scores, first.scores)
+    assert len(searches) == 2
 
 
 def test_a_new_label_runs_no_window_again_and_drops_the_old_heatmaps(quick, base, monkeypatch):
