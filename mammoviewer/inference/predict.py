@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from mammoviewer.base.progress import Progress, no_progress
 from mammoviewer.dicom.image import Image
+from mammoviewer.inference import tiling
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.inference.kept_predictions import entry_of, prediction_from
 from mammoviewer.inference.manifest import ModelManifest
@@ -138,10 +139,14 @@ def predict_image(
 
 def _way(manifest: ModelManifest, mode: Mode, stride: int | None, threshold: float | None) -> dict[str, object]:
     """Return how the model runs, as part of the key; peaks are found anew, boxes depend on the threshold."""
-    tiling = manifest.tiling
-    if tiling is None:
+    windows = manifest.tiling
+    if windows is None:
         return {"threshold": threshold}
-    return {"mode": mode, "stride": tiling.dense_stride if mode == "dense" else stride or tiling.stride}
+    way: dict[str, object] = {
+        "mode": mode,
+        "stride": windows.dense_stride if mode == "dense" else stride or windows.stride,
+    }
+    return {**way, "worth": tiling.REFINE_SHARE} if mode == "coarse" else way
 
 
 def _key(image: Image, frame: int, manifest: ModelManifest, pixel_size_mm: float | None, way: dict[str, object]) -> str:

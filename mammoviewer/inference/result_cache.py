@@ -30,7 +30,7 @@ from mammoviewer.imaging.voi import Voi, Window
 from mammoviewer.inference.manifest import ModelManifest
 
 DEFAULT_LIMIT_BYTES = 512 << 20
-_FORM = 1
+_FORM = 2
 _MAX_ENTRY_BYTES = 64 << 20
 _AFTER_CLEANING = 0.9
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error)

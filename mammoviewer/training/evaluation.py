@@ -96,12 +96,15 @@ def evaluate(
         The data set does not tell the model's classes, or the unit does not fit.
     InputError
         Not one image could be used.
+    ModelError
+        The model's file is not the one of its manifest, or does not load.
     Cancelled
         From ``progress``.
     """
     chosen = options or EvaluationOptions()
     taken = limited(cases.cases, chosen.limit)
     run = Scoring(model, force=chosen.force, progress=progress, cache=cache)
+    run.load(chosen.mode)
     scored, extra = scored_units(run, cases, taken, chosen)
     if not len(scored):
         raise InputError("no image of the data set has a label that the model tells", path=cases.root)

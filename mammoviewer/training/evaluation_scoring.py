@@ -56,6 +56,18 @@ class Scoring:
         """Return the model's manifest."""
         return self.model.manifest
 
+    def load(self, mode: Mode = "patches") -> None:
+        """Check and load the model's files now: kept results would say nothing of a file that is not the manifest's.
+
+        Raises
+        ------
+        ModelError
+            A file was changed or damaged, or does not load.
+        """
+        self.model.load()
+        if mode == "dense" and "dense" in self.manifest.files:
+            self.model.load("dense")
+
     def each(self, cases: Sequence[Case], work: Callable[[Case, Image], None]) -> None:
         """Do ``work`` for each case and its open image; an expected failure of one is noted, and the run goes on.
 

@@ -109,12 +109,13 @@ def explain_cases(
     Raises
     ------
     ModelError
-        The method does not fit the model.
+        The method does not fit the model, or its file is not the one of its manifest or does not load.
     InputError
         No image can be used, or none has the outcome.
     """
     Explainer(model, options.method)
     run = Scoring(model, force=options.force, cache=cache)
+    run.load("dense")
     order = np.random.default_rng(options.seed).permutation(len(cases)).tolist()
     wanted = options.sample or len(order)
     word = word_of(model.manifest.outputs.positive_class)

@@ -150,6 +150,10 @@ def test_heatmaps_of_films_are_kept_and_taken_again(tmp_path, monkeypatch):
     assert call(*arguments, "--out", tmp_path / "again") == 0
     with pytest.raises(InputError):
         call(*arguments, "--no-cache", "--out", tmp_path / "anew")
+    damaged = tmp_path / "home" / "models" / "spots" / "model.onnx"
+    damaged.write_bytes(damaged.read_bytes()[::-1])
+    with pytest.raises(ModelError, match="SHA-256"):
+        call(*arguments, "--out", tmp_path / "damaged")
 
 
 def test_what_cannot_be_is_refused(patches, tmp_path):

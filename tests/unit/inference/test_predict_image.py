@@ -196,6 +196,16 @@ def test_kept_results_are_of_one_way_of_looking(model, cache, monkeypatch):
         assert ran
 
 
+def test_a_coarse_result_is_kept_for_the_share_it_was_made_with(model, cache, monkeypatch):
+    predict_image(spot_image(), 0, model, cache=cache, mode="coarse")
+    ran = counted(monkeypatch)
+    predict_image(spot_image(), 0, model, cache=cache, mode="coarse")
+    assert ran == []
+    monkeypatch.setattr("mammoviewer.inference.tiling.REFINE_SHARE", 0.7)
+    predict_image(spot_image(), 0, model, cache=cache, mode="coarse")
+    assert ran
+
+
 def test_a_kept_result_of_a_refused_image_is_not_shown(model, cache):
     predict_image(spot_image(), 0, model, cache=cache)
     with pytest.raises(ModelRefused):

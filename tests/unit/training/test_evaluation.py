@@ -11,7 +11,7 @@ import pytest
 from helpers import layout_makers as make
 from helpers.model_makers import boxes_bundle, make_bundle, onnx_bytes
 
-from mammoviewer.base.errors import ArgumentError, Cancelled, InputError
+from mammoviewer.base.errors import ArgumentError, Cancelled, InputError, ModelError
 from mammoviewer.datasets.cases import Case, CaseFinding, CaseList
 from mammoviewer.datasets.layouts import load_cases
 from mammoviewer.datasets.splits import Split, write_split
@@ -121,6 +121,10 @@ def test_marks_found_before_are_not_looked_for_again(
     assert evaluate(OnnxModel(manifest), cases, options, cache=cache).metrics == first
     with pytest.raises(AssertionError, match="ran again"):
         evaluate(OnnxModel(manifest), cases, options)
+    damaged = manifest.file_path("model")
+    damaged.write_bytes(damaged.read_bytes()[::-1])
+    with pytest.raises(ModelError, match="SHA-256"):
+        evaluate(OnnxModel(manifest), cases, options, cache=cache)
 
 
 def test_a_detection_model(tmp_path: Path) -> None:
