@@ -58,6 +58,7 @@ class Studies(QObject):
         self._arrived: tuple[int, Notice] | None = None
         self._removed: Removed | None = None
         self.keeper = StudyKeeper(workspace, settings)
+        self._closed = False
         self.panel = StudyListPanel()
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
         self._rest.timeout.connect(self.refresh)
@@ -92,6 +93,7 @@ class Studies(QObject):
     def close(self) -> None:
         """End all that goes on in the background."""
         self._rest.stop()
+        self._closed = True
         self.keeper.close()
 
     def open(self, chosen: Sequence[ListedStudy]) -> None:
@@ -154,7 +156,8 @@ class Studies(QObject):
             self._rest.start()
 
     def _show(self, job: Job) -> None:
-        if job.state is not JobState.DONE:
+        # What was read for a window that is closed by now may be told late.
+        if job.state is not JobState.DONE or self._closed:
             return
         self.panel.show_studies(job.result)
         self.filled.emit(self.panel.has_studies)

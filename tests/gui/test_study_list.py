@@ -358,3 +358,15 @@ def test_reading_the_list_never_blocks_the_window(
     qtbot.wait(600)
     timer.stop()
     assert max(later - earlier for earlier, later in zip(ticks, ticks[1:], strict=False)) < 0.2
+
+
+def test_a_list_that_is_read_while_the_window_closes_is_left_alone(window: MainWindow, qtbot: QtBot) -> None:
+    studies = window.studies
+    job = studies.keeper.read()
+    assert job.wait(10.0)
+    assert job.result
+    studies.close()
+    with qtbot.captureExceptions() as exceptions:
+        studies._show(job)
+        QApplication.processEvents()
+    assert exceptions == []
