@@ -122,7 +122,7 @@ def _client(scheduler: str) -> Iterator[Any]:
     try:
         client = Client(scheduler, timeout=_CONNECT_S, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
-        hint = "start one with `dask scheduler`, and workers with `dask worker ADDRESS`"
+        hint = "start one with `dask scheduler`, and workers with `dask worker ADDRESS --nthreads 1`"
         raise TrainingError(f"there is no scheduler at {scheduler}", hint=hint) from error
     with client:
         yield client

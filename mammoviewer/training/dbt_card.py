@@ -18,6 +18,9 @@ SYNTHETIC = "Synthetic training data, demonstration only."
 _USE = (
     "Research and teaching: tells slices of breast tomosynthesis with a lesion from those without. Not for diagnosis."
 )
+_OPTIMISTIC = """
+These figures are optimistic: the hyperparameters were chosen before on the validation patients, who are among those of
+the folds."""
 
 
 def bundle_facts(run: RecipeRun, classes: Sequence[str], network: Network, metrics: Mapping[str, Any]) -> BundleFacts:
@@ -59,7 +62,8 @@ def _card(run: RecipeRun, classes: Sequence[str], metrics: Mapping[str, Any], us
         f"| {name} | {_shown(row.get('auc'))} | {_shown(row.get('sensitivity'))} | {_shown(row.get('specificity'))} |"
         for name, row in metrics["classes"].items()
     )
-    folds = ", ".join(f"{area:.3f}" for area in metrics["fold_auc"]) or "none were run"
+    folds = ", ".join("-" if area is None else f"{area:.3f}" for area in metrics["fold_auc"]) or "none were run"
+    optimistic = _OPTIMISTIC if metrics["fold_auc"] and run.text("search_method") != "none" else ""
     grey = baselines["intensity regression"] or {}
     return f"""# {run.spec.title or "Tomosynthesis slices"}
 
@@ -94,7 +98,7 @@ search: {metrics["chosen"] or "none, those of the command"}. Augmentation, of tr
 |---|---|---|---|
 {per_class}
 
-Cross-validation of the other patients, AUC per fold: {folds}.
+Cross-validation of the other patients, AUC per fold: {folds}.{optimistic}
 
 ## Limits
 The slices are chosen: lesions are far more frequent among them than among the slices of a screening examination.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,9 @@ from mammoviewer.training.cluster import Task
 from mammoviewer.training.recipe_files import Value
 from mammoviewer.training.recipe_run import RecipeRun
 from mammoviewer.training.spec import TrainingSpec
+
+ONE_AT_A_TIME = threading.Lock()
+"""Held by whoever judges a fold: the generator of torch is one for all threads of a process, as of a Dask worker."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,9 @@ def fold_text(figures: Mapping[str, Any] | None) -> str:
     mean, deviation = figures["auc_mean"], figures["auc_deviation"]
     spread = "" if mean is None else f"; mean {mean:.3f}"
     spread += "" if deviation is None else f", standard deviation {deviation:.3f}"
+    shared = sum(figures.get("pictures_on_two_sides", ()))
+    alike = f" The folds leak: {shared} times a film is almost the same as one learnt from." if shared else ""
     return f"""Cross-validation of the patients that are not in the test split, each fold judged by a network that saw
-none of its patients: AUC per fold {areas}{spread}.
+none of its patients: AUC per fold {areas}{spread}.{alike}
 
 """

@@ -26,6 +26,7 @@ from mammoviewer.datasets.splits import Fold, IndexArray, grouped_folds, merged_
 from mammoviewer.training.architectures import Committee, Hyperparameters, MicrocalcHypermodel
 from mammoviewer.training.augment import Augmentation
 from mammoviewer.training.epoch_event import epoch_event
+from mammoviewer.training.fold_tasks import ONE_AT_A_TIME
 from mammoviewer.training.loop import Epoch, Labelled, Schedule, fit, logits_of, probabilities_of
 from mammoviewer.training.metrics import Truth, best_threshold
 from mammoviewer.training.recipe_files import Value
@@ -256,7 +257,7 @@ class FoldTask:
 
 def judge_elsewhere(task: FoldTask) -> Mapping[str, Any]:
     """Judge one fold on a machine that knows nothing of the run yet."""
-    with tempfile.TemporaryDirectory(prefix="mammoviewer-fold-") as folder:
+    with ONE_AT_A_TIME, tempfile.TemporaryDirectory(prefix="mammoviewer-fold-") as folder:
         run = RecipeRun(task.spec, task.settings, lambda _: None, Path(folder))
         return MicrocalcRecipe(run).judge(task.number)
 

@@ -19,7 +19,7 @@ from mammoviewer.training.architectures import Network
 from mammoviewer.training.bundle import published_folder, write_bundle
 from mammoviewer.training.dbt_card import bundle_facts
 from mammoviewer.training.epoch_event import epoch_event
-from mammoviewer.training.fold_tasks import FoldTask, judged_folds
+from mammoviewer.training.fold_tasks import ONE_AT_A_TIME, FoldTask, judged_folds
 from mammoviewer.training.loop import Epoch, Schedule, fit, probabilities_of
 from mammoviewer.training.losses import CrossEntropy, inverse_frequencies
 from mammoviewer.training.networks.dbt_cnn import SLICE_PX
@@ -98,7 +98,7 @@ class SliceTraining:
 
         return chosen_parameters(self._run, dimensions, objective)
 
-    def cross_validate(self, parameters: Mapping[str, Any]) -> list[float]:
+    def cross_validate(self, parameters: Mapping[str, Any]) -> list[float | None]:
         """Return the area on each fold of the patients outside the test part; empty where no folds are wanted.
 
         From other machines where a scheduler is named.
@@ -110,18 +110,19 @@ class SliceTraining:
             judge_elsewhere,
             {"classes": tuple(self._classes), "parameters": dict(parameters)},
         )
-        return [float(result["auc"]) for result in found]
+        return [result["auc"] for result in found]
 
-    def judge(self, number: int, parameters: Mapping[str, Any]) -> float:
-        """Train without a fold, by its number from 0, and return the area on it after the last epoch."""
+    def judge(self, number: int, parameters: Mapping[str, Any]) -> float | None:
+        """Train without a fold, by its number from 0, and return the area on it after the last epoch, if it has one."""
         folds = slice_folds(self._run, self._data)
         train, held_out = (self._data.of(part.tolist()) for part in (folds[number].train, folds[number].test))
         told = {"fold": number + 1, "folds": len(folds), "classes": list(self._classes)}
-        epochs, last = self._run.integer("epochs"), [0.0]
+        epochs = self._run.integer("epochs")
+        last: list[float | None] = [None]
 
         def on_epoch(epoch: Epoch) -> bool:
             event = epoch_event(epoch, epochs, held_out.labels, **told)
-            last.append(float(event["auc"] or 0.0))
+            last.append(event["auc"])
             self._run.emit(event)
             return True
 
@@ -157,7 +158,7 @@ class SliceTraining:
         )
         return network, told
 
-    def metrics(self, scored: Mapping[str, Any], found: SearchResult, areas: Sequence[float]) -> dict[str, Any]:
+    def metrics(self, scored: Mapping[str, Any], found: SearchResult, areas: Sequence[float | None]) -> dict[str, Any]:
         """Return the figures of the test part, and how they came about."""
         return {
             **figures_of(self._data, scored["test"], self._run.spec.seed),
@@ -166,7 +167,7 @@ class SliceTraining:
             "memory_mib": round(self._memory.total_bytes / 2**20),
             "chosen": dict(found.parameters),
             "trials": len(found.trials),
-            "fold_auc": [round(area, 4) for area in areas],
+            "fold_auc": [None if area is None else round(area, 4) for area in areas],
             "slices": {part: len(self._data.part(part).places) for part in _PARTS},
             "patients": {part: len(self._data.split.part(part)) for part in _PARTS},
             "problems": list(self._data.problems),
@@ -229,7 +230,7 @@ class SliceTraining:
 def judge_elsewhere(task: FoldTask) -> Mapping[str, Any]:
     """Judge one fold on a machine that knows nothing of the run yet but finds its prepared slices."""
     run, classes = task.run(), task.more["classes"]
-    with load_slices(run, classes) as data:
+    with ONE_AT_A_TIME, load_slices(run, classes) as data:
         return {"auc": SliceTraining(run, data, classes).judge(task.number, task.more["parameters"])}
 
 

@@ -18,11 +18,11 @@ from mammoviewer.inference.detections import Detection, detections_of_boxes
 from mammoviewer.inference.froc import FrocCurve, FrocImage, TruthBox, froc_curve, sensitivity_intervals
 from mammoviewer.training.bundle import BundleFacts, published_folder, write_bundle
 from mammoviewer.training.distributed import present_group
-from mammoviewer.training.film_folds import cross_validation, fit_plan
+from mammoviewer.training.film_folds import alike, cross_validation, fit_plan, fold_count, leaks_between
 from mammoviewer.training.film_report import write_film_report
 from mammoviewer.training.film_versions import Version, changed_version
 from mammoviewer.training.films import Circle, Film, FilmSets, data_facts, load_films
-from mammoviewer.training.fold_tasks import FoldTask, judged_folds
+from mammoviewer.training.fold_tasks import ONE_AT_A_TIME, FoldTask, judged_folds
 from mammoviewer.training.networks.film_front import FilmFront
 from mammoviewer.training.networks.ssd import SsdNetwork, boxes_of_circles, default_boxes, detection_loss, match
 from mammoviewer.training.recipe_run import RecipeRun
@@ -47,10 +47,8 @@ def run_lesion_ssd(run: RecipeRun) -> Mapping[str, Any]:
     """Train, count on the test patients, publish; return the metrics."""
     films = _films(run)
     versions = _measured(run, films)
-    found = judged_folds(
-        run, run.integer("folds"), lambda number: _judged(run, films, versions, number), judge_elsewhere
-    )
-    crossed = [froc_image(one) for fold in found for one in fold["images"]]
+    found = judged_folds(run, fold_count(run), lambda number: _judged(run, films, versions, number), judge_elsewhere)
+    crossed = _crossed_figures(found)
     network, curves = _trained(run, versions, films.train, films.validation)
     run.tell("counting", 0.96)
     images = froc_images(network, films.test)
@@ -76,16 +74,20 @@ def _films(run: RecipeRun) -> FilmSets:
 
 def judge_elsewhere(task: FoldTask) -> Mapping[str, Any]:
     """Judge one fold on another machine."""
-    run = task.run()
-    films = _films(run)
-    return _judged(run, films, _measured(run, films), task.number)
+    with ONE_AT_A_TIME:
+        run = task.run()
+        films = _films(run)
+        return _judged(run, films, _measured(run, films), task.number)
 
 
 def _judged(run: RecipeRun, films: FilmSets, versions: Versions, number: int) -> Mapping[str, Any]:
     """Return the lesions and marks of the films of a fold, by a network that saw none of their patients, for JSON."""
-    learnt, judged = list(cross_validation(films, run.integer("folds"), run.spec.seed))[number]
+    same = alike(films.train + films.validation, run)
+    folds = list(cross_validation(films, run.integer("folds"), run.spec.seed, groups=same.groups))
+    learnt, judged = folds[number]
     network, _ = _trained(run, versions, learnt, judged, number)
-    return {"images": [asdict(one) for one in froc_images(network, judged)]}
+    shared = len(leaks_between(films, same, judged).duplicates)
+    return {"images": [asdict(one) for one in froc_images(network, judged)], "pictures_on_two_sides": shared}
 
 
 def froc_image(values: Mapping[str, Any]) -> FrocImage:
@@ -275,7 +277,7 @@ def _facts(
     *,
     curves: Sequence[Mapping[str, Any]],
     images: Sequence[FrocImage],
-    crossed: Sequence[FrocImage],
+    crossed: Mapping[str, Any] | None,
 ) -> BundleFacts:
     """Return what the manifest says; ``images`` are those of the test part."""
     validation = froc_curve(froc_images(network, films.validation))
@@ -295,7 +297,7 @@ def _facts(
         "sensitivity_at_fp_ci": {f"{r:g}": [one.low, one.high] for r, one in zip(RATES, intervals, strict=True)},
         "baseline_same_places": {f"{rate:g}": one.value for rate, one in zip(RATES, chance, strict=True)},
         "validation_sensitivity_at_fp": {f"{rate:g}": validation.sensitivity_at(rate) for rate in RATES},
-        "cross_validation": _crossed_figures(crossed),
+        "cross_validation": crossed,
         "froc": [point for point in found.points() if point["false_per_image"] <= _MOST_FALSE_TOLD],
         "films": {name: len(getattr(films, name)) for name in ("train", "validation", "test")},
         "lesions_train": sum(len(film.circles) for film in films.train),
@@ -323,13 +325,16 @@ def _facts(
     )
 
 
-def _crossed_figures(images: Sequence[FrocImage]) -> dict[str, Any] | None:
+def _crossed_figures(found: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return the figures of all folds together, from what :func:`_judged` tells of each."""
+    images = [froc_image(one) for fold in found for one in fold["images"]]
     if not images:
         return None
     curve, intervals = froc_curve(images), sensitivity_intervals(images, RATES)
     return {
         "n": len(images),
         "n_patients": curve.patients,
+        "pictures_on_two_sides": [fold["pictures_on_two_sides"] for fold in found],
         "lesions": curve.lesions,
         "sensitivity_at_fp": {f"{rate:g}": one.value for rate, one in zip(RATES, intervals, strict=True)},
         "sensitivity_at_fp_ci": {f"{r:g}": [one.low, one.high] for r, one in zip(RATES, intervals, strict=True)},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,10 +57,19 @@ class RecipeRun:
         return bool(self.settings[name])
 
     def checkpoint(self, name: str) -> Checkpoint:
-        """Return where the fit of that name keeps its state; it waits while the run is paused."""
+        """Return where the fit of that name keeps its state; it waits while the run is paused.
+
+        The file is named after what decides the fit, too: another machine may still be at a fold of a run that was
+        cancelled when one of other settings has begun in the same folder.
+        """
         from mammoviewer.training.checkpoint import Checkpoint
 
-        return Checkpoint(self.checkpoints / f"{name}.pt", holder(self.checkpoints, self.emit))
+        return Checkpoint(self.checkpoints / f"{name}.{self._digest}.pt", holder(self.checkpoints, self.emit))
+
+    @property
+    def _digest(self) -> str:
+        decides = [self.spec.recipe, str(self.spec.data), self.spec.seed, dict(self.settings)]
+        return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
     def tasks(self, name: str, function: Task, items: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Run a function on many items, here or on the machines of the spec's scheduler; return the results by name.

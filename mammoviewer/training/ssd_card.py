@@ -90,9 +90,11 @@ def _crossed(figures: Mapping[str, Any] | None) -> str:
     if figures is None:
         return ""
     at, limits = figures["sensitivity_at_fp"], figures["sensitivity_at_fp_ci"]
+    shared = sum(figures["pictures_on_two_sides"])
+    alike = f" The folds leak: {shared} times a film is almost the same as one learnt from." if shared else ""
     told = "; ".join(f"{at[r]:.2f} ({limits[r][0]:.2f} to {limits[r][1]:.2f}) at {r}" for r in at)
     return f"""Cross-validation, by which the method was chosen, on the {figures["n"]} films of {figures["n_patients"]}
 patients that are not in the test split, each judged by a network that saw none of its patient ({figures["lesions"]}
-lesions): sensitivity {told} false marks per film.
+lesions): sensitivity {told} false marks per film.{alike}
 
 """

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -19,9 +23,17 @@ from mammoviewer.training.recipe_files import load_recipe
 from mammoviewer.training.recipe_run import RecipeRun
 from mammoviewer.training.spec import TrainingSpec
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
-from mammoviewer.training.film_folds import cross_validation, fit_plan, fold_sets, patient_folds  # noqa: E402
+from mammoviewer.training.film_folds import (  # noqa: E402
+    cross_validated,
+    cross_validation,
+    fit_plan,
+    fold_sets,
+    judge_fold,
+    patient_folds,
+)
+from mammoviewer.training.fold_tasks import FoldTask, fold_text  # noqa: E402
 from mammoviewer.training.step_training import StepPlan  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -54,6 +66,7 @@ def test_each_film_that_is_not_for_the_test_is_judged_once() -> None:
         judged += [id(film) for film in held]
     assert sorted(judged) == sorted(id(film) for film in films[:30])
     assert not list(cross_validation(sets, 0, 1))
+    assert not list(cross_validation(sets, 1, 1)), "one fold would leave nothing to learn from"
 
 
 def _run(**settings: Any) -> RecipeRun:
@@ -94,3 +107,55 @@ def test_the_fits_of_a_run_share_its_progress_and_have_names_of_their_own() -> N
     edges = [edge for one in plans for edge in one.share]
     assert edges == pytest.approx([0.1, 0.3, 0.3, 0.5, 0.5, 0.7, 0.7, 0.9])
     assert fit_plan(_run(), plan).share == pytest.approx((0.1, 0.9))
+
+
+def _twins() -> FilmSets:
+    """Patients of whom 0 and 2, 4 and 6, 8 and 10 show the same picture."""
+    generator = np.random.default_rng(0)
+    films = [replace(_film(2 * number), values=_picture(generator)) for number in range(15)]
+    for number in (0, 4, 8):
+        films[number + 2] = replace(films[number + 2], values=films[number].values)
+    report = LeakReport((), (), 15, pictures_compared=True)
+    return FilmSets(Split((), (), (), 1, "mini-mias"), tuple(films[:9]), tuple(films[9:12]), tuple(films[12:]), report)
+
+
+def _picture(generator: np.random.Generator) -> Any:
+    return cv2.GaussianBlur(generator.random((128, 128)).astype(np.float32), (0, 0), 4)[None]
+
+
+def _alone(sets: FilmSets) -> bool:
+    """Whether no picture stands in two parts of a fold."""
+    parts = [{film.values.tobytes() for film in part} for part in (sets.train, sets.validation, sets.test)]
+    return len(set.union(*parts)) == sum(map(len, parts))
+
+
+def test_patients_who_share_a_picture_stay_together_in_folds_and_within_them() -> None:
+    sets = _twins()
+    made = fold_sets(sets, _run(folds=3, repeats=4, validation=0.3))
+    assert all(_alone(fold) and fold.leaks.clean for fold in made)
+    assert all(set(fold.split.train) == _patients(fold.train) for fold in made)
+    leaking = fold_sets(sets, _run(folds=3, repeats=4, validation=0.3, allow_leak=True))
+    assert not all(fold.leaks.clean for fold in leaking)
+
+
+def test_folds_that_leak_with_leave_say_so() -> None:
+    run, sets = _run(folds=3, validation=0.3, allow_leak=True), _twins()
+    figures = cross_validated(run, sets, lambda _run: sets, lambda *_: {"auc": 0.5, "n": 4, "n_patients": 4})
+    assert figures is not None
+    told = [len(fold.leaks.duplicates) for fold in fold_sets(sets, run)]
+    assert figures["pictures_on_two_sides"] == told
+    assert f"The folds leak: {sum(told)} times" in fold_text(figures)
+
+
+def test_threads_of_a_worker_judge_one_fold_at_a_time(tmp_path: Path) -> None:
+    sets, run = _twins(), _run(folds=3, validation=0.3)
+
+    def judge(_run: RecipeRun, _films: FilmSets, number: int) -> dict[str, Any]:
+        torch.manual_seed(number)
+        time.sleep(0.01)
+        return {"auc": float(torch.rand(1))}
+
+    tasks = [FoldTask(replace(run.spec, output=tmp_path / "out"), run.settings, number) for number in range(3)]
+    judged = partial(judge_fold, lambda _run: sets, judge)
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(judged, tasks)) == [judged(task) for task in tasks]

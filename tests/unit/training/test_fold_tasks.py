@@ -58,3 +58,14 @@ def test_the_figures_of_folds_leave_out_one_that_lacks_a_class() -> None:
     assert alone is not None
     assert alone["auc_mean"] is None
     assert "AUC per fold -." in fold_text(alone)
+
+
+@pytest.mark.torch
+def test_a_fold_of_a_cancelled_run_that_ends_late_is_not_taken_for_one_of_other_settings(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    spec = TrainingSpec(kind="recipe", data=tmp_path, output=tmp_path / "out", name="m", recipe="cnni-bcc")
+    late, again, other = (FoldTask(spec, {"learning_rate": rate}, 0).run() for rate in (0.1, 0.1, 0.2))
+    late.checkpoint("fold 1").save({"curves": [1]})
+    assert again.checkpoint("fold 1").load() == {"curves": [1]}
+    assert other.checkpoint("fold 1").load() is None
+    assert replace(late, spec=replace(spec, seed=2)).checkpoint("fold 1").load() is None

@@ -21,10 +21,12 @@ from mammoviewer.datasets.splits import read_split  # noqa: E402
 from mammoviewer.dicom.reader import open_paths  # noqa: E402
 from mammoviewer.inference.manifest import load_manifest  # noqa: E402
 from mammoviewer.inference.preprocess import prepare  # noqa: E402
-from mammoviewer.training import slice_report  # noqa: E402
+from mammoviewer.training import recipe_dbt_slices, slice_report  # noqa: E402
 from mammoviewer.training.augmentation_preview import AugmentationPreview  # noqa: E402
+from mammoviewer.training.dbt_card import bundle_facts  # noqa: E402
 from mammoviewer.training.evaluation_figures import classification_figures  # noqa: E402
 from mammoviewer.training.fold_tasks import FoldTask  # noqa: E402
+from mammoviewer.training.loop import Epoch  # noqa: E402
 from mammoviewer.training.networks.pretrained import read_state_dict  # noqa: E402
 from mammoviewer.training.recipe_dbt_slices import (  # noqa: E402
     SliceTraining,
@@ -128,6 +130,21 @@ def test_patients_of_a_fold_are_held_out_and_told(exams: Path, tmp_path: Path) -
     assert len(metrics["fold_auc"]) == 2
     assert [event["fold"] for event in told if event["event"] == "fold"] == [1, 2]
     assert metrics["patients"] == {"train": 9, "validation": 3, "test": 3}
+    assert "optimistic" not in (tmp_path / "model" / "CARD.md").read_text(encoding="utf-8")
+    network = torch.nn.Identity()
+    searched = _run(spec(exams, tmp_path / "model", folds=2, search_method="grid"), tmp_path)
+    card = bundle_facts(searched, CLASSES, network, {**metrics, "fold_auc": [0.75, None]}).card
+    assert "AUC per fold: 0.750, -.\nThese figures are optimistic" in card
+
+
+def test_a_fold_without_an_area_has_none(exams: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(*_: Any, on_epoch: Any, **__: Any) -> None:
+        on_epoch(Epoch(1, 0.5, 0.1, 1.0))
+
+    monkeypatch.setattr(recipe_dbt_slices, "fit", told)
+    run = _run(spec(exams, tmp_path / "model", folds=2), tmp_path / "kept")
+    with load_slices(run, CLASSES) as data:
+        assert SliceTraining(run, data, CLASSES).cross_validate({}) == [None, None]
 
 
 def test_repeats_hold_others_out_together_and_another_machine_finds_the_same(exams: Path, tmp_path: Path) -> None:
