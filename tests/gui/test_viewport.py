@@ -227,8 +227,10 @@ def test_who_is_told_may_move_the_view(qtbot: QtBot, four_views: Workspace) -> N
     viewport = shown(qtbot, four_views)
     there = QPointF(*place(viewport, 80.0, 100.0))
     seen: list[tuple[float, float]] = []
+    told: list[CursorReading | None] = []
 
     def follow(reading: CursorReading | None) -> None:
+        told.append(reading)
         if not seen:
             viewport.zoom_by(2.0)
             seen.append((viewport.view.zoom, viewport.shown.zoom))
@@ -236,11 +238,8 @@ def test_who_is_told_may_move_the_view(qtbot: QtBot, four_views: Workspace) -> N
     move(viewport, (there.x(), there.y()))
     viewport.cursor_moved.connect(follow)
     viewport.shown.inverted = True
-    qtbot.waitUntil(lambda: bool(seen))
+    qtbot.waitUntil(lambda: len(told) > 1)
     assert seen[0][0] == seen[0][1]
-    told: list[CursorReading | None] = []
-    viewport.cursor_moved.connect(told.append)
-    qtbot.waitUntil(lambda: bool(told))
     assert told[-1] == viewport.reading(there)
 
 
