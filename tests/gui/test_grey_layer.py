@@ -307,3 +307,12 @@ def test_a_view_that_rests_is_made_exact():
     assert not pace.quick("two", rough=True)
     time[0] += 0.05
     assert pace.quick("three", rough=False) is False
+
+
+def test_a_zoom_to_one_to_one_is_exact_at_once() -> None:
+    shown, layer = picture(random_pixels((90, 90))), GreyLayer()
+    for zoom in (1.3, 1.0):
+        view = view_transform((90, 90), Orientation(), size=(50, 50), dpr=1.0, zoom=zoom, centre=(45.0, 45.0))
+        assert layer.see(shown, view, VOI, inverse=False, quick=zoom == 1.0) is not None
+    assert not layer.rough
+    np.testing.assert_array_equal(layer.greys(), shown.lookup(VOI, inverse=False)[shown.pixels[20:70, 20:70]])

@@ -146,14 +146,15 @@ class GreyLayer:
         *,
         quick: bool,
     ) -> StoredArray:
+        if view.zoom == picture.scale == 1.0 and view.orientation == Orientation():
+            self.rough = False
+            (top, bottom), (left, right) = region.rows, region.columns
+            return picture.pixels[round(top) : round(bottom), round(left) : round(right)]
         if quick and apart is None and self._hurries(picture, view, interpolation):
             self.rough = True
             return hurried(picture, region, view)
         if view.zoom >= picture.scale:
             self.rough = False
-            if view.zoom == picture.scale == 1.0 and view.orientation == Orientation():
-                (top, bottom), (left, right) = region.rows, region.columns
-                return picture.pixels[round(top) : round(bottom), round(left) : round(right)]
             return magnified(picture, region, view, apart, interpolation)
         # The image begins on a whole device pixel, so that a pan only moves a cut through the one averaged picture.
         key = (view.zoom, view.orientation, apart)

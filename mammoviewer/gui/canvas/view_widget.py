@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 from shiboken6 import isValid
 
 from mammoviewer.gui.bridge import bind, bind_values
+from mammoviewer.gui.canvas.before_paint import BeforePaint
 from mammoviewer.gui.canvas.cine import Cine
 from mammoviewer.gui.canvas.common_scale import inset, zoom_beside
 from mammoviewer.gui.canvas.cursor_reading import CursorReading, cursor_reading
@@ -58,6 +59,7 @@ class ViewWidget(QWidget):
         self.cine = Cine(workspace.pictures, self)
         self.cine.rate = workspace.settings.window.cine_rate
         self._painter = ViewportPainter(self)
+        self._picture = BeforePaint(self, lambda: self._painter.see())  # noqa: PLW0108 - each image has its painter
         self._follower: FrameFollower | None = None
         self._chest: str | None = None
         self._held: ViewTransform | None = None
@@ -259,7 +261,7 @@ class ViewWidget(QWidget):
         if info.signal.name == "voi" and windowed is not None:
             self.update(windowed)
         else:
-            self.update()
+            self._picture.update()
         if info.signal.name in {"orientation", "linked"}:
             self._scale_changed()
 
@@ -281,4 +283,4 @@ class ViewWidget(QWidget):
 
     def _frame_arrived(self, identity: str, frame: int) -> None:
         if identity == self.identity and self.follower.arrived(frame):
-            self.update()
+            self._picture.update()

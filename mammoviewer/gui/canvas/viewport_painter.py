@@ -28,6 +28,7 @@ from mammoviewer.gui.canvas.stroke_layer import paint_pending
 from mammoviewer.gui.canvas.suggestion_layer import paint_suggestion
 from mammoviewer.gui.canvas.text_layer import Sheet, Words, paint_words
 from mammoviewer.gui.canvas.tools import visible_findings
+from mammoviewer.gui.canvas.view_transform import Region
 from mammoviewer.gui.canvas.window_pixels import exposed_words
 from mammoviewer.gui.screens import calibration
 from mammoviewer.gui.theme import color
@@ -85,6 +86,7 @@ class ViewportPainter:
         self._lens = Lens()
         self._findings = FindingsLayer()
         self._pace = Pace()
+        self._has_picture = False
         self._asked = QRegion()
         self.badge_places: Mapping[str, QRectF] = {}
         self.windowed: QRegion | None = None
@@ -116,6 +118,30 @@ class ViewportPainter:
         if viewport.shown.overlay is Overlay.NONE and not viewport.workspace.desk.lens:
             self.windowed = _on_screen(words.covered + seen.toAlignedRect(), viewport.view.dpr)
 
+    def see(self) -> Region | None:
+        """Make the greys that are seen, unless they are there; return where they go, None while there are none."""
+        viewport = self._viewport
+        if viewport.state is None:
+            return None
+        picture = viewport.follower.picture()
+        self._has_picture = picture is not None
+        if picture is None:
+            return None
+        state, view = viewport.shown, viewport.view
+        quick = self._pace.quick((id(picture.pixels), view.zoom), rough=self.grey.rough)
+        region = self.grey.see(
+            picture,
+            view,
+            state.voi,
+            inverse=state.image.attributes.inverse != state.inverted,
+            interpolation=viewport.workspace.desk.interpolation,
+            levels=calibration(viewport, viewport.workspace.screens).levels,
+            quick=quick,
+        )
+        if self.grey.rough:
+            viewport.refine_soon()
+        return region
+
     def _show_whole(self, covered: QRegion, exposed: QRegion) -> None:
         """Ask once for a paint of words of which a part was not exposed; what is out of sight never will be."""
         missing = covered - exposed
@@ -133,25 +159,10 @@ class ViewportPainter:
         Returns where the greys lie, in logical pixels; the whole viewport while there are none.
         """
         viewport = self._viewport
-        picture = viewport.follower.picture()
-        state, view = viewport.shown, viewport.view
-        region = None
-        if picture is not None:
-            quick = self._pace.quick((id(picture.pixels), view.zoom), rough=self.grey.rough)
-            region = self.grey.see(
-                picture,
-                view,
-                state.voi,
-                inverse=state.image.attributes.inverse != state.inverted,
-                interpolation=viewport.workspace.desk.interpolation,
-                levels=calibration(viewport, viewport.workspace.screens).levels,
-                quick=quick,
-            )
-            if self.grey.rough:
-                viewport.refine_soon()
+        view, region = viewport.view, self.see()
         if region is None:
             painter.fillRect(viewport.rect(), Qt.GlobalColor.black)
-            if picture is None:
+            if not self._has_picture:
                 self._say(painter, "This frame cannot be decoded" if viewport.follower.bad else "Loading")
             return QRectF(viewport.rect())
         rows, columns = self.grey.size

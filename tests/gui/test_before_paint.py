@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject
+from PySide6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
+
+from mammoviewer.gui.canvas.before_paint import BeforePaint
+from mammoviewer.gui.canvas.viewport import Viewport
+from mammoviewer.session.workspace import Workspace
+
+
+class AtPaint(QObject):
+    """Notes something whenever a widget is about to paint: its window has begun, its paint event has not."""
+
+    def __init__(self, widget: QWidget, note: object) -> None:
+        super().__init__(widget)
+        self.notes: list[object] = []
+        self._note = note
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint:
+            self.notes.append(self._note())
+        return False
+
+
+def painted_widget(qtbot: QtBot) -> tuple[QWidget, AtPaint, list[str]]:
+    widget, made = QWidget(), []
+    qtbot.addWidget(widget)
+    at_paint = AtPaint(widget, lambda: len(made))
+    widget.show()
+    qtbot.waitUntil(lambda: bool(at_paint.notes))
+    at_paint.notes.clear()
+    return widget, at_paint, made
+
+
+def test_it_is_made_once_for_all_changes_and_before_the_paint(qtbot: QtBot) -> None:
+    widget, at_paint, made = painted_widget(qtbot)
+    before = BeforePaint(widget, lambda: made.append("made"))
+    for _ in range(5):
+        before.update()
+    assert not made
+    qtbot.waitUntil(lambda: bool(at_paint.notes))
+    assert at_paint.notes == [1]
+
+
+def test_what_fails_before_the_paint_leaves_the_paint_to_tell_it(qtbot: QtBot) -> None:
+    widget, at_paint, _ = painted_widget(qtbot)
+
+    def fail() -> None:
+        raise ValueError
+
+    before = BeforePaint(widget, fail)
+    for _ in range(2):
+        before.update()
+        qtbot.waitUntil(lambda: bool(at_paint.notes))
+        at_paint.notes.clear()
+
+
+def test_nothing_is_made_for_a_widget_out_of_sight(qtbot: QtBot) -> None:
+    widget, _, made = painted_widget(qtbot)
+    widget.hide()
+    BeforePaint(widget, lambda: made.append("made")).update()
+    qtbot.wait(20)
+    assert not made
+
+
+def test_the_greys_of_a_viewport_are_there_when_its_window_begins_to_paint(qtbot: QtBot, four_views: Workspace) -> None:
+    viewport = Viewport(four_views)
+    qtbot.addWidget(viewport)
+    viewport.resize(200, 200)
+    viewport.show_image(four_views.images[0].attributes.identity)
+    viewport.show()
+    qtbot.waitUntil(lambda: viewport._painter.grey.size != (0, 0))
+    qtbot.wait(20)
+    at_paint = AtPaint(viewport, lambda: viewport._painter.grey._region_key[0])
+    for zoom in (1.5, 1.0, 0.75):
+        at_paint.notes.clear()
+        viewport.shown.zoom = zoom
+        qtbot.waitUntil(lambda: bool(at_paint.notes))
+        assert at_paint.notes[0] == zoom
