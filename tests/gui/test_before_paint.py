@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject
+from PySide6.QtGui import QPaintEvent, QRegion
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
@@ -15,11 +16,13 @@ class AtPaint(QObject):
     def __init__(self, widget: QWidget, note: object) -> None:
         super().__init__(widget)
         self.notes: list[object] = []
+        self.region = QRegion()
         self._note = note
         widget.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Paint:
+        if isinstance(event, QPaintEvent):
+            self.region = event.region()
             self.notes.append(self._note())
         return False
 
@@ -42,6 +45,15 @@ def test_it_is_made_once_for_all_changes_and_before_the_paint(qtbot: QtBot) -> N
     assert not made
     qtbot.waitUntil(lambda: bool(at_paint.notes))
     assert at_paint.notes == [1]
+
+
+def test_a_part_is_painted_where_no_more_is_asked_for(qtbot: QtBot) -> None:
+    widget, at_paint, made = painted_widget(qtbot)
+    asked = QRegion(3, 4, 20, 10)
+    BeforePaint(widget, lambda: made.append("made")).update(asked)
+    qtbot.waitUntil(lambda: bool(at_paint.notes))
+    assert at_paint.notes == [1]
+    assert at_paint.region == asked
 
 
 def test_what_fails_before_the_paint_leaves_the_paint_to_tell_it(qtbot: QtBot) -> None:

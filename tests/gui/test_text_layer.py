@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from mammoviewer.gui.canvas.corner_text import Badge, CornerText, ScaleBar
 from mammoviewer.gui.canvas.haloed_text import paint_haloed
-from mammoviewer.gui.canvas.text_layer import Sheet, Words, paint_words
+from mammoviewer.gui.canvas.text_layer import Sheet, Words, laid_out, paint_words
 from mammoviewer.gui.theme import color
 
 SIZE = (60, 260)
@@ -86,7 +86,8 @@ def test_badges_and_scale_bar_stand_on_dark_ground(qtbot: QtBot) -> None:
     image = QImage(500, 500, QImage.Format.Format_Grayscale8)
     image.fill(QColor(255, 255, 255))
     painter = QPainter(image)
-    paint_words(painter, CornerText("", (), (), (), (Badge("INVERTED"),)), ScaleBar(100.0, "", ""), on_sheet())
+    text = CornerText("", (), (), (), (Badge("INVERTED"),))
+    paint_words(painter, laid_out(text, ScaleBar(100.0, "", ""), on_sheet()))
     painter.end()
     shown = greys(image)
     badge = shown[11:22, 12:40]
@@ -99,7 +100,8 @@ def written(text: CornerText = WORDS, **sheet: object) -> tuple[Words, np.ndarra
     image = QImage(QSize(500, 500), QImage.Format.Format_Grayscale8)
     image.fill(QColor(255, 255, 255))
     painter = QPainter(image)
-    words = paint_words(painter, text, ScaleBar(100.0, "20 mm", "at detector"), on_sheet(**sheet))
+    words = laid_out(text, ScaleBar(100.0, "20 mm", "at detector"), on_sheet(**sheet))
+    paint_words(painter, words)
     painter.end()
     return words, greys(image) != 255
 

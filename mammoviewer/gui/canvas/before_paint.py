@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt
+from PySide6.QtGui import QRegion
 from PySide6.QtWidgets import QWidget
 
 _MAKE: Final = QEvent.Type(QEvent.registerEventType())
@@ -32,13 +33,13 @@ class BeforePaint(QObject):
         super().__init__(widget)
         self._widget, self._make, self._waits = widget, make, False
 
-    def update(self) -> None:
-        """Ask for a paint of the whole widget, and to make something before it."""
+    def update(self, part: QRegion | None = None) -> None:
+        """Ask for a paint of a part of the widget, else of all of it, and to make something before it."""
         if not self._waits and self._widget.isVisible():
             self._waits = True
             # As unhurried as the paint itself: whatever else is posted comes first, the paint that is asked for next.
             QCoreApplication.postEvent(self, QEvent(_MAKE), Qt.EventPriority.LowEventPriority.value)
-        self._widget.update()
+        self._widget.update(self._widget.rect() if part is None else part)
 
     def customEvent(self, _event: QEvent) -> None:  # noqa: N802 - Qt's name
         """Make it."""

@@ -96,20 +96,18 @@ class Words:
     covered: QRegion
 
 
-def paint_words(painter: QPainter, text: CornerText, bar: ScaleBar | None, sheet: Sheet) -> Words:
-    """Paint everything and return it.
-
-    Facts of the exposure give way, the first ones first, to lines at the top and to the room in reserve.
-    """
-    words = _laid(text, bar, sheet)
+def paint_words(painter: QPainter, words: Words) -> None:
+    """Paint words that have been laid out."""
     for corner, picture in words.pictures:
         painter.drawImage(corner, picture)
-    return words
 
 
 @functools.lru_cache(maxsize=_KEPT)
-def _laid(text: CornerText, bar: ScaleBar | None, sheet: Sheet) -> Words:
-    """Lay the words out: at a pan and while nothing changes they are those of the frame before."""
+def laid_out(text: CornerText, bar: ScaleBar | None, sheet: Sheet) -> Words:
+    """Lay the words out; at a pan and while nothing changes they are those of the frame before.
+
+    Facts of the exposure give way, the first ones first, to lines at the top and to the room in reserve.
+    """
     head: list[Row] = [Line(text.view, "bright", sheet.large, 3.0)] if text.view else []
     if text.badges:
         head.append(text.badges)

@@ -59,7 +59,7 @@ class ViewWidget(QWidget):
         self.cine = Cine(workspace.pictures, self)
         self.cine.rate = workspace.settings.window.cine_rate
         self._painter = ViewportPainter(self)
-        self._picture = BeforePaint(self, lambda: self._painter.see())  # noqa: PLW0108 - each image has its painter
+        self._picture = BeforePaint(self, lambda: self._painter.make_ready())  # noqa: PLW0108 - each image has its painter
         self._follower: FrameFollower | None = None
         self._chest: str | None = None
         self._held: ViewTransform | None = None
@@ -257,11 +257,7 @@ class ViewWidget(QWidget):
             self.cine.follow(self.state)
         if info.signal.name not in _ELSEWHERE:
             self._chest = None
-        windowed = self._painter.windowed
-        if info.signal.name == "voi" and windowed is not None:
-            self.update(windowed)
-        else:
-            self._picture.update()
+        self._picture.update(self._painter.windowed if info.signal.name == "voi" else None)
         if info.signal.name in {"orientation", "linked"}:
             self._scale_changed()
 

@@ -26,7 +26,7 @@ from mammoviewer.gui.canvas.screen_text import with_screen
 from mammoviewer.gui.canvas.slice_strip import WIDTH
 from mammoviewer.gui.canvas.stroke_layer import paint_pending
 from mammoviewer.gui.canvas.suggestion_layer import paint_suggestion
-from mammoviewer.gui.canvas.text_layer import Sheet, Words, paint_words
+from mammoviewer.gui.canvas.text_layer import Sheet, Words, laid_out, paint_words
 from mammoviewer.gui.canvas.tools import visible_findings
 from mammoviewer.gui.canvas.view_transform import Region
 from mammoviewer.gui.canvas.window_pixels import exposed_words
@@ -107,7 +107,9 @@ class ViewportPainter:
         self._paint_scores(painter)
         self._paint_marks(painter, drawing)
         self._lens.paint(painter, viewport)
-        words = self._paint_words(painter)
+        words = self._words()
+        paint_words(painter, words)
+        self.badge_places = words.badges
         self._paint_edges(painter)
         self._paint_strip(painter)
         self._paint_bar(painter, words.free)
@@ -118,11 +120,15 @@ class ViewportPainter:
         if viewport.shown.overlay is Overlay.NONE and not viewport.workspace.desk.lens:
             self.windowed = _on_screen(words.covered + seen.toAlignedRect(), viewport.view.dpr)
 
-    def see(self) -> Region | None:
+    def make_ready(self) -> None:
+        """Make what a paint shows and can be made without it."""
+        if self._viewport.state is not None:
+            self._see()
+            self._words()
+
+    def _see(self) -> Region | None:
         """Make the greys that are seen, unless they are there; return where they go, None while there are none."""
         viewport = self._viewport
-        if viewport.state is None:
-            return None
         picture = viewport.follower.picture()
         self._has_picture = picture is not None
         if picture is None:
@@ -159,7 +165,7 @@ class ViewportPainter:
         Returns where the greys lie, in logical pixels; the whole viewport while there are none.
         """
         viewport = self._viewport
-        view, region = viewport.view, self.see()
+        view, region = viewport.view, self._see()
         if region is None:
             painter.fillRect(viewport.rect(), Qt.GlobalColor.black)
             if not self._has_picture:
@@ -216,7 +222,8 @@ class ViewportPainter:
             gesture.paint(painter)
         paint_brush_ring(painter, viewport)
 
-    def _paint_words(self, painter: QPainter) -> Words:
+    def _words(self) -> Words:
+        """Lay out what is written."""
         viewport = self._viewport
         level = viewport.workspace.desk.corner_text
         state, view = viewport.shown, viewport.view
@@ -237,9 +244,7 @@ class ViewportPainter:
             font=viewport.font().toString(),
             ratio=view.dpr,
         )
-        words = paint_words(painter, text, bar, sheet)
-        self.badge_places = words.badges
-        return words
+        return laid_out(text, bar, sheet)
 
     def _paint_edges(self, painter: QPainter) -> None:
         """Write at the middle of each edge which way of the patient it lies, where the file tells and text is full."""
