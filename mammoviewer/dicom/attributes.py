@@ -61,8 +61,9 @@ class ImageAttributes:
 
     Everywhere in the program frames are counted from 0 in the order of their places in space. ``frame_order`` holds
     the place of each in the file where the two differ; other programs mean the file's order. ``other_spacing`` is a
-    calibrated spacing that the file has beside the one in use. ``frame_rescales`` holds those of all frames where they
-    differ; ``rescale`` is then that of the first one.
+    calibrated spacing that the file has beside the one in use. ``plane_directions`` say where rows and columns run to
+    by ImageOrientationPatient, in the letters of PatientOrientation. ``frame_rescales`` holds those of all frames
+    where they differ; ``rescale`` is then that of the first one.
     """
 
     path: Path
@@ -99,6 +100,7 @@ class ImageAttributes:
     lossy: bool = False
     view: View = View()
     PatientOrientation: tuple[str, ...] = ()
+    plane_directions: tuple[str, ...] = ()
     orientation: Orientation = Orientation()
     unoriented: bool = False
     pixel_spacing: PixelSpacing | None = None

@@ -38,8 +38,8 @@ def find_hanging(
         ImageOrientationPatient, used when PatientOrientation is absent (tomosynthesis).
     """
     directions = tuple(patient_orientation)
-    if not valid_patient_orientation(directions) and image_orientation is not None and len(image_orientation) == 6:
-        directions = (_letters(image_orientation[:3]), _letters(image_orientation[3:]))
+    if not valid_patient_orientation(directions):
+        directions = plane_directions(image_orientation)
     if not valid_patient_orientation(directions) or view.laterality not in ("R", "L"):
         return None
     targets = _targets(view)
@@ -51,6 +51,13 @@ def find_hanging(
             if target[0] in shown_row and target[1] in shown_column:
                 return Orientation(transpose, flip_rows, flip_columns)
     return None
+
+
+def plane_directions(image_orientation: Sequence[float] | None) -> tuple[str, ...]:
+    """Return where rows and columns run to by the six cosines of ImageOrientationPatient; empty without them."""
+    if image_orientation is None or len(image_orientation) != 6:
+        return ()
+    return _letters(image_orientation[:3]), _letters(image_orientation[3:])
 
 
 def edge_letters(patient_orientation: Sequence[str], orientation: Orientation) -> tuple[str, str, str, str] | None:
@@ -86,8 +93,12 @@ def _targets(view: View) -> tuple[tuple[str, str], ...]:
 
 
 def _letters(cosines: Sequence[float]) -> str:
-    """Return the letters of a direction in patient coordinates, the strongest first (+x L, +y P, +z H)."""
-    named = sorted(zip(cosines, ("LR", "PA", "HF"), strict=True), key=lambda pair: -abs(pair[0]))
+    """Return the letters of a direction in patient coordinates, the strongest first (+x L, +y P, +z H).
+
+    Of equals the one along the body comes first, as in the "FL" of an oblique view.
+    """
+    axes = zip(cosines[::-1], ("HF", "PA", "LR"), strict=True)
+    named = sorted(axes, key=lambda pair: -round(abs(pair[0]), 2))
     return "".join(name[0] if cosine > 0 else name[1] for cosine, name in named if abs(cosine) > _COSINE_SEEN)
 
 

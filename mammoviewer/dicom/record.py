@@ -14,7 +14,7 @@ from mammoviewer.dicom.facts import read_facts
 from mammoviewer.dicom.frames import PixelForm
 from mammoviewer.dicom.header import Header
 from mammoviewer.dicom.modality_lut import ModalityLut
-from mammoviewer.dicom.orientation import find_hanging
+from mammoviewer.dicom.orientation import find_hanging, plane_directions
 from mammoviewer.dicom.remedies import CHECK_GREYS
 from mammoviewer.dicom.sco import is_sco
 from mammoviewer.dicom.views import read_view
@@ -80,6 +80,7 @@ def read_record(
         lossy=elements.text(dataset, "LossyImageCompression") == "01" or header.transfer_syntax in LOSSY_SYNTAXES,
         view=view,
         PatientOrientation=patient_orientation,
+        plane_directions=plane_directions(spacing.plane_orientation(groups[0])),
         orientation=hanging or Orientation(),
         unoriented=hanging is None and kind is not ImageKind.SECONDARY,
         pixel_spacing=_spacing(kind, groups[0], dataset, notices),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QFrame, QMainWindow, QWidget
+from PySide6.QtWidgets import QMainWindow, QWidget
 
 from mammoviewer.base.notices import Notice
 from mammoviewer.gui.actions.command import Command
@@ -31,7 +31,7 @@ from mammoviewer.gui.kept_settings import KeptSettings
 from mammoviewer.gui.model_actions import show_from_marks
 from mammoviewer.gui.opening import Opening
 from mammoviewer.gui.pages import Pages
-from mammoviewer.gui.panels.cursor_line import CursorLine
+from mammoviewer.gui.panels.cursor_line import CursorLine, footer_bar
 from mammoviewer.gui.panels.header_bar import HeaderBar
 from mammoviewer.gui.panels.jobs_bar import JobsBar
 from mammoviewer.gui.panels.model_combo import choose_first_model
@@ -117,14 +117,9 @@ class MainWindow(QMainWindow):
             self.resize(1600, 960)
 
     def _lay_out(self) -> None:
-        footer = QFrame()
-        footer.setObjectName("footerBar")
-        footer.setFixedHeight(30)
         disclaimer = label(DISCLAIMER, "quiet")
         disclaimer.setToolTip("This program is not a medical device")
-        line = row([self.cursor_line, None, disclaimer, None, self.jobs], spacing=12)
-        line.setContentsMargins(12, 0, 8, 0)
-        footer.setLayout(line)
+        footer = footer_bar(self.cursor_line, disclaimer, self.jobs)
         middle = row([self.rail, self.pages, self.panels], spacing=0)
         middle.setStretch(1, 1)
         desk = QWidget()
@@ -269,7 +264,10 @@ class MainWindow(QMainWindow):
             self._second = None
 
     def show_dialog(self, dialog: QWidget) -> None:
-        """Show a dialog of the window's, which is deleted when it closes."""
+        """Show a dialog of the window's, which is deleted when it closes; the same one that is open gives way."""
+        for other in self.findChildren(type(dialog)):
+            if other.isVisible() and other.windowTitle() == dialog.windowTitle():
+                other.close()
         dialog.setParent(self, Qt.WindowType.Dialog)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()

@@ -50,7 +50,8 @@ class Pages(QStackedWidget):
         self._panels.turned.connect(self.arranged)
         bind(self, workspace.studies_changed, self.show_images_or_start)
         bind(self, workspace.stage_changed, self.focus)
-        bind(self, workspace.desk.events.note_wanted, self._show_note)
+        for wanted in (workspace.desk.events.note_wanted, workspace.desk.events.plot_wanted):
+            bind(self, wanted, self._show_chosen)
 
     @property
     def reading(self) -> bool:
@@ -89,10 +90,12 @@ class Pages(QStackedWidget):
         elif viewport is not None:
             viewport.setFocus()
 
-    def _show_note(self) -> None:
-        """Show where the text of what was just drawn is written, before the field there takes the focus."""
-        if self._workspace.desk.note_wanted:
+    def _show_chosen(self) -> None:
+        """Show what is said of a finding: its text, before the field for that takes the focus, or its plot."""
+        desk = self._workspace.desk
+        if desk.note_wanted or desk.plot_wanted:
             self.show_panel("Findings")
+        desk.plot_wanted = ""
 
     def _turn_to(self, page: QWidget) -> None:
         self.setCurrentWidget(page)

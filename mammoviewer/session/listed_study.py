@@ -18,7 +18,7 @@ from mammoviewer.session.companions import belongs
 from mammoviewer.session.opened import Opened, PictureView
 
 _ORDER = ("RCC", "LCC", "RMLO", "LMLO")
-_FLAT = (ImageKind.MAMMOGRAM, ImageKind.SYNTHETIC_2D)
+_FLAT = (ImageKind.MAMMOGRAM, ImageKind.SYNTHETIC_2D, ImageKind.RASTER)
 _SHORT = {
     ImageKind.MAMMOGRAM: "2-D",
     ImageKind.MAMMOGRAM_RAW: "raw",
@@ -27,6 +27,7 @@ _SHORT = {
     ImageKind.SECONDARY: "SC",
     ImageKind.RASTER: "picture",
 }
+_PLURAL = {"picture": "s"}
 _ONE_PATIENT = "id:"
 
 
@@ -89,11 +90,12 @@ class ListedStudy:
 
     @property
     def views(self) -> str:
-        """Return the views of 2-D images, then how many there are of each other kind: ``RCC LCC, 2 DBT``."""
+        """Return the views of 2-D images and pictures, then the count of each other kind: ``RCC LCC, 2 DBT``."""
         flat = [image.view for image in self.images if image.kind in _FLAT and image.view]
         named = " ".join(sorted(dict.fromkeys(flat), key=_place_of_view))
         others = Counter(_SHORT[image.kind] for image in self.images if image.kind not in _FLAT or not image.view)
-        return ", ".join(part for part in (named, *(f"{count} {kind}" for kind, count in others.items())) if part)
+        counted = (f"{count} {kind}" + _PLURAL.get(kind, "") * (count > 1) for kind, count in others.items())
+        return ", ".join(part for part in (named, *counted) if part)
 
     @cached_property
     def searched(self) -> str:

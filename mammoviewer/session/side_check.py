@@ -21,6 +21,8 @@ _PARTS_OF_A_BREAST = ("M", "S", "CV", "AT", "TAN")
 _LEAST_PIXELS = 400
 """A smaller picture is a crop or a thumbnail, in which the chest wall is not to be found."""
 _LEAST_CONFIDENCE = 0.5
+_FIRST, _LAST = 5, -9
+"""Priorities among what is decoded."""
 
 
 def can_be_checked(image: Image) -> bool:
@@ -79,7 +81,10 @@ def doubt(image: Image, confidence: float) -> Notice:
 
 
 def check_side(workspace: Workspace, image: Image) -> None:
-    """Look at the pixels in the background, after all that somebody waits for, and tell what they say."""
+    """Look at the pixels in the background and tell what they say.
+
+    That comes after all that somebody waits for, but before a picture is shown that hangs by it.
+    """
 
     def work(progress: Progress) -> None:
         confidence = side_doubt(image, progress)
@@ -93,4 +98,11 @@ def check_side(workspace: Workspace, image: Image) -> None:
             state.side_doubted = True
             workspace.notice.emit(doubt(image, confidence))
 
-    workspace.decoding.submit("Check the side", work, key=("side", image.attributes.identity), priority=-9)
+    priority = _FIRST if _hangs_by_its_pixels(workspace, image) else _LAST
+    workspace.decoding.submit("Check the side", work, key=("side", image.attributes.identity), priority=priority)
+
+
+def _hangs_by_its_pixels(workspace: Workspace, image: Image) -> bool:
+    """Return whether an image that is seen now hangs by what is found here: it would turn round under the reader."""
+    stage, attributes = workspace.stage, image.attributes
+    return attributes.kind is ImageKind.RASTER and stage is not None and attributes.identity in stage.cells

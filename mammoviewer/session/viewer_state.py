@@ -223,7 +223,8 @@ class DeskState:
     pictures black; ``lens`` shows the magnifier, ``lens_factor`` times the zoom, with its own filter;
     ``chosen_before`` is the finding that was selected last before the present
     one; ``brush_mm`` is the width of the brush; ``note_wanted`` is the id of the finding that the reader is to write a
-    text for; ``live`` lets a draft heatmap follow each region that is drawn;
+    text for, ``plot_wanted`` that of the one whose plot is to be seen; ``live`` lets a draft heatmap follow each region
+    that is drawn;
     ``interpolation`` is one of :data:`session.settings.INTERPOLATIONS`.
     """
 
@@ -250,6 +251,7 @@ class DeskState:
     lens_factor: float = 2.0
     lens_filter: str = "as shown"
     note_wanted: str = ""
+    plot_wanted: str = ""
     brush_mm: float = 3.0
     live: bool = False
     interpolation: str = AUTOMATIC

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import pytest
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.base.progress import Progress
 from mammoviewer.gui.active_view import ActiveView
 from mammoviewer.gui.canvas.cursor_reading import CursorReading
-from mammoviewer.gui.panels.cursor_line import CursorLine, slice_text, voi_text
+from mammoviewer.gui.panels.cursor_line import CursorLine, footer_bar, slice_text, voi_text
 from mammoviewer.gui.panels.header_bar import HeaderBar, study_title
 from mammoviewer.gui.panels.jobs_bar import JobsBar
 from mammoviewer.gui.panels.notice_line import NoticeLine
@@ -78,6 +79,7 @@ def test_decoding_is_not_shown(workspace: Workspace, qtbot: QtBot) -> None:
 
 def test_the_window_in_words() -> None:
     assert voi_text(Window(2653.0, 900.0, VoiFunction.SIGMOID, "NORMAL")) == "SIGMOID 2653 / 900  NORMAL"
+    assert voi_text(Window(2744.308064989627, 13.953468239108393)) == "LINEAR 2744 / 14"
 
 
 def test_the_slice_in_words(volume: Workspace) -> None:
@@ -181,3 +183,27 @@ def test_the_start_page_tells_how_far_the_demo_exam_is(qtbot: QtBot) -> None:
     assert told[0] == ("", False)
     assert told[1][0].startswith("Making the exam, this once: 42%")
     assert page._making.text() == ""
+
+
+@pytest.mark.parametrize("width", [1100, 1400, 2400])
+def test_the_bottom_bar_cuts_no_figure(volume: Workspace, qtbot: QtBot, width: int) -> None:
+    line, jobs = CursorLine(ActiveView(volume)), QLabel("Find the nipple (+1)   0 %")
+    jobs.setFixedWidth(320)
+    bar = footer_bar(line, QLabel("Research use only - not for primary diagnosis"), jobs)
+    qtbot.addWidget(bar)
+    bar.resize(width, 30)
+    bar.show()
+    line.show_reading(CursorReading(3, 4, 1200, 80, (0.3, 0.4), volume.images[0]))
+    qtbot.wait(10)
+    shown = [part for part in (line._value, line._place, line._slice, line._window) if part.isVisible()]
+    assert shown[:2] == [line._value, line._place]
+    assert all(part.width() >= part.sizeHint().width() for part in shown)
+    assert len(shown) == 4 or width < 2400
+
+
+def test_what_nobody_waits_for_is_not_told_of(workspace: Workspace, qtbot: QtBot) -> None:
+    bar = JobsBar(workspace)
+    qtbot.addWidget(bar)
+    for name in ("Check the side", "Find the air", "Find the nipple"):
+        workspace.decoding.submit(name, lambda progress: None).wait(5)
+    assert bar.jobs == ()

@@ -259,3 +259,20 @@ def test_the_header_of_a_file_that_is_no_image_can_be_seen(empty: MainWindow, qt
     (dialog,) = empty.findChildren(HeaderDialog)
     qtbot.waitUntil(lambda: dialog.shown_rows > 10)
     dialog.close()
+
+
+def test_a_dialog_is_open_once(window: MainWindow, qtbot: QtBot) -> None:
+    for _ in range(2):
+        window.show_keys()
+        qtbot.wait(10)
+    assert sum(sheet.isVisible() for sheet in window.findChildren(CheatSheet)) == 1
+
+
+def test_the_empty_start_page_stands_together(empty: MainWindow, qtbot: QtBot) -> None:
+    empty.start_page.show_list(there=False)
+    qtbot.wait(20)
+    page = empty.start_page
+    parts = [part for part in page.findChildren(QLabel) if part.isVisible()]
+    assert page._empty in parts
+    last = page._empty.mapTo(page, page._empty.rect().bottomLeft()).y()
+    assert last < 360, "what belongs together is spread over the page"

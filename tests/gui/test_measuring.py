@@ -197,3 +197,35 @@ def test_measures_are_chosen_from_the_bar(qtbot, four_views):
     actions[1].trigger()
     assert four_views.desk.tool is Tool.ANGLE
     assert header._measure.isChecked()
+
+
+def window_at(qtbot, workspace, folder, panel):
+    """Return a window in which no panel but one was ever seen."""
+    window = MainWindow(workspace, SettingsFile(folder / "settings.json"))
+    qtbot.addWidget(window)
+    window.panels.choose(panel)
+    window.resize(1400, 900)
+    window.show()
+    qtbot.waitUntil(lambda: not window.grid.viewports[2].follower.waiting)
+    return window
+
+
+def test_the_text_of_an_arrow_is_typed_into_a_panel_that_was_never_seen(qtbot, four_views, tmp_path):
+    window = window_at(qtbot, four_views, tmp_path, "Filters")
+    found = draw(window.grid.viewports[2], Tool.ARROW, (40.0, 100.0), (70.0, 60.0))
+    editor = window.panels.findChild(FindingEditor)
+    assert editor is not None
+    qtbot.waitUntil(editor._note.hasFocus)
+    assert four_views.desk.selected_finding == found.id
+
+
+def test_a_profile_shows_its_plot_and_leaves_the_keys_to_the_image(qtbot, four_views, tmp_path):
+    window = window_at(qtbot, four_views, tmp_path, "Filters")
+    draw(window.grid.viewports[2], Tool.PROFILE, (40.0, 100.0), (70.0, 60.0))
+    assert window.panels.current == "Findings"
+    editor = window.panels.findChild(FindingEditor)
+    qtbot.waitUntil(editor._plot.isVisible)
+    assert not editor._note.hasFocus()
+    window.show_panel("Filters")
+    draw(window.grid.viewports[2], Tool.PROFILE, (50.0, 100.0), (80.0, 60.0))
+    assert window.panels.current == "Findings"

@@ -19,7 +19,7 @@ def _prior(step: int, desk: Desk) -> None:
     if workspace.hung.step_prior(step):
         workspace.hang_again()
     elif workspace.study is not None:
-        known = "an older" if step > 0 else "a newer"
+        known = "older" if step > 0 else "newer"
         text = f"There is no {known} prior" if workspace.hung.priors else "No prior of this patient is open"
         workspace.notice.emit(Notice(Severity.INFO, text, "open earlier studies of the same patient beside this one"))
 

@@ -31,6 +31,9 @@ class DrawMeasure(DrawRegion):
             self.canvas.select(finding.id)
             if roi.kind in {RoiKind.ARROW, RoiKind.TEXT}:
                 workspace.desk.note_wanted = finding.id
+            elif roi.kind is RoiKind.PROFILE:
+                # The line alone tells nothing.
+                workspace.desk.plot_wanted = finding.id
 
     def paint_here(self, painter: QPainter) -> None:
         """Paint the measure so far."""

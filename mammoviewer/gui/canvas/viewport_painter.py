@@ -273,7 +273,7 @@ class ViewportPainter:
         if viewport.workspace.desk.corner_text != FULL or viewport.height() < _EDGES_FROM:
             return None
         attributes = viewport.shown.image.attributes
-        return edge_letters(attributes.PatientOrientation, viewport.shown.orientation)
+        return edge_letters(attributes.PatientOrientation or attributes.plane_directions, viewport.shown.orientation)
 
     def _text_area(self) -> QRectF:
         viewport = self._viewport

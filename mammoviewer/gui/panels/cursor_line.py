@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QFrame, QWidget
 
 from mammoviewer.gui.active_view import ActiveView
 from mammoviewer.gui.canvas.corner_text import slab_text
@@ -15,7 +16,7 @@ from mammoviewer.session.viewer_state import ViewerState
 def voi_text(voi: Voi) -> str:
     """Return a window or LUT in words, such as ``SIGMOID 2653 / 900  NORMAL``."""
     if isinstance(voi, Window):
-        return f"{voi.function.value} {voi.center:g} / {voi.width:g}  {voi.explanation}".strip()
+        return f"{voi.function.value} {voi.center:.0f} / {voi.width:.0f}  {voi.explanation}".strip()
     return f"LUT  {voi.explanation}".strip()
 
 
@@ -33,6 +34,7 @@ def slice_text(state: ViewerState) -> str:
     return text
 
 
+_GAP = 18
 _SHOWN = ("frame", "voi", "inverted", "slab_mm", "slab_mode")
 
 
@@ -48,7 +50,9 @@ class CursorLine(QWidget):
         self._window = label("", "dim")
         self._value.setMinimumWidth(160)
         self._place.setMinimumWidth(310)
-        self.setLayout(row([self._value, self._place, self._slice, self._window], spacing=18))
+        for given_way in (self._slice, self._window):
+            given_way.setMinimumWidth(1)
+        self.setLayout(row([self._value, self._place, self._slice, self._window, None], spacing=_GAP))
         active.switched.connect(self._refresh)
         active.changed.connect(lambda name: self._refresh() if name in _SHOWN else None)
         self._refresh()
@@ -68,6 +72,7 @@ class CursorLine(QWidget):
         if millimetres is not None and spacing is not None:
             pixels += f"  ({millimetres[0]:.1f}, {millimetres[1]:.1f}) {spacing.source}"
         self._place.setText(pixels)
+        self._fit()
 
     def _refresh(self) -> None:
         state = self._active.state
@@ -75,6 +80,33 @@ class CursorLine(QWidget):
         self._slice.setText("  ".join(text for text in words if text))
         inverted = "  inverted" if state and state.inverted else ""
         self._window.setText(f"window {voi_text(state.voi)}{inverted}" if state else "")
-        self._slice.setVisible(bool(self._slice.text()))
         if not self._value.text():
             self.show_reading(None)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Show what has room."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Leave out what has no room, the window first: half a figure misleads, and the picture has both beside it."""
+        room = self.width()
+        for kept in (self._value, self._place):
+            room -= max(kept.sizeHint().width(), kept.minimumWidth()) + _GAP
+        for part in (self._slice, self._window):
+            needed = part.sizeHint().width() + _GAP
+            part.setVisible(bool(part.text()) and needed <= room)
+            room -= needed if part.text() else 0
+
+
+def footer_bar(line: CursorLine, *others: QWidget) -> QFrame:
+    """Return the bar at the bottom of the window; the line takes the room that the others leave."""
+    made = QFrame()
+    made.setObjectName("footerBar")
+    made.setFixedHeight(30)
+    layout = row([line, *others], spacing=12)
+    layout.setStretch(0, 1)
+    layout.setContentsMargins(12, 0, 8, 0)
+    made.setLayout(layout)
+    return made

@@ -16,7 +16,7 @@ from mammoviewer.gui.active_view import ActiveView
 from mammoviewer.gui.bridge import bind, bind_values, when_over
 from mammoviewer.gui.canvas.corner_text import window_text
 from mammoviewer.gui.panels.header_tree import HeaderRow, HeaderTree
-from mammoviewer.gui.panels.parts import PADDING, CalmCombo, FactGrid, column, label, row, scrolling, section
+from mammoviewer.gui.panels.parts import PADDING, CalmCombo, FactGrid, column, label, scrolling, section
 from mammoviewer.imaging.voi import AUTO, Window
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.session.blind import ai_hidden
@@ -65,7 +65,7 @@ def image_facts(attributes: ImageAttributes) -> list[tuple[str, str]]:
         ),
     ]
     if attributes.slice_spacing_mm:
-        facts.append(("Slices", f"{attributes.slice_spacing_mm:g} mm apart"))
+        facts.append(("Slices", f"{attributes.slice_spacing_mm:.3g} mm apart"))
     facts += [("Made by", made_by), ("Intent", attributes.PresentationIntentType), *attributes.facts]
     if attributes.lossy:
         facts.append(("Compression", "lossy"))
@@ -107,8 +107,8 @@ class DetailsPanel(QWidget):
         self._charset.setPlaceholderText("Character set: as in the file")
         self._charset.show_choices(CHARSETS, None)
         self._charset.activated.connect(self._choose_charset)
-        lower = column([label("HEADER", "section"), row([self._search, self._charset]), self._tree])
-        lower.setContentsMargins(PADDING, 0, PADDING, PADDING)
+        lower = column([label("HEADER", "section"), self._search, self._charset, self._tree])
+        lower.setContentsMargins(PADDING, PADDING // 2, PADDING, PADDING)
         outer.addLayout(lower, 3)
         active.switched.connect(self.refresh)
         active.changed.connect(lambda name: self._refresh_facts() if name in _SHOWN_WITH else None)

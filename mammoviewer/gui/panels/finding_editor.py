@@ -148,6 +148,8 @@ class FindingEditor(QWidget):
         self.hide()
         bind(self, workspace.desk.events.note_wanted, self._ask_for_note)
         bind(self, workspace.nipples.changed, self._show_location)
+        # What asks for a text may be what had this panel made.
+        self._ask_for_note()
 
     def show_finding(self, finding: Finding | None) -> None:
         """Show a finding, None hides the fields; what was typed into the note of another one is kept first."""

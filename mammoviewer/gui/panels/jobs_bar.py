@@ -13,7 +13,16 @@ from mammoviewer.gui.panels.parts import button, icon_button, label, row
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.session.workspace import Workspace
 
-_QUIET = {"Decode", "Filter", "Thumbnail", "Header", "Measure"}
+_QUIET = {
+    "Decode",
+    "Filter",
+    "Thumbnail",
+    "Header",
+    "Measure",
+    "Check the side",
+    "Find the air",
+    "Find the nipple",
+}
 _PATIENCE_S = 0.3
 _KEPT = 100
 

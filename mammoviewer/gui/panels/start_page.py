@@ -122,6 +122,8 @@ class StartPage(QWidget):
             ],
             spacing=18,
         )
+        # Takes the height that a list would have; beside one it takes none.
+        content.addStretch(0)
         content.setStretchFactor(self.studies, 1)
         content.setStretchFactor(self._recent, 1)
         body.setLayout(content)

@@ -7,8 +7,10 @@ import pytest
 
 from mammoviewer.dicom.attributes import View
 from mammoviewer.dicom.orientation import (
+    edge_letters,
     find_hanging,
     laterality_from_pixels,
+    plane_directions,
     valid_patient_orientation,
 )
 from mammoviewer.imaging.geometry import Orientation
@@ -83,6 +85,14 @@ def test_what_does_not_tell_the_directions_hangs_no_way(view: View, directions: 
 )
 def test_a_volume_hangs_by_its_plane(view: View, cosines: tuple[float, ...], expected: Orientation) -> None:
     assert find_hanging(view, (), cosines) == expected
+
+
+def test_the_plane_of_a_volume_tells_what_lies_at_its_edges() -> None:
+    directions = plane_directions((0, -1, 0, -0.6, 0, -0.8))
+    assert directions == ("A", "FR")
+    assert edge_letters(directions, Orientation(flip_columns=True)) == ("A", "P", "HL", "FR")
+    assert plane_directions((0, -1, 0, -0.7071, 0, -0.7071)) == ("A", "FR")
+    assert plane_directions(None) == ()
 
 
 def test_patient_orientation_comes_before_the_plane() -> None:

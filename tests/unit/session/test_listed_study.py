@@ -55,6 +55,16 @@ def test_a_line_says_who_when_what_and_which_views() -> None:
     assert all(path.is_absolute() for path in made.paths)
 
 
+def test_pictures_are_named_by_their_views_like_other_images() -> None:
+    def views(*labels: str) -> str:
+        images = tuple(make_image(label, uid=f"1.{n}", kind=ImageKind.RASTER) for n, label in enumerate(labels))
+        return listed(Study("1.2.3", images), at=AT, was_opened=True).views
+
+    assert views("RMLO", "RCC", "LCC") == "RCC LCC RMLO"
+    assert views("RCC", "") == "RCC, 1 picture"
+    assert views("", "", "") == "3 pictures"
+
+
 def test_a_study_that_was_only_found_was_not_opened() -> None:
     made = listed(study("RCC"), at=AT, was_opened=False)
     assert (made.opened, made.arrived, made.last) == ("", AT, AT)

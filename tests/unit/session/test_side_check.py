@@ -120,3 +120,30 @@ def test_a_picture_that_is_stored_mirrored_is_hung_by_its_pixels(tmp_path, monke
         ]
     finally:
         workspace.close()
+
+
+def test_pictures_that_hang_by_their_pixels_are_looked_at_before_they_are_shown(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("MAMMOVIEWER_HOME", str(tmp_path))
+    workspace = Workspace(Settings())
+    asked = {}
+    submit = workspace.decoding.submit
+
+    def note(name, work, **options):
+        if name == "Check the side":
+            asked[options["key"][1]] = options["priority"]
+        return submit(name, work, **options)
+
+    monkeypatch.setattr(workspace.decoding, "submit", note)
+    try:
+        pictures = [
+            make_image(label, uid=f"1.{n}", kind=ImageKind.RASTER, pixels=breast("L"))
+            for n, label in enumerate(("RCC", "LCC", "RMLO", "LMLO", "RML"))
+        ]
+        workspace.add(OpenResult((*pictures, make_image("RCC", uid="2.1", pixels=breast("R"))), ()))
+        assert workspace.stage is not None
+        seen = {uid for uid, priority in asked.items() if priority > 0}
+        assert seen == {cell for cell in workspace.stage.cells if cell.startswith("1.")}
+        assert seen
+        assert asked["2.1"] < 0
+    finally:
+        workspace.close()
