@@ -40,7 +40,7 @@ class KeptSettings(QObject):
         self._workspace.settings = settings
         # Strokes that wait are still those of the reader before.
         self._workspace.painting.when_settled(self._take_reader)
-        self._workspace.heatmaps.use_int8(settings.models.int8)
+        self._workspace.heatmaps.models.use_int8(settings.models.int8)
         allow_plugins(settings.models.plugins)
         self._workspace.facts_changed.emit()
 

@@ -62,6 +62,7 @@ __all__ = [
 
 MANIFEST_NAME = "manifest.json"
 CARD_NAME = "CARD.md"
+_REMEDY = "it was changed or damaged: install the model again"
 
 
 def load_manifest(folder: Path) -> ModelManifest:
@@ -125,7 +126,7 @@ def read_verified(manifest: ModelManifest, role: str) -> bytes:
     if len(data) != entry.bytes or hashlib.sha256(data).hexdigest() != entry.sha256:
         raise ModelError(
             "the file is not the one its manifest describes (SHA-256 differs)",
-            hint="it was changed or damaged: install the model again",
+            hint=_REMEDY,
             path=path,
         )
     return data
@@ -141,11 +142,12 @@ def _check_file(folder: Path, entry: ModelFile) -> Path:
     """Return the place of a bundle file that exists, has the stated size and really lies in the folder."""
     path = folder / entry.path
     if not path.is_file():
-        raise ModelError("the file named by the manifest is missing", path=path)
+        raise ModelError("the file named by the manifest is missing", hint=_REMEDY, path=path)
     # A symbolic link inside the folder may still lead out of it.
     if not path.resolve().is_relative_to(folder.resolve()):
         raise ModelError("the file named by the manifest lies outside the model's folder", path=path)
     size = path.stat().st_size
     if size != entry.bytes:
-        raise ModelError(f"the file has {size} bytes where the manifest says {entry.bytes}", path=path)
+        reason = f"the file has {size} bytes where the manifest says {entry.bytes}"
+        raise ModelError(reason, hint=_REMEDY, path=path)
     return path

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from mammoviewer.base.arrays import FloatArray
 from mammoviewer.base.errors import ModelError
-from mammoviewer.inference.manifest import ModelManifest, read_verified
+from mammoviewer.inference.file_seals import FileSeals
+from mammoviewer.inference.manifest import ModelManifest
 from mammoviewer.inference.onnx_check import check_onnx
 from mammoviewer.inference.processor_graph import for_processor
 
@@ -62,6 +63,7 @@ class OnnxModel:
         self.role = "int8" if int8 and "int8" in manifest.files else "model"
         self.threads = max(1, threads if threads is not None else default_threads())
         self._lock = threading.Lock()
+        self._seals = FileSeals(manifest)
         self._sessions: dict[str, Any] = {}
         self._operators: dict[str, tuple[str, ...]] = {}
 
@@ -96,6 +98,18 @@ class OnnxModel:
             A file is not the one of the manifest, holds something that is not allowed, or does not load.
         """
         self._session(role or self.role)
+
+    def check_file(self, role: str = "") -> None:
+        """Look whether a file of the bundle, the one that runs by default, is still the one of the manifest.
+
+        To be asked before results from before are told; the file is hashed once, and again only when it was touched.
+
+        Raises
+        ------
+        ModelError
+            It was damaged, replaced or removed.
+        """
+        self._seals.check(role or self.role)
 
     def run(self, batch: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return probabilities (N, classes) and the feature maps (N, C, fh, fw) of ``batch`` (N, c, rows, columns).
@@ -192,7 +206,7 @@ class OnnxModel:
     def _session(self, role: str) -> Any:
         with self._lock:
             if role not in self._sessions:
-                data = read_verified(self.manifest, role)
+                data = self._seals.read(role)
                 self._operators[role] = self._check(role, data)
                 self._sessions[role] = _make_session(data, self._threads_of(role), self.manifest.identity)
             return self._sessions[role]

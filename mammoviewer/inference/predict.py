@@ -6,7 +6,8 @@ What was found is kept on disk where the caller brings a cache, and taken from t
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from mammoviewer.base.progress import Progress, no_progress
 from mammoviewer.dicom.image import Image
@@ -33,25 +34,41 @@ __all__ = ["MODES", "Mode", "Prediction", "predict_image", "predict_prepared", "
 PARTIAL_KEPT_EVERY_S = 5.0
 """What a run that is ended from outside has lost at most."""
 
+_Run = Callable[[Heatmap | None, PartialHandler | None], Prediction]
+"""Runs the model, given what is known already and who is told of more."""
+
 
 @dataclass
 class _Kept:
-    """Keeps what a run has found so far under its key, and hands it on."""
+    """What is kept of one run under its key: told where it is whole, gone on from where it is not."""
 
     cache: ResultCache
     key: str
     on_partial: PartialHandler | None
     latest: Heatmap | None = None
-    kept_at: float = 0.0
+    kept_at: float = field(default_factory=time.monotonic)
 
-    def take(self, heatmap: Heatmap) -> None:
+    def answer(self, found: Prediction | None, run: _Run, known: Heatmap | None, progress: Progress) -> Prediction:
+        """Return what was found before, or run the model and keep what it says, also where it is stopped."""
+        if found is not None and (found.heatmap is None or found.heatmap.complete):
+            progress(1.0, "kept from before")
+            return found
+        try:
+            prediction = run(found.heatmap if found is not None else known, self._take)
+        except BaseException:
+            self._keep()
+            raise
+        self.cache.store(self.key, entry_of(prediction))
+        return prediction
+
+    def _take(self, heatmap: Heatmap) -> None:
         self.latest = heatmap
         if time.monotonic() - self.kept_at >= PARTIAL_KEPT_EVERY_S:
-            self.keep()
+            self._keep()
         if self.on_partial is not None:
             self.on_partial(heatmap)
 
-    def keep(self) -> None:
+    def _keep(self) -> None:
         if self.latest is not None:
             self.cache.store(self.key, entry_of(Prediction(self.latest, ())))
             self.kept_at = time.monotonic()
@@ -77,14 +94,12 @@ def predict_image(
 
     Parameters
     ----------
-    frame
-        Its index, from 0.
     pixel_size_mm
         The pixel size as stated by the user, for images that bring none.
     override
         Run although the model was not made for such an image.
     prepared
-        The frame as :func:`mammoviewer.inference.prediction.prepare_frame` made it, where it is there already.
+        The frame, from 0, as :func:`mammoviewer.inference.prediction.prepare_frame` made it, where it is there already.
     cache
         Where results are looked for and kept; a run that was stopped goes on from the windows it had. None for
         neither, as with models whose plugins may change unseen.
@@ -93,48 +108,32 @@ def predict_image(
 
     Raises
     ------
-    ModelRefused
-        The model does not fit the image.
+    ModelRefused, Cancelled
+        The model does not fit the image; raised by ``progress``.
     ModelError
-        The model cannot be loaded or run, or does not have the mode.
-    Cancelled
-        Raised by ``progress``.
+        The model cannot be loaded or run or lacks the mode, or its file was damaged or replaced since it was kept.
     """
     manifest = model.manifest
     check_frame(image, frame, manifest, pixel_size_mm=pixel_size_mm, override=override)
     check_way(manifest, mode, stride)
-    kept: _Kept | None = None
-    if cache is not None and all(step["op"] != "plugin" for step in manifest.preprocessing):
-        way = {**_way(manifest, mode, stride, threshold), "role": model.role}
-        key = _key(image, frame, manifest, pixel_size_mm, way)
-        entry = cache.load(key)
-        found = prediction_from(entry, image, frame, manifest, threshold) if entry is not None else None
-        if found is not None and (found.heatmap is None or found.heatmap.complete):
-            progress(1.0, "kept from before")
-            return found
-        known = found.heatmap if found is not None else known
-        kept = _Kept(cache, key, on_partial, kept_at=time.monotonic())
-    if prepared is None:
-        attributes = image.attributes
-        prepared = prepare(image.frame(frame), attributes, manifest, frame=frame, pixel_size_mm=pixel_size_mm)
-    try:
-        prediction = predict_prepared(
-            prepared,
-            model,
-            stride=stride,
-            mode=mode,
-            threshold=threshold,
-            known=known,
-            on_partial=kept.take if kept is not None else on_partial,
-            progress=progress,
+    model.check_file("dense" if mode == "dense" else "")
+
+    def run(before: Heatmap | None, told: PartialHandler | None) -> Prediction:
+        made = prepared
+        if made is None:
+            pixels = image.frame(frame)
+            made = prepare(pixels, image.attributes, manifest, frame=frame, pixel_size_mm=pixel_size_mm)
+        return predict_prepared(
+            made, model, stride=stride, mode=mode, threshold=threshold, known=before, on_partial=told, progress=progress
         )
-    except BaseException:
-        if kept is not None:
-            kept.keep()
-        raise
-    if kept is not None:
-        kept.cache.store(kept.key, entry_of(prediction))
-    return prediction
+
+    if cache is None or any(step["op"] == "plugin" for step in manifest.preprocessing):
+        return run(known, on_partial)
+    facts = {**_way(manifest, mode, stride, threshold), "role": model.role}
+    kept = _Kept(cache, _key(image, frame, manifest, pixel_size_mm, facts), on_partial)
+    entry = cache.load(kept.key)
+    found = prediction_from(entry, image, frame, manifest, threshold) if entry is not None else None
+    return kept.answer(found, run, known, progress)
 
 
 def _way(manifest: ModelManifest, mode: Mode, stride: int | None, threshold: float | None) -> dict[str, object]:

@@ -24,6 +24,7 @@ from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.inference.result_cache import ResultCache
 from mammoviewer.jobs.job import Job
 from mammoviewer.jobs.thread_runner import ThreadRunner
+from mammoviewer.session.loaded_models import LoadedModels
 from mammoviewer.session.mark_groups import MarkGroups
 from mammoviewer.session.outcome import notice_of
 
@@ -119,10 +120,7 @@ class HeatmapRuns:
         self.cache = cache
         self._runner = runner
         self._explaining = explaining
-        self._threads = threads or None
-        self._int8 = int8
-        self._registry = registry
-        self._models: dict[str, OnnxModel] = {}
+        self.models = LoadedModels(registry, threads=threads, int8=int8)
         self._heatmaps: dict[_Key, Heatmap] = {}
         self._detections: dict[_Key, tuple[Detection, ...]] = {}
         self._scores: dict[_Key, tuple[str, Mapping[str, float]]] = {}
@@ -131,36 +129,11 @@ class HeatmapRuns:
         self._started: dict[str, _Run] = {}
         self._forgotten: Counter[str] = Counter()
         self._forced: set[tuple[str, str]] = set()
-        self._lock = threading.Lock()
         self._keeping = threading.Lock()
 
     def model(self, name: str) -> OnnxModel:
-        """Return the loaded model; made at the first use, so call this on a worker's thread.
-
-        Raises
-        ------
-        ModelError
-            If there is no such model or it cannot be loaded.
-        """
-        manifest = self._registry.get(name)
-        with self._lock:
-            loaded = self._models.get(manifest.identity)
-            if loaded is None:
-                loaded = self._models[manifest.identity] = OnnxModel(manifest, threads=self._threads, int8=self._int8)
-            return loaded
-
-    def runs_on(self, model: str) -> str:
-        """Return what a model runs on, its form and its threads, for people; empty before it was used."""
-        with self._lock:
-            loaded = self._models.get(model)
-        return "" if loaded is None or not loaded.provider else _runs_on(loaded)
-
-    def use_int8(self, wanted: bool) -> None:
-        """Let later runs use the int8 form of models that have one, or not."""
-        with self._lock:
-            if wanted != self._int8:
-                self._int8 = wanted
-                self._models.clear()
+        """Return the loaded model, as :meth:`mammoviewer.session.loaded_models.LoadedModels.get`."""
+        return self.models.get(name)
 
     def heatmap(self, identity: str, frame: int, model: str) -> Heatmap | None:
         """Return the heatmap there is now; it may be partial."""
@@ -313,6 +286,7 @@ class HeatmapRuns:
 
         def work(progress: Progress) -> None:
             loaded = self.model(model)
+            loaded.check_file()
             progress(0.1, "prepare")
             prepared = prepare_frame(image, frame, loaded.manifest, override=self.was_forced(identity, model))
             self._keep(self._cams, (identity, frame, model), make(prepared, loaded, progress), age)
@@ -329,8 +303,7 @@ class HeatmapRuns:
 
     def forget_model(self, model: str) -> None:
         """Drop a model that was removed, and all that it found."""
-        with self._lock:
-            self._models.pop(model, None)
+        self.models.forget(model)
         self._drop(model, lambda key: key[2] == model)
 
     def _drop(self, name: str, unwanted: Callable[[_Key], bool]) -> None:
@@ -347,12 +320,6 @@ class HeatmapRuns:
         notice = _notice(job, identity)
         if notice is not None:
             self.notice.emit(notice)
-
-
-def _runs_on(loaded: OnnxModel) -> str:
-    threads = f"{loaded.threads} thread{'s' if loaded.threads > 1 else ''}"
-    form = ", int8" if loaded.role == "int8" else ""
-    return f"{loaded.provider.removesuffix('ExecutionProvider')}, {threads}{form}"
 
 
 def _notice(job: Job, identity: str) -> Notice | None:

@@ -30,7 +30,7 @@ def ready(workspace: Workspace, tmp_path: Path) -> Workspace:
     """One image open, a model with a gradient chosen, another without one there."""
     brightest_bundle(tmp_path / "models" / "spots")
     linear_bundle(tmp_path / "models" / "linear")
-    workspace.registry = workspace.heatmaps._registry = ModelRegistry([tmp_path / "models"])
+    workspace.registry = workspace.heatmaps.models.registry = ModelRegistry([tmp_path / "models"])
     workspace.add(OpenResult((make_image("RCC", pixels=breast_like(320, 240)),), ()))
     workspace.desk.model = "linear.1"
     return workspace

@@ -122,7 +122,7 @@ class AiPanel(QWidget):
         if model is None:
             self._facts.show_facts([("Model", "none chosen")])
             return
-        running = self._workspace.heatmaps.runs_on(chosen) or "not run yet"
+        running = self._workspace.heatmaps.models.runs_on(chosen) or "not run yet"
         self._facts.show_facts([*model_facts(model), ("Runs on", running)])
 
     def _refresh(self) -> None:

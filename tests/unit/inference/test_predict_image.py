@@ -253,3 +253,29 @@ def test_an_entry_that_is_not_what_it_should_be_is_run_anew(model, cache):
     again = predict_image(spot_image(), 0, model, cache=cache)
     np.testing.assert_array_equal(again.heatmap.values, first.heatmap.values)
     assert path.stat().st_size > 200
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_what_was_kept_is_not_told_in_the_name_of_a_damaged_file(tmp_path, loaded):
+    manifest, cache = brightest_bundle(tmp_path / "spots"), ResultCache(tmp_path / "kept")
+    model = OnnxModel(manifest)
+    predict_image(spot_image(), 0, model, cache=cache)
+    path = manifest.file_path("model")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match="SHA-256 differs") as told:
+        predict_image(spot_image(), 0, model if loaded else OnnxModel(manifest), cache=cache)
+    assert told.value.path == path
+    assert "install the model again" in told.value.hint
+
+
+def test_the_dense_file_counts_where_it_is_the_one_that_answers(tmp_path):
+    manifest, cache = dense_bundle(tmp_path / "dense"), ResultCache(tmp_path / "kept")
+    model = OnnxModel(manifest)
+    for mode in ("patches", "dense"):
+        predict_image(spot_image(), 0, model, cache=cache, mode=mode)
+    manifest.file_path("dense").write_bytes(b"no model")
+    assert predict_image(spot_image(), 0, model, cache=cache).heatmap is not None
+    with pytest.raises(ModelError, match="8 bytes where the manifest says"):
+        predict_image(spot_image(), 0, model, cache=cache, mode="dense")

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import shutil
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from helpers.images import breast_like, make_image
-from helpers.model_makers import boxes_bundle, brightest_bundle, dense_bundle, whole_image_bundle
+from helpers.model_makers import boxes_bundle, brightest_bundle, dense_bundle, linear_bundle, whole_image_bundle
 
+from mammoviewer.inference.manifest import write_manifest
 from mammoviewer.inference.onnx_session import OnnxModel
 from mammoviewer.inference.registry import ModelRegistry
 from mammoviewer.inference.result_cache import ResultCache
@@ -208,3 +210,41 @@ def test_scores_are_explained_in_the_way_that_was_chosen(tmp_path):
         np.testing.assert_array_equal(runs.cam("1.2", 0, model).values, own.values)
         assert runs.explain_patch(image, 0, model, (160.0, 200.0), CamChoice("occlusion")).wait(60)
         assert runs.cam("1.2", 0, model).method == "occlusion"
+
+
+def test_a_model_whose_file_was_damaged_is_refused_though_its_results_were_kept(tmp_path):
+    bundle = linear_bundle(tmp_path / "models" / "linear")
+    image, told = make_image("RCC", pixels=breast_like(320, 240), uid="1.2"), []
+    with ThreadRunner(1, "runs") as runner:
+        registry = ModelRegistry([tmp_path / "models"])
+        runs = HeatmapRuns(runner, runner, registry, cache=ResultCache(tmp_path / "kept"))
+        runs.notice.connect(told.append)
+        request = RunRequest(image, (0,), bundle.identity, override=True)
+        assert runs.start(request).wait(60)
+        assert told == []
+        path = bundle.file_path("model")
+        path.write_bytes(path.read_bytes()[::-1])
+        jobs = [runs.start(request), runs.explain_patch(image, 0, bundle.identity, (160.0, 200.0))]
+        assert all(job.wait(60) for job in jobs)
+    assert [job.state for job in jobs] == [JobState.FAILED] * 2
+    assert len(told) == 2
+    for notice in told:
+        assert "SHA-256 differs" in notice.text
+        assert notice.text.startswith(path.name)
+        assert "install the model again" in notice.hint
+
+
+def test_a_bundle_put_in_the_place_of_another_is_loaded_anew(tmp_path):
+    bundle = brightest_bundle(tmp_path / "models" / "spots")
+    registry = ModelRegistry([tmp_path / "models"])
+    with ThreadRunner(1, "runs") as runner:
+        runs = HeatmapRuns(runner, runner, registry)
+        before = runs.model(bundle.identity)
+        assert runs.model(bundle.identity) is before
+        other = linear_bundle(tmp_path / "other")
+        shutil.copytree(tmp_path / "other", bundle.folder, dirs_exist_ok=True)
+        write_manifest(bundle.folder, replace(other, name=bundle.name, folder=bundle.folder))
+        registry.refresh()
+        after = runs.model(bundle.identity)
+        assert after.manifest.files == other.files
+        after.load()

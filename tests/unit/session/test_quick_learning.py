@@ -133,7 +133,7 @@ def test_another_file_of_the_model_has_a_head_and_a_strength_of_its_own(quick, b
     learnt(quick, task)
     first = quick.heatmap("1.2", 0)
     if change == "int8":
-        quick._models.use_int8(True)
+        quick._models.models.use_int8(True)
     else:
         shutil.copytree(tmp_path / "other", base.folder, dirs_exist_ok=True)
         write_manifest(base.folder, replace(other, name=base.name, folder=base.folder))
