@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mammoviewer.base.errors import ArgumentError, ExportError, InputError, MammoViewerError
@@ -111,39 +111,52 @@ def plan_batch(
     Cancelled
         From ``progress``.
     """
-    names = Pseudonyms() if pseudonyms is None else pseudonyms
-    known = KnownValues()
-    files: list[Path] = []
-    refused: list[Rejected] = []
-    patients: set[str] = set()
-    removed_before = True
-    doubtful = 0
     if out is not None and any(out.resolve() in (path.resolve(), *path.resolve().parents) for path in paths):
         raise ArgumentError("the copies need a folder of their own", path=out)
-    found = list(_files(paths, out, refused))
+    names = Pseudonyms() if pseudonyms is None else pseudonyms
+    headers = _Headers()
+    found = list(_files(paths, out, headers.refused))
     for number, path in enumerate(found):
         progress(number / len(found), f"Reading {number + 1} of {len(found)}")
+        headers.read(path, accept_burned_in=options.accept_burned_in)
+    known, patients = headers.known, headers.patients
+    _check_name(options, known, patients, removed_before=headers.removed_before)
+    for patient in patients:
+        known.allow(names.patient(patient, options.name))
+    refused = tuple(headers.refused)
+    return Plan(options, names, known, tuple(headers.files), refused, headers.doubtful, len(patients))
+
+
+@dataclass
+class _Headers:
+    """What the headers of the originals hold: which files can be copied, whose they are, and which values they name."""
+
+    known: KnownValues = field(default_factory=KnownValues)
+    files: list[Path] = field(default_factory=list)
+    refused: list[Rejected] = field(default_factory=list)
+    patients: set[str] = field(default_factory=set)
+    removed_before: bool = True
+    doubtful: int = 0
+
+    def read(self, path: Path, *, accept_burned_in: bool) -> None:
+        """Take in a file, or refuse it."""
         try:
             with quiet_parsing():
                 header = read_original(path)
-                known.collect(header.dataset)
-                known.collect(header.dataset.file_meta)
+                self.known.collect(header.dataset)
+                self.known.collect(header.dataset.file_meta)
                 doubt = burned_in_doubt(header)
                 patient = _patient(header.dataset)
-                removed_before &= elements.text(header.dataset, "PatientIdentityRemoved") == "YES"
+                self.removed_before &= elements.text(header.dataset, "PatientIdentityRemoved") == "YES"
         except MammoViewerError as error:
-            refused.append(Rejected(path, error.reason, error.hint))
-            continue
-        if doubt and not options.accept_burned_in:
-            doubtful += 1
-            refused.append(Rejected(path, doubt, BURNED_IN_HINT))
+            self.refused.append(Rejected(path, error.reason, error.hint))
+            return
+        if doubt and not accept_burned_in:
+            self.doubtful += 1
+            self.refused.append(Rejected(path, doubt, BURNED_IN_HINT))
         else:
-            files.append(path)
-            patients.add(patient)
-    _check_name(options, known, patients, removed_before=removed_before)
-    for patient in patients:
-        known.allow(names.patient(patient, options.name))
-    return Plan(options, names, known, tuple(files), tuple(refused), doubtful, len(patients))
+            self.files.append(path)
+            self.patients.add(patient)
 
 
 def _check_name(options: Options, known: KnownValues, patients: set[str], *, removed_before: bool) -> None:

@@ -13,9 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QObject, QPoint, QPointF, Qt, QTimer
-from PySide6.QtGui import QWheelEvent
-from PySide6.QtTest import QTest
+from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
 from mammoviewer.annotations.edits import AddFinding, CompositeEdit
@@ -28,6 +26,7 @@ from mammoviewer.gui.exports import export_content
 from mammoviewer.gui.main_window import MainWindow
 from mammoviewer.gui.model_actions import force_model
 from mammoviewer.gui.navigation import show_place
+from mammoviewer.gui.tour_hands import click, drag, press, wheel
 from mammoviewer.imaging.filter_chain import parse_filter
 from mammoviewer.inference.detections import Detection
 from mammoviewer.session.demo import demo_truth
@@ -109,21 +108,21 @@ class Tour(QObject):
         yield from self._bad_file()
 
     def _browse(self) -> Iterator[tuple[str, Condition]]:
-        self._press(Qt.Key.Key_Tab)
+        press(self._active(), Qt.Key.Key_Tab)
         yield "tomosynthesis beside 2-D", self._all_painted
         viewport = self._tomo()
         for _ in range(6):
-            self._wheel(viewport, -1)
+            wheel(viewport, -1)
         yield "scroll", self._all_painted
         self._shoot("tomosynthesis")
 
     def _heat(self) -> Iterator[tuple[str, Condition]]:
-        self._press(Qt.Key.Key_Backtab, Qt.KeyboardModifier.ShiftModifier)
+        press(self._active(), Qt.Key.Key_Backtab, Qt.KeyboardModifier.ShiftModifier)
         yield "four views again", self._all_painted
         cluster = next(f for f in self._truth() if f.label == LABELS["cluster"])
         self._workspace.desk.active_identity = cluster.image_uid
         self._window.show_panel("AI")
-        self._press(Qt.Key.Key_H)
+        press(self._active(), Qt.Key.Key_H)
         yield "partial heatmap, or a refusal", lambda: self._active().output.scores is not None or self._refused()
         if self._refused():
             # an exam of reduced size is too coarse for the model; the notice offers to run it all the same
@@ -131,39 +130,39 @@ class Tour(QObject):
             yield "partial heatmap", lambda: self._active().output.scores is not None
         self._shoot("heatmap-coming-in")
         yield "heatmap", self._heated
-        self._press(Qt.Key.Key_Z)
+        press(self._active(), Qt.Key.Key_Z)
         yield "heatmap over the whole image", self._all_painted
         self._shoot("heatmap")
-        self._press(Qt.Key.Key_A)
+        press(self._active(), Qt.Key.Key_A)
         if self._marks():
-            self._press(Qt.Key.Key_N)
+            press(self._active(), Qt.Key.Key_N)
         else:
             show_place(self._workspace, cluster.image_uid, 0, self._hottest())
         yield "first mark", self._all_painted
 
     def _explain(self) -> Iterator[tuple[str, Condition]]:
         viewport = self._active()
-        self._click(viewport, self._hottest(), Qt.KeyboardModifier.AltModifier)
+        click(viewport, self._hottest(), Qt.KeyboardModifier.AltModifier)
         yield "Grad-CAM", lambda: viewport.shown.overlay is Overlay.CAM and viewport.output.scores is not None
         self._shoot("grad-cam")
         viewport.shown.overlay = Overlay.NONE
         viewport.fit()
-        self._press(Qt.Key.Key_Escape)
+        press(self._active(), Qt.Key.Key_Escape)
 
     def _draw(self) -> Iterator[tuple[str, Condition]]:
         mass = next(finding for finding in self._truth() if finding.label == LABELS["mass"])
         show_place(self._workspace, mass.image_uid, mass.frame, mass.roi.centre)
         self._window.show_panel("Findings")
         yield "the mass", self._all_painted
-        self._press(Qt.Key.Key_E)
+        press(self._active(), Qt.Key.Key_E)
         viewport = self._active()
         top, left, bottom, right = mass.roi.bounding_box()
         before = len(self._workspace.annotations.findings)
-        self._drag(viewport, (top, left), (bottom, right))
+        drag(viewport, (top, left), (bottom, right))
         yield "drawn", lambda: len(self._workspace.annotations.findings) == before + 1
-        self._press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+        press(self._active(), Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
         yield "undone", lambda: len(self._workspace.annotations.findings) == before
-        self._press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+        press(self._active(), Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
         yield "redone", lambda: len(self._workspace.annotations.findings) == before + 1
         self._shoot("drawn")
 
@@ -262,37 +261,6 @@ class Tour(QObject):
 
     def _truth(self) -> tuple[Finding, ...]:
         return truth_findings(demo_truth(self._exam), self._workspace.images)
-
-    def _press(self, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
-        QTest.keyClick(self._active(), key, modifier)
-
-    def _place(self, viewport: Viewport, point: tuple[float, float]) -> QPoint:
-        x, y = viewport.view.to_widget(np.array([point]))[0]
-        return QPoint(round(x), round(y))
-
-    def _click(self, viewport: Viewport, point: tuple[float, float], modifier: Qt.KeyboardModifier) -> None:
-        QTest.mouseClick(viewport, Qt.MouseButton.LeftButton, modifier, self._place(viewport, point))
-
-    def _drag(self, viewport: Viewport, first: tuple[float, float], last: tuple[float, float]) -> None:
-        start, end = self._place(viewport, first), self._place(viewport, last)
-        QTest.mousePress(viewport, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start)
-        QTest.mouseMove(viewport, (start + end) / 2)
-        QTest.mouseMove(viewport, end)
-        QTest.mouseRelease(viewport, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, end)
-
-    def _wheel(self, viewport: Viewport, notches: int) -> None:
-        middle = QPointF(viewport.rect().center())
-        event = QWheelEvent(
-            middle,
-            viewport.mapToGlobal(middle),
-            QPoint(),
-            QPoint(0, 120 * notches),
-            Qt.MouseButton.NoButton,
-            Qt.KeyboardModifier.NoModifier,
-            Qt.ScrollPhase.NoScrollPhase,
-            False,
-        )
-        QApplication.sendEvent(viewport, event)
 
     def _shoot(self, name: str) -> None:
         self._window.grab().save(str(self._folder / f"{next(self._numbers):02d}-{name}.png"))

@@ -149,9 +149,16 @@ def cam_for_image(
         # The score is the heatmap's: what is blended is what the reader sees there.
         canvas.add_map(index, np.maximum(values, 0.0) * np.float32(known[index[0], index[1]]))
         progress(done / len(worth), f"explaining window {done} of {len(worth)}")
+    return _blended_overlay(explainer, prepared, canvas, grid, quiet=quiet)
+
+
+def _blended_overlay(
+    explainer: Explainer, prepared: PreparedImage, canvas: CamCanvas, grid: WindowGrid, *, quiet: bool
+) -> Heatmap:
+    """Return the overlay of the maps that a canvas has taken."""
     return cam_overlay(
         prepared,
-        manifest,
+        explainer.model.manifest,
         _levelled(canvas.blended()),
         (grid.origin[0] + (canvas.step - 1) / 2, grid.origin[1] + (canvas.step - 1) / 2),
         (float(canvas.step), float(canvas.step)),
