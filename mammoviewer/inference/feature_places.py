@@ -1,39 +1,24 @@
 """Where the cells of a feature map lie in the image: without padding they look at less of it than its whole.
 
-The centre of what a cell sees follows from the layers before it (Araujo et al. 2019, "Computing receptive fields of
-convolutional neural networks"): behind a layer with kernel k, stride s, dilation d and padding p, cell i lies where
-cell i s + d (k - 1) / 2 - p lay before.
+The window, the command line and the reports of trainings take it from here.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from mammoviewer.base.arrays import FloatArray
+from mammoviewer.inference.graph_places import Axes, places_in
 from mammoviewer.inference.heatmap import interpolated
 from mammoviewer.inference.manifest import read_verified
 from mammoviewer.inference.onnx_parts import parsed_model
 from mammoviewer.inference.onnx_session import OnnxModel
 
-_SLIDING = frozenset({"Conv", "MaxPool", "AveragePool", "LpPool"})
-_IN_PLACE = frozenset(
-    {"Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Clip", "Erf", "Abs"}
-    | {"Sqrt", "Exp", "Log", "Neg", "Pow", "Softplus", "BatchNormalization", "InstanceNormalization", "Identity"}
-    | {"Dropout", "Cast", "Add", "Sub", "Mul", "Div", "Max", "Min", "Concat", "Split"}
-)
-_WEIGHING = frozenset({"Mul", "Div"})
-_ALONG_AN_AXIS = frozenset({"Concat", "Split"})
-_CHANNELS = (1, -3)
-_Axes = tuple[tuple[float, float], tuple[float, float]]
-"""(first, step) along rows and columns."""
-
-_known: WeakKeyDictionary[OnnxModel, _Axes | None] = WeakKeyDictionary()
+_known: WeakKeyDictionary[OnnxModel, Axes | None] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
@@ -81,8 +66,14 @@ def feature_places(model: OnnxModel, size: tuple[int, int], cells: tuple[int, in
     """
     with _lock:
         if model not in _known:
-            _known[model] = _by_graph(model)
+            names = model.manifest.input.name, model.manifest.outputs.features
+            _known[model] = places_in(parsed_model(read_verified(model.manifest, "model")).graph, *names)
         axes = _known[model]
+    return placed(axes, size, cells)
+
+
+def placed(axes: Axes | None, size: tuple[int, int], cells: tuple[int, int]) -> FeaturePlaces:
+    """Return where ``cells`` (rows, columns) lie in an image of ``size`` by what its graph tells of both axes."""
     if axes is None or not all(_inside(*axis, *sides) for axis, *sides in zip(axes, size, cells, strict=True)):
         return even_places(size, cells)
     (first_row, row_step), (first_column, column_step) = axes
@@ -97,72 +88,3 @@ def even_places(size: tuple[int, int], cells: tuple[int, int]) -> FeaturePlaces:
 
 def _inside(first: float, step: float, side: int, cells: int) -> bool:
     return first > -step and first + (cells - 1) * step < side - 1 + step
-
-
-def _by_graph(model: OnnxModel) -> _Axes | None:
-    """Return the places as the layers between the input and the features make them, None where one is not known."""
-    manifest = model.manifest
-    graph = parsed_model(read_verified(manifest, "model")).graph
-    kernels = {
-        tensor.name: (int(tensor.dims[2]), int(tensor.dims[3])) for tensor in graph.initializer if len(tensor.dims) == 4
-    }
-    places: dict[str, _Axes] = {manifest.input.name: ((0.0, 1.0), (0.0, 1.0))}
-    for node in graph.node:
-        before = [places[name] for name in node.input if name in places]
-        if not before:
-            continue
-        after = _behind(node, before, kernels.get(node.input[1], (0, 0)) if len(node.input) > 1 else (0, 0))
-        if after is not None:
-            places.update((name, after) for name in node.output)
-    return places.get(manifest.outputs.features)
-
-
-def _behind(node: Any, before: list[_Axes], weights: tuple[int, int]) -> _Axes | None:
-    """Return the places behind a node, None where it moves them in a way that is not known here.
-
-    ``weights`` is the size of its kernel, where it has weights.
-    """
-    stated = {one.name: one for one in node.attribute}
-    if node.op_type in _ALONG_AN_AXIS and ("axis" not in stated or stated["axis"].i not in _CHANNELS):
-        return None
-    if node.op_type in _WEIGHING:
-        return min(before, key=_reach)
-    if node.op_type in _IN_PLACE:
-        return _together(before)
-    if node.op_type not in _SLIDING:
-        return None
-    if "auto_pad" in stated and stated["auto_pad"].s not in (b"NOTSET", b"VALID"):
-        return None
-    kernel = _pair(stated["kernel_shape"], 0) if "kernel_shape" in stated else weights
-    if not all(kernel):
-        return None
-    strides, dilations = _pair(stated.get("strides"), 1), _pair(stated.get("dilations"), 1)
-    pads = _pair(stated.get("pads"), 0)
-    moved = [
-        (first + step * (dilations[axis] * (kernel[axis] - 1) / 2 - pads[axis]), step * strides[axis])
-        for axis, (first, step) in enumerate(before[0])
-    ]
-    return moved[0], moved[1]
-
-
-def _reach(axes: _Axes) -> tuple[float, float]:
-    """Return (step, first) of both axes together, least for the largest map: the others are its weights.
-
-    Maps that are multiplied cell by cell are of one size and lie alike; a squeezed one is of a single cell.
-    """
-    (first_row, row_step), (first_column, column_step) = axes
-    return row_step + column_step, first_row + first_column
-
-
-def _together(before: list[_Axes]) -> _Axes | None:
-    """Return the places of a sum: ways of other lengths may be half a pixel apart, of other steps there is none."""
-    first = [float(np.mean([axes[axis][0] for axes in before])) for axis in (0, 1)]
-    (rows, columns), *others = {tuple(step for _, step in axes) for axes in before}
-    return None if others else ((first[0], rows), (first[1], columns))
-
-
-def _pair(attribute: Any, default: int) -> tuple[int, int]:
-    """Return the first two numbers of an attribute, those of rows and columns."""
-    values: Iterable[int] = attribute.ints if attribute is not None else (default, default)
-    rows, columns, *_ = (*values, default, default)
-    return int(rows), int(columns)

@@ -1,13 +1,24 @@
-"""Grad-CAM with torch, for the reports of trainings; the viewer itself explains through ``head_grad.onnx``."""
+"""Grad-CAM with torch, for the reports of trainings; the viewer itself explains through ``head_grad.onnx``.
+
+The cells of a map are put where the viewer puts them: where the layers of the network look, see
+:mod:`mammoviewer.inference.feature_places`.
+"""
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from mammoviewer.base.arrays import FloatArray
+from mammoviewer.inference.feature_places import FeaturePlaces, placed
+from mammoviewer.inference.graph_places import places_in
+from mammoviewer.inference.onnx_parts import parsed_model
 from mammoviewer.training.architectures import Network
+from mammoviewer.training.export_onnx import FEATURES, INPUT, export_model
 
 
 def grad_cam(network: Network, pictures: Tensor, *, output: int = 0) -> FloatArray:
@@ -27,8 +38,19 @@ def grad_cam(network: Network, pictures: Tensor, *, output: int = 0) -> FloatArr
     features = features.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(network.head(features)[:, output].sum(), features)
     weights = gradient.mean(dim=(2, 3), keepdim=True)
-    small = torch.relu((weights * features.detach()).sum(dim=1, keepdim=True))
-    maps = functional.interpolate(small, size=pictures.shape[2:], mode="bilinear", align_corners=False)[:, 0]
-    highest = maps.amax(dim=(1, 2), keepdim=True)
-    result: FloatArray = torch.where(highest > 0, maps / highest.clamp_min(1e-12), maps).numpy()
+    small = torch.relu((weights * features.detach()).sum(dim=1)).numpy().astype(np.float32)
+    size = (int(pictures.shape[2]), int(pictures.shape[3]))
+    places = _places(network, (int(pictures.shape[1]), *size), (int(small.shape[1]), int(small.shape[2])))
+    maps = np.stack([places.spread(one, size) for one in small])
+    highest = maps.max(axis=(1, 2), keepdims=True)
+    result: FloatArray = np.divide(maps, highest, out=np.zeros_like(maps), where=highest > 0)
     return result
+
+
+def _places(network: Network, shape: tuple[int, int, int], cells: tuple[int, int]) -> FeaturePlaces:
+    """Return where the cells of a network's features lie in a picture of ``shape``, as its exported form has it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.onnx"
+        export_model(network, path, shape)
+        graph = parsed_model(path.read_bytes()).graph
+    return placed(places_in(graph, INPUT, FEATURES), shape[1:], cells)
