@@ -12,7 +12,11 @@ from mammoviewer.base.errors import ArgumentError
 from mammoviewer.base.paths import resources_dir
 
 COLORMAPS: Final = ("inferno", "viridis", "cividis", "magma")
-_FAINTEST: Final = 0.2
+FAINTEST: Final = 0.2
+"""Of the opacity of the highest score, the share of one at the threshold."""
+FAINTEST_EVIDENCE: Final = 0.5
+"""The same for an explanation, of which the part that is shown has to be seen at a glance."""
+HALF: Final = 0.5
 
 
 def contour_levels(threshold: float) -> tuple[float, float, float]:
@@ -52,11 +56,12 @@ def heatmap_layer(
     threshold: float = 0.5,
     low: float = 0.0,
     high: float = 1.0,
+    faintest: float = FAINTEST,
 ) -> ByteArray:
     """Return a heatmap as a picture with alpha, uint8 (rows, columns, 4), colour not multiplied by alpha.
 
     Alpha is 0 below ``threshold`` and where ``heat`` is not a number; from there it grows linearly with the score, from
-    a fifth of ``opacity`` to all of it at ``high``.
+    the share ``faintest`` of ``opacity`` to all of it at ``high``.
     """
     if not high > low:
         raise ArgumentError("the highest value of a heatmap must be above its lowest")
@@ -67,6 +72,6 @@ def heatmap_layer(
     index = np.clip(np.rint((scores - low) * (255.0 / (high - low))), 0, 255).astype(np.uint8)
     strength = np.clip((scores - threshold) / max(high - threshold, 1e-6), 0.0, 1.0)
     layer[shown, :3] = colormap(colormap_name)[index]
-    alpha = min(max(opacity, 0.0), 1.0) * (_FAINTEST + (1.0 - _FAINTEST) * strength)
+    alpha = min(max(opacity, 0.0), 1.0) * (faintest + (1.0 - faintest) * strength)
     layer[shown, 3] = np.rint(255.0 * alpha).astype(np.uint8)
     return layer

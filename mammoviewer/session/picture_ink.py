@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from mammoviewer.base.arrays import ByteArray, DoubleArray, FloatArray
-from mammoviewer.imaging.colormaps import colormap, contour_colour, contour_levels
+from mammoviewer.imaging.colormaps import HALF, colormap, contour_colour, contour_levels
 from mammoviewer.imaging.draw import WHITE, Colour, LineStyle, draw_cross, draw_label, draw_polygon, text_size
 from mammoviewer.session.viewer_state import OverlayStyle
 
@@ -48,16 +48,20 @@ class Ink:
                 draw_label(canvas, label, place, paint, size_px=size_px)
 
 
-def draw_contours(ink: Ink, heat: FloatArray, style: OverlayStyle) -> None:
-    """Draw closed lines of equal score, float32 (rows, columns) as displayed, NaN where there is none."""
+def draw_contours(ink: Ink, heat: FloatArray, style: OverlayStyle, *, half: bool = False) -> None:
+    """Draw closed lines of equal score, float32 (rows, columns) as displayed, NaN where there is none.
+
+    With ``half`` one line alone is drawn, in white, around what is at least half of the largest possible.
+    """
     thickness = max(1, round(heat.shape[0] / 1100))
-    for level in contour_levels(style.threshold):
+    for level in (HALF,) if half else contour_levels(style.threshold):
         with np.errstate(invalid="ignore"):
             above = (heat >= level).astype(np.uint8)
         lines, _ = cv2.findContours(above, cv2.RETR_LIST, cv2.CHAIN_APPROX_TC89_KCOS)
         for line in lines:
             points = line[:, 0, ::-1].astype(np.float64)
-            for canvas, paint in ((ink.marks, contour_colour(style.colormap, level)), (ink.cover, WHITE)):
+            line_colour = WHITE if half else contour_colour(style.colormap, level)
+            for canvas, paint in ((ink.marks, line_colour), (ink.cover, WHITE)):
                 draw_polygon(canvas, points, paint, thickness=thickness)
 
 

@@ -19,7 +19,7 @@ from mammoviewer.base.errors import ArgumentError, ExportError
 from mammoviewer.base.paths import write_bytes_atomically
 from mammoviewer.base.progress import Progress, no_progress
 from mammoviewer.dicom.image import Image
-from mammoviewer.imaging.colormaps import heatmap_layer
+from mammoviewer.imaging.colormaps import FAINTEST, FAINTEST_EVIDENCE, HALF, heatmap_layer
 from mammoviewer.imaging.draw import WHITE, LineStyle
 from mammoviewer.imaging.filter_chain import FilterChain
 from mammoviewer.imaging.geometry import Orientation
@@ -27,6 +27,7 @@ from mammoviewer.imaging.resample import extract
 from mammoviewer.imaging.slab import SlabSpan
 from mammoviewer.imaging.voi import Voi, apply_lut
 from mammoviewer.inference.detections import Detection
+from mammoviewer.inference.evidence import readable_evidence
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.session.label_colours import MEASURE, label_colour
 from mammoviewer.session.measuring import line_text
@@ -163,12 +164,18 @@ def _with_overlays(grey: ByteArray | WordArray, seen: tuple[slice, slice], reque
     ink = Ink.of_shape(shape)
     style = request.style
     if request.heat is not None:
-        heat = _displayed(request.heat, shape, request)
-        if style.contours:
-            draw_contours(ink, heat, style)
-        else:
+        # The explanation of one patch is drawn as in the window.
+        evidence = request.patch is not None and isinstance(request.heat, Heatmap)
+        heat = _displayed(request.heat, shape, request, evidence=evidence)
+        if style.contours or (evidence and style.threshold <= HALF):
+            draw_contours(ink, heat, style, half=not style.contours)
+        if not style.contours:
             layer = heatmap_layer(
-                heat[seen], colormap_name=style.colormap, opacity=style.opacity, threshold=style.threshold
+                heat[seen],
+                colormap_name=style.colormap,
+                opacity=style.opacity,
+                threshold=style.threshold,
+                faintest=FAINTEST_EVIDENCE if evidence else FAINTEST,
             ).astype(np.float32)
             alpha = layer[..., 3:] / np.float32(255)
             colours += alpha * (layer[..., :3] * full - colours)
@@ -183,9 +190,12 @@ def _with_overlays(grey: ByteArray | WordArray, seen: tuple[slice, slice], reque
     return limited.astype(np.uint8) if grey.dtype == np.uint8 else limited.astype(np.uint16)
 
 
-def _displayed(heat: Heatmap | FloatArray, shape: tuple[int, int], request: Rendering) -> FloatArray:
+def _displayed(heat: Heatmap | FloatArray, shape: tuple[int, int], request: Rendering, *, evidence: bool) -> FloatArray:
     """Return the scores as displayed, one per pixel of ``shape``."""
     if isinstance(heat, Heatmap):
+        if evidence:
+            displayed = request.orientation.display_shape(request.image.attributes.shape)
+            heat = readable_evidence(heat, shape[0] / displayed[0])
         heat = heat.resampled(request.image.attributes.shape)
     turned = np.ascontiguousarray(request.orientation.apply(heat))
     resized = turned if turned.shape == shape else cv2.resize(turned, shape[::-1], interpolation=cv2.INTER_NEAREST)

@@ -184,6 +184,7 @@ def slice_step_mm(attributes: ImageAttributes) -> float | None:
 
 
 SHOWN_FROM: Final = 0.5
+EXPLAINED_FROM: Final = 0.2
 """From which value on output is shown where neither the model nor the reader says otherwise."""
 
 
@@ -197,7 +198,7 @@ class OverlayStyle:
 
     opacity: float = 0.5
     threshold: float = SHOWN_FROM
-    cam_threshold: float = SHOWN_FROM
+    cam_threshold: float = EXPLAINED_FROM
     colormap: str = "inferno"
     contours: bool = False
 

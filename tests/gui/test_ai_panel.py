@@ -361,7 +361,7 @@ def test_sessions_are_made_off_the_threads_of_the_window(
     assert threading.main_thread() not in made_on
 
 
-def test_scores_are_shown_from_where_the_model_marks_and_explanations_from_the_middle(
+def test_scores_are_shown_from_where_the_model_marks_and_explanations_from_a_fifth(
     marked: Workspace, qtbot: QtBot
 ) -> None:
     active = ActiveView(marked)

@@ -69,7 +69,7 @@ def test_keys_and_clicks_choose_and_the_image_is_explained_so(ready: Workspace, 
     assert state is not None
     assert state.overlay is Overlay.CAM
     qtbot.waitUntil(lambda: shown_output(ready, state, 0).scores is not None, timeout=20000)
-    assert shown_output(ready, state, 0).title.endswith("Grad-CAM++")
+    assert shown_output(ready, state, 0).title.endswith("Grad-CAM++\nshare of the strongest")
     ready.desk.model = "spots.1"
     assert cam_choice(ready).method == "", "a method that needs a gradient is left to the model"
 

@@ -3,8 +3,9 @@ from itertools import product
 import numpy as np
 import pytest
 from helpers.heatmaps import make_heatmap
+from numpy.typing import NDArray
 from PySide6.QtCore import QRectF
-from PySide6.QtGui import QFont, QImage, QPainter
+from PySide6.QtGui import QColor, QFont, QImage, QPainter
 from pytestqt.qtbot import QtBot
 
 from mammoviewer.gui.canvas.heatmap_layer import (
@@ -18,7 +19,7 @@ from mammoviewer.gui.canvas.heatmap_layer import (
 from mammoviewer.gui.canvas.view_transform import view_transform
 from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.inference.heatmap import Heatmap
-from mammoviewer.session.viewer_state import OverlayStyle
+from mammoviewer.session.viewer_state import Overlay, OverlayStyle
 
 ORIENTATIONS = [Orientation(*flags) for flags in product((False, True), repeat=3)]
 SHAPE = (120, 80)
@@ -105,7 +106,7 @@ def test_contours_run_round_what_is_above_their_level() -> None:
     assert region is not None
     scores = np.full((60, 40), np.nan, np.float32)
     scores[20:40, 10:30] = 0.5
-    lines = contours(scores, region, 1.0, 0.4)
+    lines = contours(scores, region, 1.0, (0.4,))
     assert [round(line.level, 2) for line in lines] == [0.4]
     box = lines[0].line.boundingRect()
     assert (box.left(), box.right()) == pytest.approx((21.0, 59.0), abs=1.0)
@@ -148,3 +149,56 @@ def test_the_colour_bar_is_dark_below_the_threshold(qtbot: QtBot) -> None:
     painter.end()
     assert image.pixelColor(15, 70).lightness() > 100
     assert image.pixelColor(15, 120).lightness() < 60
+
+
+def specks() -> Heatmap:
+    """The map of a patch of sixty pixels, of which one cell of four speaks."""
+    mask = np.zeros(SHAPE, bool)
+    mask[30:90, 10:70] = True
+    values = np.zeros((9, 9), np.float32)
+    values[5, 3] = 1.0
+    return make_heatmap(values, shape=SHAPE, origin=(42.5, 22.5), step=(4.0, 4.0), mask=mask)
+
+
+def painted(evidence: bool, style: OverlayStyle, zoom: float = 1.0) -> NDArray[np.int64]:
+    size = (round(80 * zoom), round(120 * zoom))
+    image = QImage(*size, QImage.Format.Format_RGB32)
+    image.fill(QColor(60, 60, 60))
+    painter = QPainter(image)
+    view = view_transform(SHAPE, Orientation(), size=size, dpr=1.0)
+    HeatmapLayer().paint(painter, specks(), view, style, evidence=evidence)
+    painter.end()
+    colours = [[image.pixelColor(x, y).getRgb()[:3] for x in range(size[0])] for y in range(size[1])]
+    return np.array(colours, np.int64)
+
+
+@pytest.mark.parametrize("zoom", [1.0, 2.0])
+def test_the_explanation_of_a_patch_is_seen_at_a_glance(qtbot: QtBot, zoom: float) -> None:
+    style = OverlayStyle().shown(Overlay.CAM)
+    changed = [(np.abs(painted(evidence, style, zoom) - 60).max(axis=2) > 25) for evidence in (False, True)]
+    assert changed[1].sum() > 80, "a blot of at least ten pixels"
+    assert changed[1].sum() > 2 * changed[0].sum()
+    for found, place in zip(np.nonzero(changed[1]), (62.5, 34.5), strict=True):
+        assert (found.min() + found.max()) / 2 == pytest.approx((place + 0.5) * zoom, abs=2.0), "where it was"
+
+
+def test_half_of_the_strongest_evidence_is_outlined(qtbot: QtBot) -> None:
+    def white(threshold: float) -> int:
+        return int((painted(True, OverlayStyle(threshold=threshold)).min(axis=2) > 150).sum())
+
+    assert white(0.2) > 15
+    assert white(0.8) == 0, "what is not shown is not outlined"
+
+
+def test_a_finer_contour_lies_where_the_coarse_one_does() -> None:
+    view = view_transform(SHAPE, Orientation(), size=(80, 120), dpr=1.0)
+    region = view.visible()
+    assert region is not None
+    down, across = np.mgrid[0:60, 0:40]
+    scores = np.exp(-((down - 30.0) ** 2 + (across - 20.0) ** 2) / 18.0).astype(np.float32)
+    scores[:5] = np.nan
+    (coarse,), (fine,) = (contours(scores, region, 1.0, (0.5,), fineness=finer) for finer in (1, 4))
+    for got, wanted in ((coarse, 1.6), (fine, 0.4)):
+        box = got.line.boundingRect()
+        assert (box.center().x(), box.center().y()) == pytest.approx((41.0, 61.0), abs=0.5)
+        assert box.width() == pytest.approx(4 * np.sqrt(18 * np.log(2)), abs=2 * wanted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -16,12 +17,24 @@ from mammoviewer.base.arrays import ByteArray, DoubleArray, FloatArray
 from mammoviewer.gui.canvas.haloed_text import paint_haloed
 from mammoviewer.gui.canvas.view_transform import Region, ViewTransform
 from mammoviewer.gui.theme import color
-from mammoviewer.imaging.colormaps import colormap, contour_colour, contour_levels, heatmap_layer
+from mammoviewer.imaging.colormaps import (
+    FAINTEST,
+    FAINTEST_EVIDENCE,
+    HALF,
+    colormap,
+    contour_colour,
+    contour_levels,
+    heatmap_layer,
+)
+from mammoviewer.inference.evidence import readable_evidence
 from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.session.viewer_state import OverlayStyle
 
 _COARSE: Final = 2
 """Device pixels per pixel of the coloured image; scores are far coarser than that."""
+_FINEST: Final = 4
+_MOST_SAMPLES: Final = 800
+"""How much finer than the colours the line around a small blot is, and the longest side up to which it is."""
 _LEAST_WEIGHT: Final = 1e-6
 """Share of known cells around a place below which it has no score."""
 
@@ -45,43 +58,60 @@ class HeatmapLayer:
     _contours: tuple[Contour, ...] = ()
     _region: Region | None = None
 
-    def paint(self, painter: QPainter, grid: Heatmap, view: ViewTransform, style: OverlayStyle) -> None:
-        """Paint the scores in logical coordinates of the viewport."""
-        self._prepare(grid, view, style)
+    def paint(
+        self, painter: QPainter, grid: Heatmap, view: ViewTransform, style: OverlayStyle, *, evidence: bool = False
+    ) -> None:
+        """Paint the scores in logical coordinates of the viewport; ``evidence`` is the explanation of one patch."""
+        self._prepare(grid, view, style, evidence=evidence)
         region = self._region
         if region is None:
             return
         painter.save()
-        if style.contours:
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            for contour in self._contours:
+        if not style.contours:
+            self._paint_colours(painter, region, view.dpr)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for contour in self._contours:
+            if style.contours:
                 painter.setPen(QPen(QColor(*contour_colour(style.colormap, contour.level)), 1.4))
+            else:
+                painter.setPen(QPen(QColor(0, 0, 0, 140), 2.6))
                 painter.drawPolygon(contour.line)
-        else:
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-            rows, columns = self._pixels.shape[:2]
-            target = QRectF(region.left, region.top, columns * _COARSE, rows * _COARSE)
-            scale = 1.0 / view.dpr
-            place = QRectF(target.x() * scale, target.y() * scale, target.width() * scale, target.height() * scale)
-            seen = QRectF(region.left, region.top, region.right - region.left, region.bottom - region.top)
-            painter.setClipRect(QRectF(seen.x() * scale, seen.y() * scale, seen.width() * scale, seen.height() * scale))
-            painter.drawImage(place, self._image)
+                painter.setPen(QPen(color("bright"), 1.2))
+            painter.drawPolygon(contour.line)
         painter.restore()
 
-    def _prepare(self, grid: Heatmap, view: ViewTransform, style: OverlayStyle) -> None:
-        key = (view, style.opacity, style.threshold, style.colormap, style.contours)
+    def _paint_colours(self, painter: QPainter, region: Region, dpr: float) -> None:
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        rows, columns = self._pixels.shape[:2]
+        scale = 1.0 / dpr
+        width, height = columns * _COARSE * scale, rows * _COARSE * scale
+        place = QRectF(region.left * scale, region.top * scale, width, height)
+        seen = QRectF(region.left, region.top, region.right - region.left, region.bottom - region.top)
+        painter.setClipRect(QRectF(seen.x() * scale, seen.y() * scale, seen.width() * scale, seen.height() * scale))
+        painter.drawImage(place, self._image)
+        painter.restore()
+
+    def _prepare(self, grid: Heatmap, view: ViewTransform, style: OverlayStyle, *, evidence: bool) -> None:
+        key = (view, style.opacity, style.threshold, style.colormap, style.contours, evidence)
         if grid is self._grid and key == self._key:
             return
         self._grid, self._key = grid, key
         seen = view.visible()
-        self._region = lit_region(grid, view, seen, style.threshold) if seen is not None else None
+        shown = readable_evidence(grid, view.zoom / view.dpr) if evidence else grid
+        self._region = lit_region(shown, view, seen, style.threshold) if seen is not None else None
         if self._region is None:
             return
-        scores = scores_on_screen(grid, view, self._region)
+        scores = scores_on_screen(shown, view, self._region)
         if style.contours:
-            self._contours = contours(scores, self._region, view.dpr, style.threshold)
+            self._contours = contours(scores, self._region, view.dpr, contour_levels(style.threshold))
             return
-        self._pixels = coloured(scores, style)
+        # Half of the strongest is outlined where an explanation is shown from less on.
+        halves = (HALF,) if evidence and style.threshold <= HALF else ()
+        fineness = max(1, min(_FINEST, _MOST_SAMPLES // max(scores.shape)))
+        self._contours = contours(scores, self._region, view.dpr, halves, fineness=fineness)
+        self._pixels = coloured(scores, style, FAINTEST_EVIDENCE if evidence else FAINTEST)
         rows, columns = self._pixels.shape[:2]
         self._image = QImage(self._pixels.data, columns, rows, columns * 4, QImage.Format.Format_ARGB32_Premultiplied)
 
@@ -152,10 +182,15 @@ def _warped(values: NDArray[Any], affine: DoubleArray, region: Region) -> NDArra
     return cv2.warpAffine(values, affine, (columns, rows), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
-def coloured(scores: FloatArray, style: OverlayStyle) -> ByteArray:
-    """Return (rows, columns, 4) premultiplied blue, green, red, alpha of scores in [0, 1]; NaN is transparent."""
+def coloured(scores: FloatArray, style: OverlayStyle, faintest: float = FAINTEST) -> ByteArray:
+    """Return (rows, columns, 4) premultiplied blue, green, red, alpha of scores in [0, 1]; NaN is transparent.
+
+    ``faintest`` is the share of the opacity at the threshold.
+    """
     steps = np.linspace(0.0, 1.0, 256, dtype=np.float32)[None]
-    ramp = heatmap_layer(steps, colormap_name=style.colormap, opacity=style.opacity, threshold=style.threshold)[0]
+    ramp = heatmap_layer(
+        steps, colormap_name=style.colormap, opacity=style.opacity, threshold=style.threshold, faintest=faintest
+    )[0]
     alpha = ramp[:, 3:].astype(np.float32) / 255.0
     table = np.empty((256, 4), np.uint8)
     table[:, 2::-1] = np.rint(ramp[:, :3] * alpha)
@@ -168,15 +203,20 @@ def coloured(scores: FloatArray, style: OverlayStyle) -> ByteArray:
     return pixels.view(np.uint8).reshape(*scores.shape, 4)
 
 
-def contours(scores: FloatArray, region: Region, dpr: float, threshold: float) -> tuple[Contour, ...]:
-    """Return closed lines at the threshold and at a third and two thirds from there to 1."""
+def contours(
+    scores: FloatArray, region: Region, dpr: float, levels: Iterable[float], *, fineness: int = 1
+) -> tuple[Contour, ...]:
+    """Return closed lines of equal score at each level, from ``fineness`` times as many samples along each axis."""
     found = []
-    for level in contour_levels(threshold):
+    if fineness > 1:
+        known = np.nan_to_num(scores)
+        scores = np.asarray(cv2.resize(known, None, fx=fineness, fy=fineness, interpolation=cv2.INTER_LINEAR))
+    for level in levels:
         with np.errstate(invalid="ignore"):
             above = (scores >= level).astype(np.uint8)
         lines, _ = cv2.findContours(above, cv2.RETR_LIST, cv2.CHAIN_APPROX_TC89_KCOS)
         for line in lines:
-            points = (line[:, 0, :] + 0.5) * _COARSE + (region.left, region.top)
+            points = (line[:, 0, :] + 0.5) * (_COARSE / fineness) + (region.left, region.top)
             found.append(Contour(level, QPolygonF([QPointF(x / dpr, y / dpr) for x, y in points.tolist()])))
     return tuple(found)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from mammoviewer.base.errors import ModelError
 from mammoviewer.base.notices import Notice, Severity
@@ -21,6 +22,8 @@ from mammoviewer.session.model_scores import LARGEST, largest_over_slices
 from mammoviewer.session.viewer_state import Overlay, ViewerState
 from mammoviewer.session.workspace import Workspace
 
+SHARE: Final = "share of the strongest"
+"""What the values of an explanation are."""
 HIDDEN = Notice(Severity.INFO, "AI is hidden: you are reading blind", "sign the first read (Ctrl+J) to see it")
 
 
@@ -41,10 +44,11 @@ class ModelOutput:
             return ""
         if self.cam is not None:
             way = TITLES.get(self.cam.method, self.cam.method)
-            return f"{self.scores.model}\n{self.cam.class_name} {self.cam.score:.2f}\n{way}, one patch"
+            return f"{self.scores.model}\n{self.cam.class_name} {self.cam.score:.2f}\n{way}, one patch\n{SHARE}"
         kind = _kind(self.scores)
         state = "" if self.scores.complete else ", coming in" if self.coming else ", stopped"
-        return f"{self.scores.model}\n{self.scores.class_name}\n{kind}{state}"
+        unit = f"\n{SHARE}" if self.scores.mode.startswith("cam:") else ""
+        return f"{self.scores.model}\n{self.scores.class_name}\n{kind}{state}{unit}"
 
 
 def _kind(heatmap: Heatmap) -> str:

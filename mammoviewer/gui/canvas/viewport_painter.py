@@ -193,7 +193,8 @@ class ViewportPainter:
         viewport = self._viewport
         output = viewport.output
         if output.scores is not None:
-            self._heat.paint(painter, output.scores, viewport.view, self._style())
+            evidence = output.cam is not None
+            self._heat.paint(painter, output.scores, viewport.view, self._style(), evidence=evidence)
         if output.cam is not None:
             path = QPainterPath()
             path.addRect(box_on_screen(output.cam.box, viewport.view))

@@ -6,6 +6,7 @@ from itertools import product
 import cv2
 import numpy as np
 import pytest
+from helpers.heatmaps import make_heatmap
 from helpers.images import breast_like, make_image
 
 from mammoviewer.annotations.finding import new_finding
@@ -183,3 +184,25 @@ def test_the_legend_stands_in_the_air_and_tells_the_threshold():
     assert columns.max() < 200, "the chest wall is at the right"
     bar = with_legend[rows.min() : rows.max() + 1, columns.min() : columns.min() + 6].max(axis=(1, 2))
     assert bar.max() > 200
+
+
+def test_the_explanation_of_a_patch_is_drawn_as_in_the_window():
+    image = make_image(pixels=np.full((300, 240), 1500, np.uint16))
+    mask = np.zeros((300, 240), bool)
+    mask[100:160, 80:140] = True
+    values = np.zeros((9, 9), np.float32)
+    values[5, 3] = 0.2
+    overlay = make_heatmap(values, shape=(300, 240), origin=(112.5, 92.5), step=(4.0, 4.0), mask=mask)
+    request = Rendering(image=image, frame=0, voi=VOI, heat=overlay, style=OverlayStyle(threshold=0.2))
+    grey = render(Rendering(image=image, frame=0, voi=VOI))[0, 0]
+    for size in (None, (150, 120)):
+        picture = render(replace(request, patch=(99.5, 79.5, 159.5, 139.5), size=size)).astype(int)
+        scale = 1.0 if size is None else 0.5
+        inner = np.zeros(picture.shape[:2], bool)
+        inner[round(103 * scale) : round(157 * scale), round(83 * scale) : round(137 * scale)] = True
+        touched = inner & (np.abs(picture - int(grey)).max(axis=2) > 10)
+        rows, columns = np.nonzero(touched)
+        assert min(np.ptp(rows), np.ptp(columns)) >= 9, "wide enough to be seen"
+        assert (rows.min() + rows.max()) / 2 == pytest.approx(132.5 * scale, abs=1.5)
+        assert (columns.min() + columns.max()) / 2 == pytest.approx(104.5 * scale, abs=1.5)
+        assert (picture[inner].min(axis=1) > 140).sum() >= 8, "half of the strongest is outlined"
