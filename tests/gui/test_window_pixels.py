@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from helpers.images import make_image
-from helpers.viewports import shown
-from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, Qt
-from PySide6.QtGui import QImage, QPainter, QPaintEvent, QRegion
+from helpers.viewports import Exposed, on_screen, pixels, shown
+from PySide6.QtCore import QPoint, QRect, QRectF, Qt
+from PySide6.QtGui import QImage, QPainter, QRegion
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
@@ -23,11 +23,6 @@ from mammoviewer.session.workspace import Workspace
 RGB32, GREY = QImage.Format.Format_RGB32, QImage.Format.Format_Grayscale8
 
 
-def pixels(image: QImage) -> np.ndarray:
-    words = image.convertToFormat(RGB32)
-    return np.frombuffer(words.constBits(), np.uint32).reshape(words.height(), -1)[:, : words.width()].copy()
-
-
 def painted(viewport: Viewport, ratio: float = 1.0, region: QRegion | None = None) -> np.ndarray:
     """Return a viewport, or a region of it on white, as it paints itself."""
     image = QImage(viewport.size() * ratio, RGB32)
@@ -35,10 +30,6 @@ def painted(viewport: Viewport, ratio: float = 1.0, region: QRegion | None = Non
     image.fill(Qt.GlobalColor.white)
     viewport.render(image, region.boundingRect().topLeft() if region else QPoint(), region or QRegion())
     return pixels(image)
-
-
-def on_screen(viewport: Viewport) -> np.ndarray:
-    return pixels(viewport.screen().grabWindow(viewport.winId()).toImage())
 
 
 @pytest.mark.parametrize("ratio", [1.0, 1.5, 2.0])
@@ -66,21 +57,6 @@ def test_only_what_is_exposed_is_written(qtbot: QtBot, four_views: Workspace, mo
     assert (written[30:60, 195:] == 0xFFFFFFFF).all()
     monkeypatch.setattr(viewport_painter, "exposed_words", lambda *_: None)
     np.testing.assert_array_equal(written, painted(viewport, region=region))
-
-
-class Exposed(QObject):
-    """Counts the paint events of a widget and keeps what the last one asked for."""
-
-    def __init__(self, widget: QWidget) -> None:
-        super().__init__(widget)
-        self.region, self.times = QRegion(), 0
-        widget.installEventFilter(self)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: D102
-        if isinstance(event, QPaintEvent):
-            self.region = event.region()
-            self.times += 1
-        return False
 
 
 def test_a_window_drag_paints_what_it_changes_and_no_more(qtbot: QtBot, four_views: Workspace) -> None:
@@ -151,7 +127,7 @@ def test_a_window_drag_reaches_pixels_that_were_moved_onto_the_grid(
     for zoom in (1.6, 2.3):
         viewport.zoom_by(zoom / viewport.view.zoom)
         before = moved(Window(1000.0, 500.0))
-        windowed = viewport._painter.windowed
+        windowed = viewport._painter.redraws.of("voi")
         assert windowed is not None
         rows, columns = np.nonzero(before != moved(Window(2000.0, 900.0)))
         edges = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)

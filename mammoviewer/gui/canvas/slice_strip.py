@@ -53,6 +53,11 @@ class SliceStrip:
         """Return where a slice begins."""
         return self.place.top() + self.place.height() * frame / self.frames
 
+    def mark(self, frame: int) -> QRectF:
+        """Return where the line of the present slice is drawn."""
+        y = self.top(frame) + max(1.0, self.place.height() / self.frames) / 2.0
+        return QRectF(self.place.left(), y - 1.5, self.place.width(), 3.0)
+
     def frame_at(self, y: float) -> int:
         """Return the slice at a logical y, the nearest one beyond the ends."""
         share = (y - self.place.top()) / self.place.height()
@@ -91,6 +96,6 @@ class SliceStrip:
         for finding in findings:
             painter.setBrush(label_colour(finding.label))
             painter.drawEllipse(QPointF(inner, self.top(finding.frame) + height / 2.0), 3.2, 3.2)
-        y = self.top(frame) + height / 2.0
-        painter.fillRect(QRectF(place.left(), y - 1.5, place.width(), 3.0), QColor(0, 0, 0, 160))
-        painter.fillRect(QRectF(place.left(), y - 0.75, place.width(), 1.5), color("bright"))
+        mark = self.mark(frame)
+        painter.fillRect(mark, QColor(0, 0, 0, 160))
+        painter.fillRect(mark.adjusted(0.0, 0.75, 0.0, -0.75), color("bright"))

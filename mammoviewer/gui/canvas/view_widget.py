@@ -257,7 +257,7 @@ class ViewWidget(QWidget):
             self.cine.follow(self.state)
         if info.signal.name not in _ELSEWHERE:
             self._chest = None
-        self._picture.update(self._painter.windowed if info.signal.name == "voi" else None)
+        self._picture.update(self._painter.redraws.of(info.signal.name))
         if info.signal.name in {"orientation", "linked"}:
             self._scale_changed()
 
@@ -279,4 +279,4 @@ class ViewWidget(QWidget):
 
     def _frame_arrived(self, identity: str, frame: int) -> None:
         if identity == self.identity and self.follower.arrived(frame):
-            self._picture.update()
+            self._picture.update(self._painter.redraws.of("frame"))

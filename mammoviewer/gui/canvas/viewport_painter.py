@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Final, cast
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPainterPath, QRegion
@@ -21,6 +21,8 @@ from mammoviewer.gui.canvas.haloed_text import paint_haloed
 from mammoviewer.gui.canvas.heatmap_layer import HeatmapLayer, paint_colour_bar
 from mammoviewer.gui.canvas.lens import Lens
 from mammoviewer.gui.canvas.linked_layer import paint_linked_cursor
+from mammoviewer.gui.canvas.model_output import ModelOutput
+from mammoviewer.gui.canvas.redraws import Painted, Redraws, has_marks
 from mammoviewer.gui.canvas.roi_layer import box_on_screen, paint_detection, stroke
 from mammoviewer.gui.canvas.screen_text import with_screen
 from mammoviewer.gui.canvas.slice_strip import WIDTH
@@ -87,38 +89,35 @@ class ViewportPainter:
         self._findings = FindingsLayer()
         self._pace = Pace()
         self._has_picture = False
-        self._asked = QRegion()
+        self.redraws = Redraws(viewport)
         self.badge_places: Mapping[str, QRectF] = {}
-        self.windowed: QRegion | None = None
-        """What another window changes of the picture that was painted last; None where that may be anything."""
 
     def paint(self, painter: QPainter, exposed: QRegion) -> None:
         """Paint all layers in logical pixels, where they are exposed."""
         viewport = self._viewport
-        self.windowed = None
+        self.redraws.begin()
         if viewport.state is None:
             painter.fillRect(viewport.rect(), Qt.GlobalColor.black)
             return
         _snap(painter, viewport.devicePixelRatioF())
         seen = self._paint_picture(painter, exposed)
         paint_air(painter, viewport, viewport.view)
-        drawing = viewport.drawing
+        drawing, output = viewport.drawing, viewport.output
         paint_shutters(painter, drawing.shutters, viewport.view)
-        self._paint_scores(painter)
-        self._paint_marks(painter, drawing)
+        self._paint_scores(painter, output)
+        self._paint_marks(painter, drawing, output)
         self._lens.paint(painter, viewport)
         words = self._words()
         paint_words(painter, words)
         self.badge_places = words.badges
         self._paint_edges(painter)
         self._paint_strip(painter)
-        self._paint_bar(painter, words.free)
+        self._paint_bar(painter, words.free, output)
         if viewport.is_active:
             painter.fillRect(QRectF(0.0, 0.0, viewport.width(), 1.5), color("accent"))
-        self._show_whole(words.covered, exposed)
-        # Where a map is shown its colour bar makes room for the words.
-        if viewport.shown.overlay is Overlay.NONE and not viewport.workspace.desk.lens:
-            self.windowed = _on_screen(words.covered + seen.toAlignedRect(), viewport.view.dpr)
+        frame = viewport.shown_frame if self._has_picture else None
+        marked = frame is None or has_marks(viewport, drawing, output)
+        self.redraws.end(Painted(frame, seen, words.covered, marked), exposed)
 
     def make_ready(self) -> None:
         """Make what a paint shows and can be made without it."""
@@ -147,17 +146,6 @@ class ViewportPainter:
         if self.grey.rough:
             viewport.refine_soon()
         return region
-
-    def _show_whole(self, covered: QRegion, exposed: QRegion) -> None:
-        """Ask once for a paint of words of which a part was not exposed; what is out of sight never will be."""
-        missing = covered - exposed
-        if not missing.isEmpty():
-            missing &= self._viewport.visibleRegion()
-        if missing.isEmpty():
-            self._asked = QRegion()
-        elif covered != self._asked:
-            self._asked = covered
-            self._viewport.update(_on_screen(covered, self._viewport.view.dpr))
 
     def _paint_picture(self, painter: QPainter, exposed: QRegion) -> QRectF:
         """Paint the greys, and black where there are none; nothing twice, for a big window takes milliseconds.
@@ -189,9 +177,8 @@ class ViewportPainter:
         painter.setPen(color("dim"))
         painter.drawText(self._viewport.rect(), Qt.AlignmentFlag.AlignCenter, text)
 
-    def _paint_scores(self, painter: QPainter) -> None:
+    def _paint_scores(self, painter: QPainter, output: ModelOutput) -> None:
         viewport = self._viewport
-        output = viewport.output
         if output.scores is not None:
             evidence = output.cam is not None
             self._heat.paint(painter, output.scores, viewport.view, self._style(), evidence=evidence)
@@ -203,13 +190,13 @@ class ViewportPainter:
     def _style(self) -> OverlayStyle:
         return self._viewport.workspace.style.shown(self._viewport.shown.overlay)
 
-    def _paint_marks(self, painter: QPainter, drawing: Drawing) -> None:
+    def _paint_marks(self, painter: QPainter, drawing: Drawing, output: ModelOutput) -> None:
         viewport = self._viewport
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(_font(viewport.font(), 11))
         view = viewport.view
         paint_companions(painter, drawing, view)
-        output, gone_to = viewport.output, viewport.workspace.desk.mark
+        gone_to = viewport.workspace.desk.mark
         for detection in output.detections:
             link = output.links.get(detection)
             chosen = detection == gone_to or (link is not None and link.mark == gone_to)
@@ -298,11 +285,10 @@ class ViewportPainter:
         others = workspace.shelf.frames(image) if marked else ()
         strip.paint(painter, viewport.shown_frame, scores, findings, workspace.style.colormap, companions=others)
 
-    def _paint_bar(self, painter: QPainter, free: QRectF) -> None:
+    def _paint_bar(self, painter: QPainter, free: QRectF, output: ModelOutput) -> None:
         viewport = self._viewport
         if viewport.shown.overlay is Overlay.NONE:
             return
-        output = viewport.output
         title = output.title or self._missing()
         font = _font(viewport.font(), 11)
         metrics = QFontMetricsF(font)
@@ -335,16 +321,6 @@ def _snap(painter: QPainter, dpr: float) -> None:
     """Move the origin onto a whole device pixel, where a broken scale factor put it between two."""
     transform = painter.deviceTransform()
     painter.translate((round(transform.dx()) - transform.dx()) / dpr, (round(transform.dy()) - transform.dy()) / dpr)
-
-
-def _on_screen(region: QRegion, dpr: float) -> QRegion:
-    """Return the logical pixels that a region reaches where it is moved onto whole device pixels."""
-    if dpr == round(dpr):
-        return region
-    grown = QRegion()
-    for rect in cast(Iterable[QRect], region):
-        grown += rect.adjusted(-1, -1, 1, 1)
-    return grown
 
 
 def _around(outer: QRectF, inner: QRectF) -> tuple[QRectF, ...]:

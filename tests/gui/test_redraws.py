@@ -1,0 +1,94 @@
+"""Another slice paints what it changes, and nothing of the slice before stays on screen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers.images import breast_like, make_image
+from helpers.viewports import Exposed, on_screen, shown
+from PySide6.QtGui import QRegion
+from pytestqt.qtbot import QtBot
+
+from mammoviewer.annotations.edits import AddFinding
+from mammoviewer.annotations.finding import new_finding
+from mammoviewer.annotations.roi import Roi, RoiKind
+from mammoviewer.dicom.attributes import ImageKind
+from mammoviewer.dicom.reader import OpenResult
+from mammoviewer.gui.canvas.viewport import Viewport
+from mammoviewer.session.viewer_state import Overlay
+from mammoviewer.session.workspace import Workspace
+
+SIZE = (620, 300)
+
+
+def volume_view(qtbot: QtBot, workspace: Workspace, bad: tuple[int, ...] = ()) -> tuple[Viewport, Exposed]:
+    """Return a viewport with much black beside a volume of six slices, all decoded and at rest."""
+    image = make_image("RMLO", kind=ImageKind.TOMO, pixels=breast_like(frames=6), bad=bad, slice_spacing_mm=1.0)
+    workspace.add(OpenResult((image,), ()))
+    viewport = shown(qtbot, workspace, "RMLO", SIZE)
+    for frame in (1, 2, 3, 5, 0):
+        go(qtbot, viewport, frame)
+    qtbot.wait(200)
+    return viewport, Exposed(viewport)
+
+
+def go(qtbot: QtBot, viewport: Viewport, frame: int) -> None:
+    viewport.shown.frame = frame
+    qtbot.waitUntil(lambda: not viewport.follower.waiting or viewport.follower.bad)
+    qtbot.wait(25)
+
+
+def afresh(qtbot: QtBot, viewport: Viewport) -> np.ndarray:
+    viewport.update()
+    qtbot.wait(25)
+    return on_screen(viewport)
+
+
+def partly(viewport: Viewport, exposed: Exposed) -> bool:
+    return not (QRegion(viewport.rect()) - exposed.region).isEmpty()
+
+
+def test_another_slice_leaves_the_black_beside_the_picture(qtbot: QtBot, workspace: Workspace) -> None:
+    viewport, exposed = volume_view(qtbot, workspace)
+    for frame in (1, 2, 5, 0):
+        go(qtbot, viewport, frame)
+        by_parts = on_screen(viewport)
+        assert partly(viewport, exposed)
+        np.testing.assert_array_equal(by_parts, afresh(qtbot, viewport))
+
+
+def test_a_zoom_or_a_pan_with_the_slice_paints_all(qtbot: QtBot, workspace: Workspace) -> None:
+    viewport, exposed = volume_view(qtbot, workspace)
+    viewport.shown.frame, viewport.shown.zoom = 1, 1.0
+    qtbot.wait(25)
+    assert not partly(viewport, exposed)
+
+
+@pytest.mark.parametrize("frames", [(1, 2), (2, 1)])
+def test_a_mark_that_reaches_over_the_edge_comes_and_goes_whole(
+    qtbot: QtBot, workspace: Workspace, frames: tuple[int, int]
+) -> None:
+    viewport, _ = volume_view(qtbot, workspace)
+    identity = viewport.identity
+    box = Roi(RoiKind.RECTANGLE, ((10.0, 0.0), (40.0, 20.0)))
+    go(qtbot, viewport, frames[0])
+    workspace.edit(AddFinding(new_finding(identity, 2, box, "A class with a name that is longer than the picture")))
+    qtbot.wait(25)
+    for frame in frames[1:] + frames:
+        go(qtbot, viewport, frame)
+        np.testing.assert_array_equal(on_screen(viewport), afresh(qtbot, viewport), str(frame))
+
+
+def test_a_frame_that_cannot_be_decoded_says_so_where_no_picture_was(qtbot: QtBot, workspace: Workspace) -> None:
+    viewport, _ = volume_view(qtbot, workspace, bad=(4,))
+    for frame in (4, 5, 4, 3):
+        go(qtbot, viewport, frame)
+        np.testing.assert_array_equal(on_screen(viewport), afresh(qtbot, viewport), str(frame))
+
+
+def test_where_a_map_is_shown_all_is_painted(qtbot: QtBot, workspace: Workspace) -> None:
+    viewport, exposed = volume_view(qtbot, workspace)
+    viewport.shown.overlay = Overlay.HEATMAP
+    qtbot.wait(25)
+    go(qtbot, viewport, 1)
+    assert not partly(viewport, exposed)
