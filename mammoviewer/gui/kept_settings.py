@@ -30,7 +30,7 @@ class KeptSettings(QObject):
         bind(self, workspace.style.events, self._rest.start)
         bind(self, workspace.desk.events.corner_text, self._rest.start)
         desk = workspace.desk.events
-        for signal in (desk.blind, desk.black_air, desk.interpolation):
+        for signal in (desk.blind, desk.black_air, desk.interpolation, desk.cine_rate):
             bind(self, signal, self._rest.start)
         bind(self, workspace.screens.changed, self._rest.start)
         bind(self, workspace.stage_changed, self._rest.start)
@@ -61,6 +61,7 @@ class KeptSettings(QObject):
             blind=self._workspace.desk.blind,
             black_air=self._workspace.desk.black_air,
             interpolation=self._workspace.desk.interpolation,
+            cine_rate=self._workspace.desk.cine_rate,
             protocol=self._workspace.hung.protocol.name,
         )
         try:

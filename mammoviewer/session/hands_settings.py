@@ -18,6 +18,7 @@ DRAGS: Mapping[str, str] = MappingProxyType(
         "pan": "Pan",
         "zoom": "Zoom",
         "region": "Zoom into a region",
+        "slices": "Scroll slices",
         NOTHING: "Nothing",
     }
 )
@@ -43,6 +44,7 @@ class HandsSettings:
 
     left_drag: str = option(TOOL, "Left drag", choices=tuple(DRAGS))
     middle_drag: str = option("pan", "Middle drag", choices=tuple(DRAGS))
+    shift_middle_drag: str = option("slices", "Shift + middle drag", choices=tuple(DRAGS))
     right_drag: str = option("window", "Right drag", choices=tuple(DRAGS))
     shift_right_drag: str = option("zoom", "Shift + right drag", choices=tuple(DRAGS))
     wheel: str = option("slices", "Wheel", choices=tuple(WHEELS))

@@ -84,8 +84,8 @@ class ViewerState:
         The filter chain, and whether the original is shown for the moment.
     overlay
         Which model output is shown.
-    playing
-        Whether the cine runs.
+    playing, backwards
+        Whether the cine runs, and whether towards the first slice.
     slab_mm, slab_mode
         Thickness of the slab of a volume about ``frame``, 0 for single frames, and how its frames are put together.
     linked
@@ -113,6 +113,7 @@ class ViewerState:
     bypass_filters: bool = False
     overlay: Overlay = Overlay.NONE
     playing: bool = False
+    backwards: bool = False
     slab_mm: float = 0.0
     slab_mode: SlabMode = SlabMode.MEAN
     linked: bool = False
@@ -215,7 +216,8 @@ class DeskState:
 
     ``linked_cursor`` shows the place under the cursor in the other viewports, ``pointed`` is that place: an image's
     identity and stored (row, column). ``selected_finding`` is the id of a finding or empty; ``label`` is the class that
-    a new region gets; ``cine_loops`` tells that the cine begins anew at the end instead of turning; ``corner_text`` is
+    a new region gets; ``cine_loops`` tells that the cine begins anew at the end instead of turning, ``cine_rate`` is
+    its pace in slices a second; ``corner_text`` is
     ``full``, ``minimal`` or ``off``; ``mark`` is the model's mark that the reader has gone to;
     ``mode`` is how windows are looked at, "dense" being one pass where the model can do that, else every window;
     ``cam_method`` is how scores are explained, empty for the model's own way, ``cam_above_noise`` leaves out of
@@ -233,6 +235,7 @@ class DeskState:
     linked_cursor: bool = False
     pointed: tuple[str, tuple[float, float]] | None = None
     cine_loops: bool = False
+    cine_rate: float = 15.0
     label: str = "Mass"
     selected_finding: str = ""
     chosen_before: str = ""
@@ -272,6 +275,7 @@ def desk_of(settings: WindowSettings) -> DeskState:
     """Return the desk as the reader left it."""
     return DeskState(
         corner_text=settings.corner_text,
+        cine_rate=settings.cine_rate,
         blind=settings.blind,
         black_air=settings.black_air,
         interpolation=settings.interpolation,

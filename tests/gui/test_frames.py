@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.reader import OpenResult
-from mammoviewer.gui.canvas.cine import Cine
+from mammoviewer.gui.canvas.cine import Cine, stepped_rate
 from mammoviewer.gui.canvas.frame_follower import FrameFollower
 from mammoviewer.imaging.voi import Window
 from mammoviewer.session.viewer_state import ViewerState
@@ -171,13 +171,12 @@ def test_the_cine_runs_while_the_state_says_so(qtbot: QtBot, volume: Workspace) 
 
 
 def test_rates_go_up_and_down_within_limits(qtbot: QtBot, volume: Workspace) -> None:
+    assert [stepped_rate(rate, 1) for rate in (5.0, 10.0, 30.0, 60.0)] == [8.0, 12.0, 30.0, 30.0]
+    assert [stepped_rate(rate, -1) for rate in (30.0, 7.0, 5.0, 1.0)] == [25.0, 5.0, 5.0, 5.0]
     parent = QObject()
     cine, state, _ = cine_of(volume, parent)
-    cine.faster()
-    assert cine.rate == 12.0
-    for _ in range(20):
-        cine.slower()
-    assert cine.rate == 2.0
+    cine.set_pace(30.0, loops=False)
+    assert cine._timer.interval() == 16
     state.playing = False
     cine.follow(state)
 

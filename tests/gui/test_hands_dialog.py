@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from helpers import mouse
+from helpers.viewports import shown
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
@@ -358,3 +359,25 @@ def test_the_last_button_for_the_tool_cannot_be_given_away(dialog: HandsDialog) 
     assert "chosen tool" in editor.trouble.text()
     assert editor.trouble.isVisible()
     assert choice.currentData() == "tool"
+
+
+def test_a_drag_goes_through_the_slices(qtbot: QtBot, volume: Workspace) -> None:
+    viewport = shown(qtbot, volume, size=(300, 300))
+    state = viewport.shown
+    state.frame, state.playing = 2, True
+    mouse.press(viewport, (150, 100), mouse.MIDDLE, SHIFT)
+    mouse.move(viewport, (150, 100 + 4 * 12 + 1), mouse.MIDDLE)
+    assert (state.frame, state.playing) == (6, False)
+    mouse.move(viewport, (150, 900), mouse.MIDDLE)
+    assert state.frame == 11
+    mouse.move(viewport, (150, 100 - 13), mouse.MIDDLE)
+    assert state.frame == 1
+    mouse.release(viewport, (150, 87), mouse.MIDDLE)
+    assert viewport.shown.zoom == FIT, "nothing was moved but slices"
+
+
+def test_a_drag_for_slices_leaves_a_flat_image_alone(qtbot: QtBot, four_views: Workspace) -> None:
+    viewport = shown(qtbot, four_views, "RMLO")
+    before = viewport.shown.voi
+    mouse.drag(viewport, (150, 100), (150, 200), mouse.MIDDLE, SHIFT)
+    assert (viewport.shown.frame, viewport.shown.zoom, viewport.shown.voi) == (0, FIT, before)

@@ -17,10 +17,11 @@ from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.gui.actions.commands import COMMANDS
 from mammoviewer.gui.actions.desk import Desk
 from mammoviewer.gui.active_view import ActiveView
-from mammoviewer.gui.canvas.cine import Cine
+from mammoviewer.gui.canvas.cine import Cine, cine_text
 from mammoviewer.gui.canvas.companion_text import with_companions
 from mammoviewer.gui.canvas.corner_text import corner_text
 from mammoviewer.gui.canvas.grid import ViewportGrid
+from mammoviewer.gui.canvas.screen_text import with_screen
 from mammoviewer.gui.canvas.tools import visible_findings
 from mammoviewer.gui.exports import export_content
 from mammoviewer.gui.model_actions import marks, run_model
@@ -103,8 +104,50 @@ def test_the_cine_goes_round_and_the_other_way(volume, qtbot):
         return seen
 
     assert play(7) == [7, 8, 9, 10, 11, 0, 1]
-    cine.turn()
+    state.backwards = True
     assert play(3) == [0, 11, 10]
+
+
+def test_to_and_fro_the_view_tells_which_way_it_goes(volume, qtbot):
+    state, parent, time = volume.active, QObject(), [0.0]
+    for frame in range(state.frames):
+        state.image.frame(frame)
+    cine = Cine(volume.pictures, parent, lambda: time[0])
+    state.playing, state.frame = True, 10
+    cine.follow(state)
+    cine._timer.stop()
+    ways = []
+    for _ in range(3):
+        time[0] += 0.1001
+        cine.tick()
+        ways.append((state.frame, state.backwards))
+    assert ways == [(11, False), (10, True), (9, True)]
+
+
+def test_pace_and_way_are_seen_on_the_picture_and_in_the_panel(qtbot, volume, desk):
+    controls = SlabControls(volume, ActiveView(volume))
+    qtbot.addWidget(controls)
+    viewport, state = desk.viewport, desk.state
+    assert cine_text(state, 15.0) == ""
+    controls._play.chosen.emit(True)
+    assert state.playing
+    run(desk, "slice.faster", "slice.turn")
+    assert (volume.desk.cine_rate, viewport.cine.rate, controls._rate.value) == (20.0, 20.0, 20.0)
+    assert controls._way._group.checkedId() == 1
+    words = with_screen(corner_text(state, 6, "minimal"), viewport, "minimal")
+    assert words.current[0] == "slice 7/12  6 mm (nominal)"
+    assert words.current[-1].endswith(" NORMAL  cine 20/s backwards")
+    controls._rate._slider.setValue(0)
+    assert viewport.cine.rate == 5.0
+    controls._play.chosen.emit(False)
+    assert not viewport.cine.running
+    assert "/s" not in "".join(with_screen(corner_text(state, 6, "minimal"), viewport, "minimal").current)
+
+
+def test_a_viewport_that_is_made_later_plays_like_the_others(qtbot, volume):
+    volume.desk.cine_loops, volume.desk.cine_rate = True, 8.0
+    viewport = shown(qtbot, volume)
+    assert (viewport.cine.loops, viewport.cine.rate) == (True, 8.0)
 
 
 def scored(workspace, scores):

@@ -130,7 +130,8 @@ def test_the_wheel_scrolls_slices_and_zooms_with_ctrl(qtbot: QtBot, volume: Work
 
 def test_the_wheel_and_the_cine_follow_the_settings(qtbot: QtBot, volume: Workspace) -> None:
     settings = volume.settings
-    volume.settings = replace(settings, window=replace(settings.window, wheel_inverts=True, cine_rate=24.0))
+    volume.settings = replace(settings, window=replace(settings.window, wheel_inverts=True))
+    volume.desk.cine_rate = 24.0
     viewport = shown(qtbot, volume)
     before = viewport.shown.frame
     wheel(viewport, (150, 150), 1)

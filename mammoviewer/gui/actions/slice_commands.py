@@ -7,6 +7,7 @@ import functools
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.actions.desk import Desk, on_state, on_viewport
+from mammoviewer.gui.canvas.cine import stepped_rate
 from mammoviewer.gui.canvas.viewport import Viewport
 from mammoviewer.imaging.slab import SlabMode
 from mammoviewer.session.blind import visible_scores
@@ -24,6 +25,14 @@ def _scroll(steps: int, viewport: Viewport) -> None:
 def _play(state: ViewerState) -> None:
     if state.frames > 1:
         state.playing = not state.playing
+
+
+def _pace(step: int, desk: Desk) -> None:
+    desk.workspace.desk.cine_rate = stepped_rate(desk.workspace.desk.cine_rate, step)
+
+
+def _turn(state: ViewerState) -> None:
+    state.backwards = not state.backwards
 
 
 def _loop(desk: Desk) -> None:
@@ -79,9 +88,9 @@ SLICE_COMMANDS = {
         ),
         Command("slice.best", "Slice with the highest AI score", ("Shift+B",), _best),
         Command("slice.play", "Play or pause the slices", ("Space",), on_state(_play), images_only=True),
-        Command("slice.slower", "Play slower", (",",), on_viewport(lambda v: v.cine.slower())),
-        Command("slice.faster", "Play faster", (".",), on_viewport(lambda v: v.cine.faster())),
-        Command("slice.turn", "Play the other way", (), on_viewport(lambda v: v.cine.turn())),
+        Command("slice.slower", "Play slower", (",",), functools.partial(_pace, -1)),
+        Command("slice.faster", "Play faster", (".",), functools.partial(_pace, 1)),
+        Command("slice.turn", "Play the other way", ("Shift+Space",), on_state(_turn), images_only=True),
         Command("slice.loop", "Play round and round, or to and fro", (), _loop),
         Command("slice.thicker", "Thicker slab", ("Shift+Up",), on_state(_thicker), images_only=True),
         Command(

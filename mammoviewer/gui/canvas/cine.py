@@ -11,8 +11,22 @@ from PySide6.QtCore import QObject, Qt, QTimer
 from mammoviewer.session.pictures import PictureSource
 from mammoviewer.session.viewer_state import ViewerState
 
-RATES: Final = (2.0, 5.0, 8.0, 10.0, 12.0, 15.0, 20.0, 25.0, 30.0)
-"""Frames a second that ``slower`` and ``faster`` step through."""
+RATES: Final = (5.0, 8.0, 10.0, 12.0, 15.0, 20.0, 25.0, 30.0)
+"""Frames a second that the keys step through."""
+
+
+def stepped_rate(rate: float, step: int) -> float:
+    """Return the next higher (1) or lower (-1) rate; the highest or lowest where there is none."""
+    if step > 0:
+        return next((other for other in RATES if other > rate), RATES[-1])
+    return next((other for other in reversed(RATES) if other < rate), RATES[0])
+
+
+def cine_text(state: ViewerState, rate: float) -> str:
+    """Return what is told of a view that plays, such as ``cine 15/s``; empty for one that does not."""
+    if not (state.playing and state.frames > 1):
+        return ""
+    return f"cine {rate:g}/s" + (" backwards" if state.backwards else "")
 
 
 class Cine(QObject):
@@ -33,7 +47,6 @@ class Cine(QObject):
         self._pictures = pictures
         self._now = now
         self._state: ViewerState | None = None
-        self._direction = 1
         self._due = 0.0
         self.loops = False
         self.rate = 10.0
@@ -56,20 +69,9 @@ class Cine(QObject):
         """Whether frames are being advanced."""
         return self._timer.isActive()
 
-    def turn(self) -> None:
-        """Go the other way."""
-        self._direction = -self._direction
-
-    def faster(self) -> None:
-        """Take the next higher rate."""
-        self._set_rate(next((rate for rate in RATES if rate > self.rate), RATES[-1]))
-
-    def slower(self) -> None:
-        """Take the next lower rate."""
-        self._set_rate(next((rate for rate in reversed(RATES) if rate < self.rate), RATES[0]))
-
-    def _set_rate(self, rate: float) -> None:
-        self.rate = rate
+    def set_pace(self, rate: float, *, loops: bool) -> None:
+        """Play so many frames a second from now on; round and round, or to and fro."""
+        self.rate, self.loops = rate, loops
         if self._timer.isActive():
             self._timer.setInterval(max(4, int(500.0 / rate)))
 
@@ -85,12 +87,12 @@ class Cine(QObject):
         decoded = [frame for frame, _ in way if self._pictures.plain(state.image, frame) is not None]
         if decoded:
             goal = decoded[-1]
-            self._direction = next(direction for frame, direction in way if frame == goal)
+            state.backwards = next(direction for frame, direction in way if frame == goal) < 0
             state.frame = goal
 
     def _way(self, state: ViewerState, steps: int) -> list[tuple[int, int]]:
         """Return the next frames with the direction in which each is reached."""
-        frame, direction, way = state.frame, self._direction, []
+        frame, direction, way = state.frame, -1 if state.backwards else 1, []
         for _ in range(steps):
             if self.loops:
                 frame = (frame + direction) % state.frames

@@ -27,6 +27,8 @@ CLICK_REACH: Final = 4.0
 
 _WIDTH_PIXELS: Final = 240.0
 """A drag of this length makes the window e times wider."""
+_LONGEST_STEP: Final = 12.0
+"""A drag by so many logical pixels goes at least one slice on."""
 _CENTRE_PIXELS: Final = 420.0
 """A drag of this length moves the centre by the width and a little of the value range."""
 
@@ -252,6 +254,26 @@ class ZoomToRegion(Gesture):
         painter.setPen(QPen(color("accent"), 1.0, Qt.PenStyle.DashLine))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(QRectF(self.start.place, self._end).normalized())
+
+
+class SliceDrag(Gesture):
+    """Goes through the slices, downwards to the last one; half the viewport's height is the whole volume at most."""
+
+    def __init__(self, canvas: Canvas, start: Pointer) -> None:
+        super().__init__(canvas, start)
+        self._frame = canvas.shown.frame
+        canvas.shown.playing = False
+        self._step = min(max(canvas.view.size[1] / 2.0 / canvas.shown.frames, 2.0), _LONGEST_STEP)
+
+    def move(self, pointer: Pointer) -> None:
+        """Show the slice."""
+        state = self.canvas.shown
+        steps = int((pointer.place.y() - self.start.place.y()) / self._step)
+        state.frame = min(max(self._frame + steps, 0), state.frames - 1)
+
+    def cancel(self) -> None:
+        """Go back to the slice from before."""
+        self.canvas.shown.frame = self._frame
 
 
 class StripDrag(Gesture):

@@ -13,6 +13,7 @@ from mammoviewer.gui.canvas.gestures import (
     Gesture,
     PanDrag,
     Pointer,
+    SliceDrag,
     WindowDrag,
     ZoomDrag,
     ZoomToRegion,
@@ -32,7 +33,7 @@ _DRAG_PER_NOTCH: Final = 12.0
 """A notch changes the window as much as a drag of so many logical pixels."""
 
 DRAG_GESTURES: Mapping[str, Callable[[Canvas, Pointer], Gesture]] = MappingProxyType(
-    {"window": WindowDrag, "pan": PanDrag, "zoom": ZoomDrag, "region": ZoomToRegion}
+    {"window": WindowDrag, "pan": PanDrag, "zoom": ZoomDrag, "region": ZoomToRegion, "slices": SliceDrag}
 )
 """The gestures that need no tool, by the names of the settings."""
 
@@ -41,8 +42,12 @@ SLICES_PER_NOTCH: Mapping[str, int] = MappingProxyType({"slices": 1, "five_slice
 
 def drag_act(hands: HandsSettings, button: Qt.MouseButton, modifiers: Qt.KeyboardModifier) -> str:
     """Return the name of what a drag does."""
-    if button == Qt.MouseButton.RightButton and modifiers & Qt.KeyboardModifier.ShiftModifier:
-        return hands.shift_right_drag
+    with_shift = {
+        Qt.MouseButton.MiddleButton: hands.shift_middle_drag,
+        Qt.MouseButton.RightButton: hands.shift_right_drag,
+    }
+    if modifiers & Qt.KeyboardModifier.ShiftModifier and button in with_shift:
+        return with_shift[button]
     by_button = {
         Qt.MouseButton.LeftButton: hands.left_drag,
         Qt.MouseButton.MiddleButton: hands.middle_drag,
@@ -92,6 +97,7 @@ def mouse_lines(hands: HandsSettings) -> list[tuple[str, str]]:
     drags = (
         ("left drag", hands.left_drag),
         ("middle drag", hands.middle_drag),
+        ("Shift + middle drag", hands.shift_middle_drag),
         ("right drag", hands.right_drag),
         ("Shift + right drag", hands.shift_right_drag),
     )

@@ -57,7 +57,7 @@ class ViewWidget(QWidget):
         self.pointed: QPointF | None = None
         self.hands = Hands(self)
         self.cine = Cine(workspace.pictures, self)
-        self.cine.rate = workspace.settings.window.cine_rate
+        self.cine.set_pace(workspace.desk.cine_rate, loops=workspace.desk.cine_loops)
         self._painter = ViewportPainter(self)
         self._picture = BeforePaint(self, lambda: self._painter.make_ready())  # noqa: PLW0108 - each image has its painter
         self._follower: FrameFollower | None = None
@@ -246,7 +246,7 @@ class ViewWidget(QWidget):
         self._refine.start()
 
     def _desk_changed(self) -> None:
-        self.cine.loops = self.workspace.desk.cine_loops
+        self.cine.set_pace(self.workspace.desk.cine_rate, loops=self.workspace.desk.cine_loops)
         self.hands.show_cursor()
         self.update()
 
