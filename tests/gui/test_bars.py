@@ -3,17 +3,22 @@
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QLabel
+from helpers.images import make_image
+from PySide6.QtCore import QEvent
+from PySide6.QtGui import QHelpEvent
+from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.base.progress import Progress
+from mammoviewer.dicom.study import Study
 from mammoviewer.gui.active_view import ActiveView
 from mammoviewer.gui.canvas.cursor_reading import CursorReading
 from mammoviewer.gui.panels.cursor_line import CursorLine, footer_bar, slice_text, voi_text
 from mammoviewer.gui.panels.header_bar import HeaderBar, study_title
 from mammoviewer.gui.panels.jobs_bar import JobsBar
 from mammoviewer.gui.panels.notice_line import NoticeLine
+from mammoviewer.gui.panels.parts import CalmCombo
 from mammoviewer.gui.panels.start_page import StartPage
 from mammoviewer.gui.panels.study_list import StudyListPanel
 from mammoviewer.gui.panels.thumbnail_rail import ThumbnailButton, ThumbnailRail
@@ -119,6 +124,24 @@ def test_the_header_bar_is_bound(four_views: Workspace, qtbot: QtBot) -> None:
     bar._invert.click()
     assert four_views.active is not None
     assert four_views.active.inverted
+
+
+def test_the_date_of_a_study_comes_first_where_there_is_little_room() -> None:
+    image = make_image(StudyDate="20240301", PatientName="Doe^Jane", PatientID="")
+    assert study_title(Study("1.2.3", (image,))) == "2024-03-01  ·  Doe Jane  ·  1 image"
+
+
+def test_a_list_with_little_room_tells_its_choice_in_full(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("mammoviewer.gui.panels.parts.QToolTip.showText", lambda place, text, of: told.append(text))
+    choice = CalmCombo()
+    qtbot.addWidget(choice)
+    choice.addItem("2024-03-01  ·  a long name that is cut")
+    choice.resize(90, 30)
+    choice.show()
+    place = choice.rect().center()
+    QApplication.sendEvent(choice, QHelpEvent(QEvent.Type.ToolTip, place, choice.mapToGlobal(place)))
+    assert told == [choice.currentText()]
 
 
 def test_a_bar_without_a_study_offers_nothing(workspace: Workspace, qtbot: QtBot) -> None:

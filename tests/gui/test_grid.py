@@ -1,8 +1,10 @@
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.images import breast_like, make_image
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
@@ -11,8 +13,12 @@ from mammoviewer.dicom.reader import OpenResult
 from mammoviewer.gui.canvas.common_scale import inset
 from mammoviewer.gui.canvas.grid import ViewportGrid
 from mammoviewer.gui.canvas.viewport import Viewport
+from mammoviewer.gui.main_window import MainWindow
+from mammoviewer.session.settings import SettingsFile
 from mammoviewer.session.viewer_state import FIT
 from mammoviewer.session.workspace import Workspace
+
+NONE, SHIFT = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
 
 
 def grid_of(qtbot: QtBot, workspace: Workspace) -> ViewportGrid:
@@ -190,3 +196,22 @@ def test_an_image_of_unknown_pixel_size_is_fitted_for_itself(qtbot: QtBot, works
     zoom = fine.view.zoom
     fine.zoom_by(0.5)
     assert fine.view.zoom <= zoom
+
+
+def test_the_keyboard_goes_from_viewport_to_viewport(qtbot: QtBot, four_views: Workspace, tmp_path: Path) -> None:
+    window = MainWindow(four_views, SettingsFile(tmp_path / "settings.json"))
+    qtbot.addWidget(window)
+    window.show()
+    window.activateWindow()
+    qtbot.waitUntil(window.grid.viewports[0].hasFocus)
+    views, went = window.grid.viewports, []
+    for modifier in (NONE, NONE, NONE, NONE, SHIFT):
+        qtbot.keyClick(window.focusWidget(), Qt.Key.Key_F6, modifier)
+        went.append(window.grid.viewports.index(window.grid.active))
+        assert window.focusWidget() is window.grid.active
+    assert went == [1, 2, 3, 0, 3]
+    window.grid.toggle_maximised()
+    qtbot.keyClick(views[3], Qt.Key.Key_F6)
+    assert [view.isVisible() for view in views] == [True, False, False, False]
+    assert window.grid.maximised is views[0]
+    window.close()

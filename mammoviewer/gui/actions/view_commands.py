@@ -132,6 +132,8 @@ _VIEW = (
         images_only=True,
     ),
     Command("view.corner_text", "Corner text full, minimal, off", ("C",), _corner_text),
+    Command("view.next", "Next viewport", ("F6",), lambda desk: desk.grid.step_active(1)),
+    Command("view.previous", "Previous viewport", ("Shift+F6",), lambda desk: desk.grid.step_active(-1)),
     Command("view.maximise", "Maximise the viewport, or back", ("Z",), lambda desk: desk.grid.toggle_maximised()),
     Command("view.restore", "Tool back to windowing, then all viewports back", ("Esc",), _escape, images_only=True),
 )

@@ -121,6 +121,20 @@ class ViewportGrid(QWidget):
             grid = self._partner
         grid._show_alone(None if grid.maximised is not None else active)
 
+    def step_active(self, step: int) -> None:
+        """Go to the next (1) or previous (-1) viewport with an image, here or on the other screen, and round."""
+        hung = [viewport for viewport in self.everywhere if viewport.state is not None]
+        if not hung:
+            return
+        active = self.active
+        goal = hung[(hung.index(active) + step) % len(hung)] if active is not None else hung[0]
+        self._workspace.desk.active_identity = goal.identity
+        grid = self if goal in self._viewports or self._partner is None else self._partner
+        if grid.maximised is not None:
+            grid._show_alone(goal)
+        goal.activateWindow()
+        goal.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
     def restore(self) -> None:
         """Bring all viewports of the stage back."""
         self._show_alone(None)

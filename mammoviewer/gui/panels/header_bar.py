@@ -40,9 +40,9 @@ _MEASURES = (
 
 
 def study_title(study: Study) -> str:
-    """Return a study in one line: who, when, how many images."""
+    """Return a study in one line: when, who, how many images. A narrow list cuts the end, never the date."""
     count = len(study.images)
-    parts = [study.patient_label or "No name", study.date, f"{count} image{'' if count == 1 else 's'}"]
+    parts = [study.date, study.patient_label or "No name", f"{count} image{'' if count == 1 else 's'}"]
     return "  ·  ".join(part for part in parts if part)
 
 
