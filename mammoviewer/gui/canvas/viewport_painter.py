@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPainterPath, QRegion
+from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QRegion
 
 from mammoviewer.dicom.orientation import edge_letters
 from mammoviewer.gui.canvas.air_layer import paint_air
@@ -22,8 +22,9 @@ from mammoviewer.gui.canvas.heatmap_layer import HeatmapLayer, paint_colour_bar
 from mammoviewer.gui.canvas.lens import Lens
 from mammoviewer.gui.canvas.linked_layer import paint_linked_cursor
 from mammoviewer.gui.canvas.model_output import ModelOutput
+from mammoviewer.gui.canvas.patch_inset import PatchInset
 from mammoviewer.gui.canvas.redraws import Painted, Redraws, has_marks
-from mammoviewer.gui.canvas.roi_layer import box_on_screen, paint_detection, stroke
+from mammoviewer.gui.canvas.roi_layer import paint_detection
 from mammoviewer.gui.canvas.screen_text import with_screen
 from mammoviewer.gui.canvas.slice_strip import WIDTH
 from mammoviewer.gui.canvas.stroke_layer import paint_pending
@@ -85,6 +86,7 @@ class ViewportPainter:
         self._viewport = viewport
         self.grey = GreyLayer()
         self._heat = HeatmapLayer()
+        self._patch = PatchInset()
         self._lens = Lens()
         self._findings = FindingsLayer()
         self._pace = Pace()
@@ -106,6 +108,7 @@ class ViewportPainter:
         paint_shutters(painter, drawing.shutters, viewport.view)
         self._paint_scores(painter, output)
         self._paint_marks(painter, drawing, output)
+        self._patch.paint(painter, viewport, output.cam, self._style())
         self._lens.paint(painter, viewport)
         words = self._words()
         paint_words(painter, words)
@@ -182,10 +185,6 @@ class ViewportPainter:
         if output.scores is not None:
             evidence = output.cam is not None
             self._heat.paint(painter, output.scores, viewport.view, self._style(), evidence=evidence)
-        if output.cam is not None:
-            path = QPainterPath()
-            path.addRect(box_on_screen(output.cam.box, viewport.view))
-            stroke(painter, path, color("bright"), dashed=True, width=1.0)
 
     def _style(self) -> OverlayStyle:
         return self._viewport.workspace.style.shown(self._viewport.shown.overlay)
