@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from PySide6.QtCore import QRect, QRectF
 from PySide6.QtGui import QRegion
@@ -34,7 +34,8 @@ class Painted:
     words
         Where something is written.
     marked
-        Whether there are marks, which may reach over the picture's edge and are others on another frame.
+        Whether there are marks, which may reach over the picture's edge and are others on another frame; or a word
+        of a frame that cannot be seen.
     """
 
     frame: int | None
@@ -43,13 +44,16 @@ class Painted:
     marked: bool
 
 
+_NOTHING: Final = Painted(None, QRectF(), QRegion(), marked=True)
+
+
 class Redraws:
     """Knows what of the last paint would be another one, and asks for the rest of a paint that was not enough."""
 
     def __init__(self, viewport: ViewWidget) -> None:
         self._viewport = viewport
         self._asked = QRegion()
-        self._frame: int | None = None
+        self._last = _NOTHING
         self._windowed: QRegion | None = None
         self._framed: QRegion | None = None
 
@@ -68,13 +72,13 @@ class Redraws:
     def end(self, painted: Painted, exposed: QRegion) -> None:
         """Take note of what was painted where it was exposed, and ask for what was not and should have been."""
         viewport = self._viewport
-        anew, self._frame = painted.frame != self._frame, painted.frame
+        before, self._last = self._last, painted
         wanted = painted.words
-        if anew and painted.marked:
-            # What of marks lies beside the part that another frame was thought to change has not been painted.
+        # A frame that came sooner than it was told of is painted where something else was to be.
+        if painted.frame != before.frame and (painted.marked or before.marked):
             wanted = wanted + QRegion(viewport.rect())
-        elif anew and painted.frame is not None:
-            wanted = wanted + self._on_strip(painted.frame)
+        elif painted.frame != before.frame:
+            wanted = wanted + self._on_strip(painted.frame) + self._on_strip(before.frame)
         self._show_whole(wanted, exposed)
         # Where a map is shown its colour bar makes room for the words.
         if viewport.shown.overlay is not Overlay.NONE or viewport.workspace.desk.lens:
@@ -83,10 +87,10 @@ class Redraws:
         if painted.frame is not None and not painted.marked:
             self._framed = self._windowed + self._on_strip(painted.frame)
 
-    def _on_strip(self, frame: int) -> QRegion:
+    def _on_strip(self, frame: int | None) -> QRegion:
         """Return where the slice strip shows a frame."""
         strip = self._viewport.strip
-        if strip is None:
+        if strip is None or frame is None:
             return QRegion()
         return _on_screen(QRegion(strip.mark(frame).toAlignedRect()), self._viewport.view.dpr)
 
