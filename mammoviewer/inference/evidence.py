@@ -1,9 +1,10 @@
-"""The explanation of one patch as a picture of it: smooth, and never smaller than can be seen.
+"""The explanation of one patch as a picture of it: never smaller than can be seen, and highest where the map is.
 
 The cells of a map are a few pixels large, and of a network that takes the largest of its features over a patch only a
 few of them speak. At the zoom at which an image is read that is a speck of two or three pixels on screen. What is shown
-is each cell as a Gaussian around its own place, about as wide as the distance of the cells and, far out, as wide as the
-eye needs; the sum is scaled so that its highest place is 1. The map itself, what is exported and what is measured stay.
+is the map, each point of it at least as a Gaussian around its own place, as wide as the eye needs; of what overlaps the
+highest counts. Points are not added up: their sum would be highest where several weak ones lie. Seen large enough, what
+is shown is the map. The map itself, what is exported and what is measured stay.
 """
 
 from __future__ import annotations
@@ -14,18 +15,16 @@ from typing import Final
 
 import numpy as np
 
-from mammoviewer.base.arrays import BoolArray, DoubleArray
-from mammoviewer.inference.heatmap import Heatmap
+from mammoviewer.base.arrays import BoolArray, FloatArray
+from mammoviewer.inference.heatmap import Heatmap, interpolated
 
-LEAST_BLOB_PX: Final = 12.0
+LEAST_BLOB_PX: Final = 10.0
 """The width at half height, in logical pixels of the screen, below which no evidence is drawn."""
 LARGEST_SHARE: Final = 1 / 3
 """Of the shorter side of a patch, how much a widened blob may take, so that two sides of it can be told apart."""
-OWN_WIDTH: Final = 0.75
-"""The standard deviation of a cell's Gaussian where nothing is widened, in distances of the cells."""
 _HALF_HEIGHT: Final = 2.0 * math.sqrt(2.0 * math.log(2.0))
-_FINENESS: Final = 4.0
-_REACH: Final = 4.0
+_MOST_POINTS: Final = 128
+"""A side of a patch is drawn with a point per stored pixel up to so many."""
 
 
 def readable_evidence(overlay: Heatmap, screen_px: float) -> Heatmap:
@@ -46,43 +45,34 @@ def readable_evidence(overlay: Heatmap, screen_px: float) -> Heatmap:
     if box is None:
         return overlay
     sides = [last - first for first, last in box]
-    least = min(LEAST_BLOB_PX / screen_px, LARGEST_SHARE * min(sides)) / _HALF_HEIGHT
-    widths = [max(OWN_WIDTH * step, least) for step in overlay.step]
-    counts = [max(1, math.ceil(side * _FINENESS / width)) for side, width in zip(sides, widths, strict=True)]
+    width = min(LEAST_BLOB_PX / screen_px, LARGEST_SHARE * min(sides)) / _HALF_HEIGHT
+    counts = [min(max(1, round(side)), _MOST_POINTS) for side in sides]
     steps = [side / count for side, count in zip(sides, counts, strict=True)]
-    firsts = [low + step / 2 for (low, _), step in zip(box, steps, strict=True)]
-    spread = [
-        _spread(first + np.arange(count) * step, origin, cell, cells, width)
-        for first, count, step, origin, cell, cells, width in zip(
-            firsts, counts, steps, overlay.origin, overlay.step, overlay.values.shape, widths, strict=True
-        )
+    places = [
+        np.asarray(low + (np.arange(count) + 0.5) * step, dtype=np.float64)
+        for (low, _), count, step in zip(box, counts, steps, strict=True)
     ]
-    values = (spread[0] @ np.nan_to_num(overlay.values).astype(np.float64) @ spread[1].T).astype(np.float32)
+    rows, columns = (
+        np.asarray((one - origin) / cell, dtype=np.float64)
+        for one, origin, cell in zip(places, overlay.origin, overlay.step, strict=True)
+    )
+    seen = np.nan_to_num(interpolated(overlay.values, rows, columns))
+    values = _widened(_widened(seen, width / steps[0]).T, width / steps[1]).T
     peak = float(values.max())
-    if peak > 0:
-        values /= np.float32(peak)
     return replace(
         overlay,
-        values=values,
-        origin=(firsts[0], firsts[1]),
+        values=np.ascontiguousarray(values / np.float32(peak if peak > 0 else 1.0)),
+        origin=(float(places[0][0]), float(places[1][0])),
         step=(steps[0], steps[1]),
         scores=np.full(values.shape, np.nan, dtype=np.float32),
     )
 
 
-def _spread(places: DoubleArray, origin: float, step: float, cells: int, width: float) -> DoubleArray:
-    """Return how much each of ``cells`` counts at each of ``places``, float64 (places, cells).
-
-    Beyond the outer cells a map goes on as they are: those speak for what is repeated of them there.
-    """
-    beyond = math.ceil(_REACH * width / step)
-    centres = origin + np.arange(-beyond, cells + beyond) * step
-    weights = np.exp(-0.5 * ((places[:, np.newaxis] - centres) / width) ** 2)
-    weights /= weights.sum(axis=1, keepdims=True)
-    inner = weights[:, beyond : beyond + cells].copy()
-    inner[:, 0] += weights[:, :beyond].sum(axis=1)
-    inner[:, -1] += weights[:, beyond + cells :].sum(axis=1)
-    return np.asarray(inner, dtype=np.float64)
+def _widened(values: FloatArray, width: float) -> FloatArray:
+    """Return at each point the largest value (rows, columns) in its column, less by a Gaussian for those away."""
+    rows = np.arange(len(values), dtype=np.float32)
+    near = np.exp(-0.5 * ((rows[:, np.newaxis] - rows) / np.float32(width)) ** 2)
+    return np.stack([(one[:, np.newaxis] * values).max(axis=0) for one in near])
 
 
 def _box(mask: BoolArray, shape: tuple[int, int]) -> list[tuple[float, float]] | None:

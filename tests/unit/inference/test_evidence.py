@@ -40,9 +40,9 @@ def test_a_speck_is_seen_at_every_zoom_and_stays_where_it_is(zoom, cell):
     for found, wanted in ((rows, place[0]), (columns, place[1])):
         width = (found.max() - found.min() + 1) * zoom
         assert width >= min(LEAST_BLOB_PX, 60 * zoom / 3) - 2 * zoom
-        assert width <= max(LEAST_BLOB_PX, 4 * 2 * zoom) + 2 * zoom, "no more than is needed to see it"
+        assert width <= max(LEAST_BLOB_PX, 4 * zoom) + 5 * zoom, "no more than is needed to see it"
         assert (found.max() + found.min()) / 2 == pytest.approx(wanted, abs=0.51)
-    assert np.nanmax(shown) == pytest.approx(1.0, abs=0.04)
+    assert np.nanmax(shown) == pytest.approx(1.0, abs=1e-6)
     assert np.isnan(shown[0, 0]), "beside the patch nothing is said"
 
 
@@ -53,6 +53,22 @@ def test_two_specks_keep_their_order_and_their_places():
     assert shown[80, 120] == pytest.approx(1.0, abs=0.03)
     assert shown[96, 136] == pytest.approx(0.6, abs=0.03)
     assert shown[80, 136] < 0.1
+
+
+def test_seen_large_enough_the_map_is_shown_as_it_is():
+    values = np.random.default_rng(3).random((4, 4), dtype=np.float32)
+    overlay = patch_map(values, origin=(67.0, 107.0), step=(15.0, 15.0))
+    shown, plain = readable_evidence(overlay, 30.0).resampled(), overlay.resampled()
+    np.testing.assert_allclose(shown[PATCH], plain[PATCH] / plain[PATCH].max(), atol=0.01)
+
+
+def test_several_weak_places_do_not_become_the_strongest():
+    values = np.zeros((9, 9), np.float32)
+    values[1, 1] = 1.0
+    values[5:8, 5:8] = 0.7
+    shown = readable_evidence(patch_map(values), 0.5).resampled()
+    row, column = np.unravel_index(np.nanargmax(shown), SHAPE)
+    assert (row, column) == pytest.approx((76.5, 116.5), abs=1.0)
 
 
 def test_a_map_without_evidence_shows_none():
@@ -72,7 +88,7 @@ def test_the_facts_of_the_map_stay():
     assert overlay.values.max() == np.float32(0.3), "the map itself is not touched"
 
 
-def test_what_is_shown_points_at_computed_lesions_no_less_often_than_the_map():
+def test_what_is_shown_points_where_the_map_does():
     model = OnnxModel(load_manifest(bundled_models_dir() / "microcalc-dense"), threads=1)
     patches, lesions = phantom_patches(model.manifest, 40)
     explainer, size = Explainer(model), (60, 60)
@@ -90,5 +106,6 @@ def test_what_is_shown_points_at_computed_lesions_no_less_often_than_the_map():
     share = {name: np.mean([one.hit for one in told]) for name, told in hits.items()}
     energy = {name: np.mean([one.energy for one in told]) for name, told in hits.items()}
     assert len(hits["map"]) >= 30
-    assert share["map"] <= share["shown at 4x"] <= share["shown at 1x"]
-    assert all(value > 0.85 * energy["map"] for value in energy.values())
+    assert share["map"] == share["shown at 4x"] == share["shown at 1x"]
+    assert energy["shown at 4x"] > 0.97 * energy["map"]
+    assert energy["shown at 1x"] > 0.8 * energy["map"]
