@@ -12,7 +12,7 @@ from pathlib import Path
 
 from psygnal import Signal
 
-from mammoviewer.base.errors import MammoViewerError
+from mammoviewer.base.errors import MammoViewerError, TrainingError
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.base.paths import user_dir
 from mammoviewer.session.recipe_task import RecipeTask, TaskState
@@ -46,6 +46,11 @@ class RecipeQueue:
         """Return the task that is at work or paused."""
         return next((task for task in self.tasks if task.state.active), None)
 
+    def is_awaited(self, output: Path) -> bool:
+        """Return whether a training that makes the model of that folder waits or is at work."""
+        standing = (task for task in self.tasks if task.state is TaskState.QUEUED or task.state.active)
+        return any(task.spec.output == output for task in standing)
+
     def add(self, spec: TrainingSpec) -> RecipeTask:
         """Put a training in line; it starts as soon as no other is at work.
 
@@ -53,7 +58,11 @@ class RecipeQueue:
         ------
         OSError
             The list cannot be written.
+        TrainingError
+            One that makes the same model waits or is at work.
         """
+        if self.is_awaited(spec.output):
+            raise TrainingError(f"a training of {spec.name} is in line already", hint="choose another name")
         # names sort as the tasks came, also within a second
         name = f"{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 1_000_000_000:09d}-{secrets.token_hex(2)}"
         folder = self.root / name
@@ -81,7 +90,15 @@ class RecipeQueue:
             self.changed.emit()
 
     def resume(self, task: RecipeTask) -> None:
-        """Put an interrupted run in line again."""
+        """Put an interrupted run in line again.
+
+        Raises
+        ------
+        TrainingError
+            Another one that makes the same model waits or is at work.
+        """
+        if self.is_awaited(task.spec.output):
+            raise TrainingError(f"another training of {task.spec.name} is in line", hint="stop that one first")
         task.resume()
         self.changed.emit()
         self.poll()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mammoviewer.base.errors import MammoViewerError
 from mammoviewer.base.paths import write_text_atomically
+from mammoviewer.training.claim import is_claimed
 from mammoviewer.training.spec import SPEC_NAME, Emit, TrainingSpec
 
 _PAUSE = "pause"
@@ -61,5 +62,6 @@ def interrupted_runs(folder: Path) -> tuple[TrainingSpec, ...]:
 
 
 def forget(spec: TrainingSpec) -> None:
-    """Remove what an interrupted run left behind; its output is not touched."""
-    shutil.rmtree(spec.checkpoints, ignore_errors=True)
+    """Remove what an interrupted run left behind, unless another of that output is at work; no output is touched."""
+    if not is_claimed(spec.checkpoints):
+        shutil.rmtree(spec.checkpoints, ignore_errors=True)

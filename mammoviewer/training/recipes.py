@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from mammoviewer.base.errors import TrainingError
 from mammoviewer.training.bundle import check_output
+from mammoviewer.training.claim import CLAIM_NAME, claimed
 from mammoviewer.training.distributed import present_group
 from mammoviewer.training.recipe_cnni_bcc import run_cnni_bcc
 from mammoviewer.training.recipe_dbt_slices import run_dbt_slices
@@ -41,8 +43,8 @@ def run_recipe(spec: TrainingSpec, emit: Emit) -> Mapping[str, Any]:
     Raises
     ------
     TrainingError
-        There is no such recipe, a setting is not one of it, the output is something other than an earlier model, or
-        the run that is to be resumed was another one.
+        There is no such recipe, a setting is not one of it, the output is something other than an earlier model,
+        another process is making it, or the run that is to be resumed was another one.
     """
     recipe = load_recipe(spec.recipe)
     settings = recipe.settings(spec.parameters)
@@ -50,12 +52,13 @@ def run_recipe(spec: TrainingSpec, emit: Emit) -> Mapping[str, Any]:
         raise TrainingError(f"the recipe {spec.recipe} cannot be carried out")
     group = present_group()
     check_output(spec.output, replace=True)
-    checkpoints = _checkpoint_folder(spec) if group.is_first else spec.checkpoints
-    group.wait()
-    metrics = RECIPES[spec.recipe](RecipeRun(spec, settings, emit, checkpoints))
-    group.wait()
-    if group.is_first:
-        shutil.rmtree(checkpoints, ignore_errors=True)
+    with claimed(spec.checkpoints) if group.is_first else contextlib.nullcontext():
+        checkpoints = _checkpoint_folder(spec) if group.is_first else spec.checkpoints
+        group.wait()
+        metrics = RECIPES[spec.recipe](RecipeRun(spec, settings, emit, checkpoints))
+        group.wait()
+        if group.is_first:
+            _clear(checkpoints)
     return metrics
 
 
@@ -68,9 +71,18 @@ def _checkpoint_folder(spec: TrainingSpec) -> Path:
             hint = "resume it with the settings it was started with, or start anew without --resume"
             raise TrainingError("the interrupted run had other settings or other data", hint=hint, path=folder)
         return folder
-    shutil.rmtree(folder, ignore_errors=True)
+    _clear(folder)
     spec.write(kept)
     return folder
+
+
+def _clear(folder: Path) -> None:
+    """Remove what lies in a folder of checkpoints, but for the claim to it."""
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        elif entry.name != CLAIM_NAME:
+            entry.unlink(missing_ok=True)
 
 
 def _what_decides(spec: TrainingSpec) -> tuple[object, ...]:

@@ -123,8 +123,10 @@ def test_a_training_is_set_up_watched_and_leaves_a_model(
     assert view.confusion.title.text() == "epoch 1"
     assert "left" in view._state.text()
     assert dialog.runs.count() == 1
-    # a second one waits
+    # a second one waits, but not for the same model
     dialog.show_setup()
+    assert not setup.start.isEnabled()
+    assert "in line" in setup.message.text()
     setup.name.setText("another")
     press(qtbot, setup.start)
     assert workspace.recipes.tasks[0].state is TaskState.QUEUED

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QLineEdit, QSpinBox, QVBoxLayout, QWi
 
 from mammoviewer.base.errors import MammoViewerError
 from mammoviewer.base.paths import user_models_dir
-from mammoviewer.gui.bridge import when_over
+from mammoviewer.gui.bridge import bind, when_over
 from mammoviewer.gui.panels.augmentation_strip import AugmentationStrip
 from mammoviewer.gui.panels.data_summary import DataSummaryView
 from mammoviewer.gui.panels.parts import CalmCombo, button, label, row, scrolling, section
@@ -63,6 +63,7 @@ class RecipeSetup(QWidget):
         self.message = label("", "caution", wrap=True)
         self.start = button("Put in line", self._start, kind="primary", tip="It starts as soon as no other is at work")
         self._lay_out()
+        bind(self, workspace.recipes.changed, self._refresh)
         self._show_recipe()
 
     def _lay_out(self) -> None:
@@ -163,6 +164,8 @@ class RecipeSetup(QWidget):
             return "A name is made of lower-case letters, digits, - and _."
         if self._output().exists():
             return "There is a model of this name; choose another."
+        if self._workspace.recipes.is_awaited(self._output()):
+            return "A training of this name is in line; choose another."
         return ""
 
     def _output(self) -> Path:

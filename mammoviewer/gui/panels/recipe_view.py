@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QPlainTextEdit, QProgressBar, QVBoxLayout, QWidget
@@ -118,18 +120,19 @@ class RecipeView(QWidget):
             self._queue.poll()
 
     def _resume(self) -> None:
-        if self._task is not None:
-            self._queue.resume(self._task)
+        self._try(self._queue.resume)
 
     def _stop(self) -> None:
-        if self._task is not None:
-            self._queue.stop(self._task)
+        self._try(self._queue.stop)
 
     def _remove(self) -> None:
+        self._try(self._queue.remove)
+
+    def _try(self, act: Callable[[RecipeTask], None]) -> None:
         if self._task is None:
             return
         try:
-            self._queue.remove(self._task)
+            act(self._task)
         except MammoViewerError as error:
             self._queue.notice.emit(Notice.from_error(error))
 

@@ -78,6 +78,24 @@ def test_tasks_run_one_after_the_other_and_are_told(queue: RecipeQueue, tmp_path
     assert told == [(name, kind) for name in ("one", "two") for kind in ("started", "epoch", "done")]
 
 
+def test_one_training_at_a_time_makes_a_model(queue: RecipeQueue, tmp_path: Path) -> None:
+    first = queue.add(spec(tmp_path, "one"))
+    with pytest.raises(TrainingError, match="in line already"):
+        queue.add(spec(tmp_path, "one"))
+    settle(queue, lambda: len(first.events) == 2)
+    first.interrupt()
+    settle(queue, lambda: first.state is TaskState.INTERRUPTED)
+    second = queue.add(spec(tmp_path, "one"))
+    with pytest.raises(TrainingError, match="another training of one"):
+        queue.resume(first)
+    settle(queue, lambda: len(second.events) == 2)
+    assert first.state is TaskState.INTERRUPTED
+    assert queue.is_awaited(tmp_path / "one")
+    let_go(second)
+    settle(queue, lambda: second.state is TaskState.DONE)
+    assert not queue.is_awaited(tmp_path / "one")
+
+
 def test_another_program_finds_the_run_at_work_and_reads_on(queue: RecipeQueue, tmp_path: Path) -> None:
     task = queue.add(spec(tmp_path, "one"))
     settle(queue, lambda: len(task.events) == 2)
