@@ -66,6 +66,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise ArgumentError("--data and --out are needed")
     if not 1 <= arguments.processes <= _MOST_PROCESSES:
         raise ArgumentError(f"--processes must lie between 1 and {_MOST_PROCESSES}")
+    if arguments.processes > 1 and arguments.scheduler:
+        hint = "a cluster runs the folds, each in one process; several processes train one network on this machine"
+        raise ArgumentError("--processes and --scheduler cannot be used together", hint=hint)
     return _train(_spec(arguments), arguments.processes, arguments.log)
 
 

@@ -84,8 +84,8 @@ intervals are 95 % from 2000 resamplings of patients (seed {run.spec.seed}).
 
 The wanted mean AUC of {_TARGET:.2f} is {reached}. The paper reports an accuracy of .905, its reading in S4 .7325,
 neither with a split described as one of patients. On the validation films the mean AUC is
-{metrics["validation_auc"]:.3f}. The classes are drawn evenly in training, so that the scores are not prevalences: of
-the patches of a film nearly all are normal."""
+{_shown(metrics["validation_auc"])}. The classes are drawn evenly in training, so that the scores are not prevalences:
+of the patches of a film nearly all are normal."""
 
 
 def _form(run: RecipeRun, network: CnniBcc) -> str:

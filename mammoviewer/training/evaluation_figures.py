@@ -14,7 +14,7 @@ import numpy as np
 
 from mammoviewer.base.arrays import DoubleArray
 from mammoviewer.training.baselines import statistics_baseline
-from mammoviewer.training.metrics import Truth, brier_score, calibration_error, finite_or_none
+from mammoviewer.training.metrics import Truth, brier_score, calibration_error, confusion, finite_or_none
 from mammoviewer.training.patient_bootstrap import (
     RESAMPLES,
     Draws,
@@ -31,6 +31,7 @@ _GRID = np.concatenate([np.linspace(0.0, 0.1, 21), np.linspace(0.12, 1.0, 45)])
 LESION_TYPE = "lesion type"
 _BAND_DRAWS = 400
 _BINS = 10
+_EVEN = 0.5
 
 
 def classification_figures(scored: Scored, *, seed: int = 20, resamples: int = RESAMPLES) -> dict[str, Any]:
@@ -116,6 +117,8 @@ def _class_figures(scored: Scored, index: int, draws: Draws) -> dict[str, Any]:
     recall, precision = figures["sensitivity"], figures["precision"]
     figures["f1"] = 2 * recall * precision / (recall + precision) if recall and precision else recall and 0.0
     figures["prevalence"] = float(truth.mean()) if len(truth) else None
+    if scored.multi_label:
+        figures["decisions"] = confusion(truth.astype(np.int64), decided)
     return figures
 
 
@@ -185,10 +188,7 @@ def _baselines(scored: Scored, draws: Draws, seed: int) -> dict[str, Any]:
         "random": {"auc": 0.5, "accuracy": float(0.5 if scored.multi_label else (shares**2).sum())},
         "intensity regression": None,
     }
-    if scored.multi_label or not all(unit.statistics for unit in scored.units):
-        return found
-    features = np.array([unit.statistics for unit in scored.units])
-    fitted = statistics_baseline(features, scored.labels, scored.patients, len(scored.classes), seed=seed)
+    fitted = _by_grey_values(scored, seed) if all(unit.statistics for unit in scored.units) else None
     if fitted is None:
         return found
     rocs = [WeightedRoc(scored.truth[:, index], fitted[:, index]) for index in judged_classes(scored)]
@@ -196,10 +196,31 @@ def _baselines(scored: Scored, draws: Draws, seed: int) -> dict[str, Any]:
     found["intensity regression"] = {
         "auc": area["value"],
         "auc_ci": area["ci"],
-        "accuracy": float(np.mean(fitted.argmax(axis=1) == scored.labels)),
+        "accuracy": float(
+            np.mean((fitted >= _EVEN) == (scored.truth == 1))
+            if scored.multi_label
+            else np.mean(fitted.argmax(axis=1) == scored.labels)
+        ),
         "how": "fitted out of fold on other patients of this same set",
     }
     return found
+
+
+def _by_grey_values(scored: Scored, seed: int) -> DoubleArray | None:
+    """Return the probabilities (n, classes) by a regression on grey statistics; ``None`` where no folds can be had.
+
+    Of classes that may hold together each is fitted for itself; one that cannot be has the probability 0.
+    """
+    features = np.array([unit.statistics for unit in scored.units])
+    if not scored.multi_label:
+        return statistics_baseline(features, scored.labels, scored.patients, len(scored.classes), seed=seed)
+    columns = [
+        statistics_baseline(features, scored.truth[:, index], scored.patients, 2, seed=seed)
+        for index in range(len(scored.classes))
+    ]
+    if all(column is None for column in columns):
+        return None
+    return np.stack([np.zeros(len(scored)) if column is None else column[:, 1] for column in columns], axis=1)
 
 
 def _told(scored: Scored, chosen: tuple[int, ...]) -> list[str]:

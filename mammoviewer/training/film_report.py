@@ -20,7 +20,8 @@ def write_film_report(
 ) -> None:
     """Write the split and the report: main figures, learning curves, FROC where there is one, settings, problems.
 
-    ``more`` are further keys of the report, such as those of :func:`mammoviewer.training.film_scores.report_parts`.
+    ``more`` are further keys of the report, such as those of :func:`mammoviewer.training.film_scores.report_parts`;
+    ``froc_more`` among them are further keys of ``froc``.
     """
     import torch
 
@@ -44,5 +45,7 @@ def write_film_report(
             "points": metrics["froc"],
             "at": metrics["sensitivity_at_fp"],
             "at_ci": metrics["sensitivity_at_fp_ci"],
+            "baseline": metrics["baseline_same_places"],
+            **report.pop("froc_more", {}),
         }
     write_report(folder, report)

@@ -94,7 +94,6 @@ class MicrocalcRecipe:
 
     def __init__(self, run: RecipeRun) -> None:
         self._run = run
-        self._fits = 0
         self._spec = spec = run.spec
         self._settings = RecipeSettings.of(run)
         self._emit = run.emit
@@ -160,21 +159,33 @@ class MicrocalcRecipe:
     def _search(self, indices: IndexArray, fold: int) -> FoldOutcome:
         """Choose hyperparameters by the validation loss of short trials, then the threshold by a full training.
 
-        Both on a quarter of the cases of ``indices``, which the trainings do not see.
+        Both on a quarter of the cases of ``indices``, which the trainings do not see. ``fold`` is 0 for the whole set.
         """
         inner = self._split(indices, _INNER_FOLDS, self._spec.seed + 100 + fold)[0]
-        losses = [self._last_epoch(inner, candidate, self._settings.search_epochs, fold)[0] for candidate in CANDIDATES]
+        short, long = self._settings.search_epochs, self._settings.epochs
+        losses = [
+            self._last_epoch(inner, candidate, short, fold, f"trial {number}")[0]
+            for number, candidate in enumerate(CANDIDATES, start=1)
+        ]
         chosen = CANDIDATES[int(np.argmin(losses))]
-        scores = self._last_epoch(inner, chosen, self._settings.epochs, fold)[1]
+        scores = self._last_epoch(inner, chosen, long, fold, "threshold")[1]
         truth = np.asarray([self._data.labels[i] for i in inner.test.tolist()], dtype=np.int64)
         return FoldOutcome(chosen, float(np.clip(best_threshold(truth, scores), 0.2, 0.8)))
 
     def _last_epoch(
-        self, split: Fold, parameters: Hyperparameters, epochs: int, seed: int
+        self, split: Fold, parameters: Hyperparameters, epochs: int, fold: int, name: str
     ) -> tuple[float, DoubleArray]:
         """Return the validation loss, and the probabilities of class 1 of the validation patches, after training."""
         seen: list[Epoch] = []
-        self._train(split.train, parameters, epochs=epochs, seed=seed, record=seen.append, validation=split.test)
+        self._train(
+            split.train,
+            parameters,
+            _fit_name(fold, name),
+            epochs=epochs,
+            seed=fold,
+            record=seen.append,
+            validation=split.test,
+        )
         last = seen[-1]
         if last.validation_loss is None or last.probabilities is None:
             raise TrainingError("there are too few cases to hold any out")
@@ -188,17 +199,24 @@ class MicrocalcRecipe:
         validation: IndexArray | None = None,
     ) -> list[MicrocalcHypermodel]:
         """Train the committee; ``validation`` is only for the curves that are shown."""
-        epochs, count = self._settings.epochs, self._settings.experts
-        seeds = [fold + 1000 * index for index in range(count)]
         return [
-            self._train(train, parameters, epochs=epochs, seed=seed, record=lambda _: None, validation=validation)
-            for seed in seeds
+            self._train(
+                train,
+                parameters,
+                _fit_name(fold, f"expert {index + 1}"),
+                epochs=self._settings.epochs,
+                seed=fold + 1000 * index,
+                record=lambda _: None,
+                validation=validation,
+            )
+            for index in range(self._settings.experts)
         ]
 
     def _train(
         self,
         train: IndexArray,
         parameters: Hyperparameters,
+        name: str,
         *,
         epochs: int,
         seed: int,
@@ -206,15 +224,13 @@ class MicrocalcRecipe:
         validation: IndexArray | None,
     ) -> MicrocalcHypermodel:
         torch.manual_seed(self._spec.seed + seed)
-        # fits come in the same order when the run is resumed
-        self._fits += 1
         network = MicrocalcHypermodel(parameters)
         held_out = None if validation is None else self._tensors.subset(torch.from_numpy(validation))
 
         def on_epoch(epoch: Epoch) -> bool:
             record(epoch)
             self._work_done += len(train)
-            self._tell(epoch, epochs, held_out)
+            self._tell(name, epoch, epochs, held_out)
             return True
 
         fit(
@@ -225,16 +241,16 @@ class MicrocalcRecipe:
             seed=self._spec.seed + seed,
             validation=held_out,
             on_epoch=on_epoch,
-            checkpoint=self._run.checkpoint(f"fit{self._fits}"),
+            checkpoint=self._run.checkpoint(name),
         )
         return network
 
-    def _tell(self, epoch: Epoch, epochs: int, held_out: Labelled | None) -> None:
+    def _tell(self, name: str, epoch: Epoch, epochs: int, held_out: Labelled | None) -> None:
         done = self._done()
         left = (time.monotonic() - self._started) * (1 - done) / max(done, 1e-6)
         labels = None if held_out is None else held_out.labels
         classes = list(self._data.classes)
-        self._emit(epoch_event(epoch, epochs, labels, classes=classes, fraction=done, seconds_left=left))
+        self._emit(epoch_event(epoch, epochs, labels, classes=classes, text=name, fraction=done, seconds_left=left))
 
     def _done(self) -> float:
         """Return the share of all pictures that are to pass that have passed."""
@@ -253,6 +269,14 @@ class FoldTask:
     spec: TrainingSpec
     settings: Mapping[str, Value]
     number: int
+
+
+def _fit_name(fold: int, name: str) -> str:
+    """Return what a fit and its checkpoint are called: no fit of the whole set goes on from one of a fold.
+
+    They are not numbered as they come, for a run that is resumed may leave its folds to other machines.
+    """
+    return f"fold {fold}, {name}" if fold else f"all cases, {name}"
 
 
 def judge_elsewhere(task: FoldTask) -> Mapping[str, Any]:

@@ -116,21 +116,24 @@ def examples_of(
     return Examples(np.stack(run.kept), labels, patients)
 
 
-def write_int8_section(folder: Path, facts: dict[str, Any], data: str) -> None:
+def write_int8_section(
+    folder: Path, facts: dict[str, Any], data: str, made_by: str = "mammoviewer models quantise"
+) -> None:
     """Write how far the int8 form agrees, or why there is none, into the card of a bundle in place of what stood there.
 
-    ``facts`` are those of :func:`mammoviewer.training.quantise.quantised`, ``data`` the name of the data set.
+    ``facts`` are those of :func:`mammoviewer.training.quantise.quantised`, ``data`` the name of the data set,
+    ``made_by`` the command.
     """
     path = folder / CARD_NAME
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     before, found, after = text.partition(HEADING)
     following = after.find("\n## ")
     rest = after[following + 1 :] if found and following >= 0 else ""
-    section = f"{HEADING}\n{_told(facts, data)}\n"
+    section = f"{HEADING}\n{_told(facts, data, made_by)}\n"
     write_text_atomically(path, f"{before.rstrip()}\n\n{section}" + (f"\n{rest}" if rest else ""))
 
 
-def _told(facts: dict[str, Any], data: str) -> str:
+def _told(facts: dict[str, Any], data: str, made_by: str) -> str:
     shown = [f"mean |dp| {facts['mean_abs_dp']:.4f}, largest {facts['max_abs_dp']:.3f}"]
     if facts["auc_int8"] is not None:
         shown.append(
@@ -142,6 +145,6 @@ def _told(facts: dict[str, Any], data: str) -> str:
     text = (
         f"Static quantisation, calibrated on {facts['calibrated_on']} examples of {data}, measured on "
         f"{facts['measured_on']} of other patients: {'; '.join(shown)}; {size}; {speed} on the machine that made it, "
-        f"whose processor {'has' if facts['vnni'] else 'has not'} VNNI. {kept} Made by `mammoviewer models quantise`."
+        f"whose processor {'has' if facts['vnni'] else 'has not'} VNNI. {kept} Made by `{made_by}`."
     )
     return textwrap.fill(text, _WIDTH, break_on_hyphens=False)

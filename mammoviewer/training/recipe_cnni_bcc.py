@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mammoviewer.base.arrays import DoubleArray, FloatArray
+from mammoviewer.base.errors import TrainingError
 from mammoviewer.base.progress import subprogress
 from mammoviewer.datasets.cases import SEVERITIES
 from mammoviewer.datasets.mini_mias import PIXEL_SIZE_MM
@@ -25,6 +26,7 @@ from mammoviewer.training.film_folds import cross_validated, fit_plan
 from mammoviewer.training.film_report import write_film_report
 from mammoviewer.training.film_scores import FilmPictures, one_hot, report_parts
 from mammoviewer.training.films import Film, FilmSets, data_facts, load_films
+from mammoviewer.training.int8_step import AN_INNER_PART, add_int8, evenly
 from mammoviewer.training.loop import probabilities_of
 from mammoviewer.training.metrics import Truth, finite_or_none, log_loss, macro_area
 from mammoviewer.training.networks.cnni import CnniBcc, Form, Kernels
@@ -43,6 +45,7 @@ _KINDS = ("MAMMOGRAM", "SYNTHETIC_2D", "SECONDARY", "RASTER")
 _SMOOTHING = 0.03
 _DRAWN_UNTIL = 0.7
 _EACH_NORMAL = 8
+_MOST_TRIES = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +73,10 @@ def run_cnni_bcc(run: RecipeRun) -> Mapping[str, Any]:
             pictures, lambda part: predict(network, part.values[:, 0]), facts, manifest, known=found, seed=run.spec.seed
         )
         write_film_report(folder, run, facts, films, parts)
+        aside = grids["validation"]
+        some = evenly(len(aside.labels))
+        groups = [aside.groups[place] for place in some]
+        add_int8(run, folder, aside.images[some, None], aside.labels[some].tolist(), groups, data=AN_INNER_PART)
     return facts.metrics
 
 
@@ -155,6 +162,9 @@ class PatchSampler:
         for film in films:
             for circle, finding in zip(film.circles, film.case.findings, strict=True):
                 self._lesions[SEVERITIES.index(finding.label)].append((film, circle))
+        if not self._whole and not all(self._lesions.values()):
+            hint = "add such films, ask for fewer folds, or set label=film"
+            raise TrainingError("the films to learn from show no benign or no malignant lesion", hint=hint)
 
     def batch(self, epoch: int, generator: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Return pictures (n, 1, 128, 128) and target probabilities (n, 3)."""
@@ -184,11 +194,13 @@ class PatchSampler:
         if generator.random() < self._run.number("synthetic") * fade:
             return self._drawn(label, generator), label
         film, circle = self._lesions[label][int(generator.integers(len(self._lesions[label])))]
-        while True:
-            reach = PATCH_PX / 2 + circle[2]
+        reach = PATCH_PX / 2 + circle[2]
+        for _ in range(_MOST_TRIES):
             place = tuple(at + generator.uniform(-reach, reach) for at in circle[:2])
             if _overlap_at(circle, place) >= self._run.number("overlap"):
                 return self._crop(film, (place[0], place[1]), generator), label
+        # no patch shows so much of this one: it does so best from its middle
+        return self._crop(film, circle[:2], generator), label
 
     def _normal(self, generator: np.random.Generator) -> Crop:
         while True:
@@ -284,7 +296,7 @@ def _facts(
         "baseline_majority_accuracy": float(np.bincount(test.labels, minlength=3).max() / len(test.labels)),
         "films": {name: len(getattr(films, name)) for name in ("train", "validation", "test")},
         "patches_train": np.bincount(train.labels, minlength=3).tolist(),
-        "validation_auc": macro_area(held_out.labels, found["validation"]),
+        "validation_auc": finite_or_none(macro_area(held_out.labels, found["validation"])),
         **more,
     }
     return BundleFacts(

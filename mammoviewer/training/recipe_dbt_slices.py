@@ -20,6 +20,7 @@ from mammoviewer.training.bundle import published_folder, write_bundle
 from mammoviewer.training.dbt_card import bundle_facts
 from mammoviewer.training.epoch_event import epoch_event
 from mammoviewer.training.fold_tasks import ONE_AT_A_TIME, FoldTask, judged_folds
+from mammoviewer.training.int8_step import AN_INNER_PART, add_int8, evenly
 from mammoviewer.training.loop import Epoch, Schedule, fit, probabilities_of
 from mammoviewer.training.losses import CrossEntropy, inverse_frequencies
 from mammoviewer.training.networks.dbt_cnn import SLICE_PX
@@ -51,6 +52,7 @@ def run_dbt_slices(run: RecipeRun) -> Mapping[str, Any]:
             manifest = write_bundle(folder, network, bundle_facts(run, classes, network, metrics))
             write_split(folder / "split.json", data.split)
             write_report(folder, report_of(run, data, manifest, scored, epochs=epochs, metrics=metrics))
+            training.add_int8(folder)
     return metrics
 
 
@@ -93,6 +95,7 @@ class SliceTraining:
                 parameters,
                 epochs=self._run.integer("search_epochs"),
                 on_epoch=on_epoch,
+                name="trial " + " ".join(f"{name}={value}" for name, value in sorted(parameters.items())),
             )
             return min(losses)
 
@@ -128,7 +131,8 @@ class SliceTraining:
 
         # the last epoch counts, for the fold that is judged must not choose which
         network = self._network(parameters)
-        self._fit(network, train, held_out, parameters, epochs=epochs, on_epoch=on_epoch, judged=True)
+        name = f"fold {number + 1}"
+        self._fit(network, train, held_out, parameters, epochs=epochs, on_epoch=on_epoch, name=name, judged=True)
         return last[-1]
 
     def final(self, parameters: Mapping[str, Any]) -> tuple[Network, list[dict[str, Any]]]:
@@ -174,6 +178,14 @@ class SliceTraining:
             "leak_overridden": self._data.leaks is not None and self._data.leaks.overridden,
         }
 
+    def add_int8(self, folder: Path) -> None:
+        """Add the int8 form to the bundle, calibrated and measured on slices of the validation part."""
+        aside = self._data.part("validation")
+        some = evenly(len(aside.places))
+        patients = [aside.patients[place] for place in some]
+        pictures = aside.batch(torch.tensor(some)).numpy()
+        add_int8(self._run, folder, pictures, aside.labels[some].tolist(), patients, data=AN_INNER_PART)
+
     def _fit(
         self,
         network: Network,
@@ -183,10 +195,10 @@ class SliceTraining:
         *,
         epochs: int,
         on_epoch: Any,
-        name: str = "",
+        name: str,
         judged: bool = False,
     ) -> None:
-        """Train; where ``judged`` the held-out slices are for the curves alone and choose nothing."""
+        """Train, going on from the checkpoint of that name; ``judged``, the held-out slices choose nothing."""
         run = self._run
         weights = inverse_frequencies(train.labels, len(self._classes)) if run.flag("class_weights") else None
         schedule = Schedule(
@@ -211,7 +223,7 @@ class SliceTraining:
             validation=held_out,
             on_epoch=on_epoch,
             loss=CrossEntropy(class_weights=weights),
-            checkpoint=run.checkpoint(name) if name else None,
+            checkpoint=run.checkpoint(name),
         )
 
     def _network(self, parameters: Mapping[str, Any]) -> Network:

@@ -28,6 +28,7 @@ from mammoviewer.training.film_scores import FilmPictures, report_parts
 from mammoviewer.training.films import Film, FilmSets, data_facts, film_counts, load_films
 from mammoviewer.training.findings_card import INTENDED_USE, card
 from mammoviewer.training.findings_figures import label_figures
+from mammoviewer.training.int8_step import AN_INNER_PART, add_int8, evenly
 from mammoviewer.training.metrics import Truth, area_under_curve, finite_or_none
 from mammoviewer.training.networks.pretrained import load_backbone, read_state_dict
 from mammoviewer.training.networks.window_cnn import STRIDE_PX, WINDOW_PX, WindowCnn
@@ -105,6 +106,11 @@ def run_findings_patches(run: RecipeRun) -> Mapping[str, Any]:
             pictures, lambda part: predict(network, part.values), facts, manifest, known=found, seed=run.spec.seed
         )
         write_film_report(folder, run, facts, films, parts)
+        chosen = evenly(len(held_out.films))
+        # any finding is the first class
+        labels = (1 - held_out.any_finding[chosen]).tolist()
+        groups = [held_out.groups[place] for place in chosen]
+        add_int8(run, folder, held_out.images[chosen], labels, groups, data=AN_INNER_PART)
     return facts.metrics
 
 
@@ -161,6 +167,8 @@ class ProposalSampler:
         for film in films:
             for index, finding in enumerate(film.case.findings):
                 self._places.setdefault(finding.kind, []).append((film, index))
+        if not self._places:
+            raise TrainingError("the films to learn from show no finding", hint="add films with findings")
 
     def batch(self, generator: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Return pictures (n, 3, 256, 256) and labels (n, k)."""
@@ -229,6 +237,8 @@ def window_set(films: Sequence[Film], classes: Sequence[str]) -> WindowSet:
                     box = (float(row), float(column), float(row + WINDOW_PX), float(column + WINDOW_PX))
                     labels.append(labels_of(film, box, classes))
                     shown.append(film)
+    if not shown:
+        raise TrainingError("no window of a part lies on the breast", hint="look at the films, or add patients")
     return WindowSet(np.stack(images), np.stack(labels), tuple(shown))
 
 

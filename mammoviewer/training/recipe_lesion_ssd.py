@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from mammoviewer.base.arrays import FloatArray
+from mammoviewer.base.errors import TrainingError
 from mammoviewer.base.progress import subprogress
 from mammoviewer.datasets.cases import Box
 from mammoviewer.datasets.mini_mias import SIDE_PX as STORED_PX
+from mammoviewer.datasets.splits import PARTS
 from mammoviewer.inference.detections import Detection, detections_of_boxes
 from mammoviewer.inference.froc import FrocCurve, FrocImage, TruthBox, froc_curve, sensitivity_intervals
 from mammoviewer.training.bundle import BundleFacts, published_folder, write_bundle
@@ -56,7 +58,8 @@ def run_lesion_ssd(run: RecipeRun) -> Mapping[str, Any]:
     with published_folder(run.spec.output, replace=True) as folder:
         write_bundle(folder, network, facts)
         gallery = ssd_gallery(network, films.test, images, facts.operating_threshold)
-        write_film_report(folder, run, facts, films, {"gallery": gallery})
+        others = {part: _points(froc_curve(froc_images(network, getattr(films, part)))) for part in PARTS[:2]}
+        write_film_report(folder, run, facts, films, {"gallery": gallery, "froc_more": {"others": others}})
     return facts.metrics
 
 
@@ -144,6 +147,9 @@ class VersionSampler:
         every = [version for film in films for version in versions[id(film)]]
         self._lesion = [version for version in every if version.lesion]
         self._none = [version for version in every if not version.lesion]
+        if not self._lesion:
+            hint = "add films with lesions, or ask for fewer folds"
+            raise TrainingError("the films to learn from show no lesion", hint=hint)
 
     def batch(self, generator: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Return measures (n, c, rows, columns), classes (n, a) and offsets (n, a, 4) of the default boxes."""
@@ -153,7 +159,8 @@ class VersionSampler:
         return measures, classes, torch.stack([version.offsets for version in drawn])
 
     def _one(self, generator: np.random.Generator) -> _Measured:
-        kind = self._lesion if generator.random() < self._run.number("lesion_share") else self._none
+        wanted = generator.random() < self._run.number("lesion_share")
+        kind = self._lesion if wanted or not self._none else self._none
         return kind[int(generator.integers(len(kind)))]
 
 
@@ -298,7 +305,7 @@ def _facts(
         "baseline_same_places": {f"{rate:g}": one.value for rate, one in zip(RATES, chance, strict=True)},
         "validation_sensitivity_at_fp": {f"{rate:g}": validation.sensitivity_at(rate) for rate in RATES},
         "cross_validation": crossed,
-        "froc": [point for point in found.points() if point["false_per_image"] <= _MOST_FALSE_TOLD],
+        "froc": _points(found),
         "films": {name: len(getattr(films, name)) for name in ("train", "validation", "test")},
         "lesions_train": sum(len(film.circles) for film in films.train),
         "curves": [dict(row) for row in curves],
@@ -323,6 +330,10 @@ def _facts(
         cam_method="eigencam",
         head_gradient=False,
     )
+
+
+def _points(curve: FrocCurve) -> list[dict[str, float]]:
+    return [point for point in curve.points() if point["false_per_image"] <= _MOST_FALSE_TOLD]
 
 
 def _crossed_figures(found: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from mammoviewer.datasets.splits import write_split
 from mammoviewer.inference.manifest import CARD_NAME, write_manifest
 from mammoviewer.training.bundle import published_folder, write_bundle
 from mammoviewer.training.dense_agreement import dense_agreement, images_of
+from mammoviewer.training.int8_step import add_int8_of
 from mammoviewer.training.microcalc_dense import run_dense_training
 from mammoviewer.training.microcalc_dense_report import card, dense_facts, dense_report
 from mammoviewer.training.networks.dense_microcalc import DENSE_STRIDE
@@ -45,4 +46,5 @@ def run_microcalc_dense(run: RecipeRun) -> Mapping[str, Any]:
         write_text_atomically(folder / CARD_NAME, card(run, outcome, metrics))
         write_split(folder / "split.json", data.split)
         write_report(folder, dense_report(run, outcome, metrics))
+        add_int8_of(run, folder, data)
     return metrics

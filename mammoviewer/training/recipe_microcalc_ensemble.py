@@ -7,6 +7,7 @@ from typing import Any
 
 from mammoviewer.datasets.splits import write_split
 from mammoviewer.training.bundle import published_folder, write_bundle
+from mammoviewer.training.int8_step import add_int8_of
 from mammoviewer.training.microcalc_ensemble import EnsembleOutcome, EnsembleRecipe
 from mammoviewer.training.microcalc_ensemble_report import ensemble_facts, ensemble_report
 from mammoviewer.training.recipe_run import RecipeRun
@@ -26,4 +27,5 @@ def publish(run: RecipeRun, outcome: EnsembleOutcome) -> Mapping[str, Any]:
         write_bundle(folder, outcome.network, facts)
         write_split(folder / "split.json", outcome.data.split)
         write_report(folder, ensemble_report(run, outcome, facts.metrics))
+        add_int8_of(run, folder, outcome.data)
     return facts.metrics

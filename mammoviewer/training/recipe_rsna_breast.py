@@ -29,6 +29,7 @@ from mammoviewer.training.film_folds import cross_validated, fit_plan
 from mammoviewer.training.film_report import write_film_report
 from mammoviewer.training.film_scores import FilmPictures, one_hot, report_parts
 from mammoviewer.training.films import Film, FilmSets, data_facts, film_counts, load_films
+from mammoviewer.training.int8_step import AN_INNER_PART, add_int8, evenly
 from mammoviewer.training.metrics import Truth, area_under_curve, finite_or_none
 from mammoviewer.training.networks.breast_cnn import BreastCnn
 from mammoviewer.training.networks.pretrained import load_backbone, read_state_dict
@@ -75,6 +76,9 @@ def run_rsna_breast(run: RecipeRun) -> Mapping[str, Any]:
             unit="image",
         )
         write_film_report(folder, run, facts, films, parts)
+        aside = [films.validation[place] for place in evenly(len(films.validation))]
+        values, patients = np.stack([film.values for film in aside]), [film.case.patient for film in aside]
+        add_int8(run, folder, values, _truth(aside, run).tolist(), patients, data=AN_INNER_PART)
     return facts.metrics
 
 

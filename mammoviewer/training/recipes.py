@@ -14,7 +14,7 @@ from mammoviewer.training.claim import CLAIM_NAME, claimed
 from mammoviewer.training.distributed import present_group
 from mammoviewer.training.recipe_cnni_bcc import run_cnni_bcc
 from mammoviewer.training.recipe_dbt_slices import run_dbt_slices
-from mammoviewer.training.recipe_files import load_recipe
+from mammoviewer.training.recipe_files import Value, load_recipe
 from mammoviewer.training.recipe_findings_patches import run_findings_patches
 from mammoviewer.training.recipe_lesion_ssd import run_lesion_ssd
 from mammoviewer.training.recipe_microcalc_dense import run_microcalc_dense
@@ -24,6 +24,7 @@ from mammoviewer.training.recipe_rsna_breast import run_rsna_breast
 from mammoviewer.training.recipe_run import RecipeRun
 from mammoviewer.training.spec import SPEC_NAME, Emit, TrainingSpec
 
+_FEWEST_FOLDS = 2
 RECIPES: Mapping[str, Callable[[RecipeRun], Mapping[str, Any]]] = {
     "cnni-bcc": run_cnni_bcc,
     "findings-patches": run_findings_patches,
@@ -50,6 +51,8 @@ def run_recipe(spec: TrainingSpec, emit: Emit) -> Mapping[str, Any]:
     settings = recipe.settings(spec.parameters)
     if spec.recipe not in RECIPES:
         raise TrainingError(f"the recipe {spec.recipe} cannot be carried out")
+    if spec.scheduler and not has_folds(spec.recipe, settings):
+        emit({"event": "log", "text": "no folds are asked for that a cluster could run: all is done here"})
     group = present_group()
     check_output(spec.output, replace=True)
     with claimed(spec.checkpoints) if group.is_first else contextlib.nullcontext():
@@ -60,6 +63,14 @@ def run_recipe(spec: TrainingSpec, emit: Emit) -> Mapping[str, Any]:
         if group.is_first:
             _clear(checkpoints)
     return metrics
+
+
+def has_folds(recipe: str, settings: Mapping[str, Value]) -> bool:
+    """Return whether a run has folds that other machines can judge; the experts of S1 learn where it runs."""
+    if recipe in ("microcalc-dense", "microcalc-ensemble"):
+        return False
+    folds = int(settings.get("outer_folds", settings.get("folds", 0)))
+    return folds >= _FEWEST_FOLDS or int(settings.get("repeats", 1)) > 1
 
 
 def _checkpoint_folder(spec: TrainingSpec) -> Path:

@@ -6,7 +6,12 @@ A report is a mapping that JSON can hold. Every key may be absent:
 - ``parts``: by name (train, validation, test, ...) ``{"metrics": ..., "curves": ...}`` of
   :func:`mammoviewer.training.evaluation_figures.classification_figures` and ``curves``
 - ``learning``: ``[{"name": ..., "epochs": [{"epoch", "loss", "validation_loss", "auc", "learning_rate"}, ...]}, ...]``
-- ``froc``: ``{"points": [{"false_per_image", "sensitivity"}], "at": {"1": ...}, "at_ci": ..., "rule": ...}``
+- ``metrics``: all figures of the run, where ``summary`` is but a part of them
+- ``folds``: ``[{"fold", "auc", "n", "n_patients", "hyperparameters", "roc", "confusion"}, ...]``, else those of
+  ``cross_validation``, ``fold_auc`` or ``auc_per_fold`` of the summary
+- ``committee``: ``{"weights", "accuracies", "test_accuracies"}``
+- ``froc``: ``{"points": [{"false_per_image", "sensitivity"}], "at": {"1": ...}, "at_ci": ..., "rule": ...,
+  "baseline": {"1": ...}, "others": {"training": [points], ...}}``
 - ``gallery``: ``[{"caption": ..., "png": ...}]`` with :func:`png_text`
 - ``leaks``, ``parameters``, ``versions``, ``seeds``, ``data``: mappings
 """
@@ -27,6 +32,14 @@ import numpy as np
 from mammoviewer.base.arrays import ByteArray
 from mammoviewer.base.errors import ArgumentError, ExportError
 from mammoviewer.base.paths import write_text_atomically
+from mammoviewer.training.report_details import (
+    committee_section,
+    figure_text,
+    folds_section,
+    further_section,
+    label_confusion,
+    table,
+)
 from mammoviewer.training.report_plots import Axes, Line, interval_plot, plot, value_range
 from mammoviewer.training.report_style import STYLE
 
@@ -88,12 +101,17 @@ def png_text(picture: ByteArray) -> str:
 def render_report(report: Mapping[str, Any]) -> str:
     """Return the page of a report."""
     value = json_ready(report)
+    if value.get("command"):
+        value["parameters"] = {**(value.get("parameters") or {}), "command": value["command"]}
     title = str(value.get("title") or "Report")
     sections = [
         _head(title, value),
         _learning(value.get("learning") or []),
         *(_part(name, part) for name, part in (value.get("parts") or {}).items()),
         _froc(value.get("froc") or {}),
+        folds_section(value),
+        committee_section(value.get("committee") or {}),
+        further_section(value.get("metrics") or value.get("summary") or {}),
         _gallery(value.get("gallery") or []),
         *(_mapping(heading, value[key]) for key, heading in _TABLES if value.get(key)),
         _problems(value.get("problems") or []),
@@ -103,13 +121,6 @@ def render_report(report: Mapping[str, Any]) -> str:
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>'
         f"<body><main>{''.join(sections)}</main></body></html>\n"
     )
-
-
-def figure_text(value: float | None, interval: Sequence[float] | None = None) -> str:
-    """Return a figure with its interval, such as ``0.931 (0.901 to 0.957)``."""
-    if value is None:
-        return "-"
-    return f"{value:.3f}" if interval is None else f"{value:.3f} ({interval[0]:.3f} to {interval[1]:.3f})"
 
 
 def _head(title: str, report: Mapping[str, Any]) -> str:
@@ -168,7 +179,7 @@ def _part(name: str, part: Mapping[str, Any]) -> str:
     plots += [_reliability(metrics.get("calibration") or {})]
     unit = f"{metrics['n']} x {metrics['unit']}, {metrics['n_patients']} patients" if "n" in metrics else ""
     return (
-        f"<section><h2>{escape(name.capitalize())}</h2><p>{escape(unit)}</p>{_class_table(metrics)}"
+        f"<section><h2>{escape(name.capitalize())}</h2><p>{escape(unit)}</p>{_classtable(metrics)}"
         f"<div class='plots'>{''.join(plots)}</div>"
         f"{_confusion(metrics)}{_baselines(metrics)}{_strata(metrics)}</section>"
     )
@@ -202,7 +213,7 @@ def _reliability(calibration: Mapping[str, Any]) -> str:
     return plot("Reliability", lines, Axes("mean score", "observed share"), diagonal=True) if lines else ""
 
 
-def _class_table(metrics: Mapping[str, Any]) -> str:
+def _classtable(metrics: Mapping[str, Any]) -> str:
     classes = metrics.get("classes") or {}
     if not classes:
         return ""
@@ -217,13 +228,13 @@ def _class_table(metrics: Mapping[str, Any]) -> str:
     ]
     macro = metrics.get("macro") or {}
     rows.append(["macro", "", *(figure_text(macro.get(c)) for c in _CLASS_COLUMNS), figure_text(macro.get("f1"))])
-    return _table(["class", "support", *_CLASS_TITLES, "F1"], rows)
+    return table(["class", "support", *_CLASS_TITLES, "F1"], rows)
 
 
 def _confusion(metrics: Mapping[str, Any]) -> str:
     counts = metrics.get("confusion")
     if not counts:
-        return ""
+        return label_confusion(metrics.get("classes") or {})
     names = list((metrics.get("classes") or {}).keys())
     cells = []
     for name, row in zip(names, counts, strict=True):
@@ -251,7 +262,7 @@ def _baselines(metrics: Mapping[str, Any]) -> str:
         for name, one in found.items()
         if one is not None
     ]
-    return f"<h3>Beside baselines</h3>{_table(['', 'AUC', 'accuracy'], rows)}" if found else ""
+    return f"<h3>Beside baselines</h3>{table(['', 'AUC', 'accuracy'], rows)}" if found else ""
 
 
 def _strata(metrics: Mapping[str, Any]) -> str:
@@ -275,16 +286,23 @@ def _froc(froc: Mapping[str, Any]) -> str:
     shown = min(_MOST_FALSE, max([*x, 1.0]))
     kept = [point for point in points if point["false_per_image"] <= shown]
     lines = [Line("marks", [p["false_per_image"] for p in kept], [p["sensitivity"] for p in kept])]
+    for name, others in (froc.get("others") or {}).items():
+        inside = [point for point in others if point["false_per_image"] <= shown]
+        across, up = [p["false_per_image"] for p in inside], [p["sensitivity"] for p in inside]
+        lines.append(Line(name, across, up, dashed=True))
     at, at_ci = froc.get("at") or {}, froc.get("at_ci") or {}
     if at_ci and all(at_ci.get(rate) for rate in at):
         rates = [rate for rate in at if float(rate) <= shown]
         low, high = [at_ci[rate][0] for rate in rates], [at_ci[rate][1] for rate in rates]
         lines.append(Line("95 % by patient", [float(r) for r in rates], [at[r] for r in rates], low, high, dots=True))
     figure = plot("FROC", lines, Axes("false marks per image", "sensitivity", (0.0, shown)))
+    blind = froc.get("baseline") or {}
     rows = [[rate, figure_text(value, at_ci.get(rate))] for rate, value in at.items()]
+    if blind:
+        rows = [[*row, figure_text(blind.get(row[0]))] for row in rows]
     rule = f"<p>{escape(str(froc['rule']))}</p>" if froc.get("rule") else ""
-    table = _table(["false marks per image", "sensitivity"], rows)
-    return f"<section><h2>FROC</h2>{rule}<div class='plots'>{figure}<div>{table}</div></div></section>"
+    head = ["false marks per image", "sensitivity", *(["marks that know nothing of the image"] if blind else [])]
+    return f"<section><h2>FROC</h2>{rule}<div class='plots'>{figure}<div>{table(head, rows)}</div></div></section>"
 
 
 def _gallery(pictures: Sequence[Mapping[str, Any]]) -> str:
@@ -298,18 +316,12 @@ def _gallery(pictures: Sequence[Mapping[str, Any]]) -> str:
 
 def _mapping(heading: str, values: Mapping[str, Any]) -> str:
     rows = [[str(key), _short(value)] for key, value in values.items()]
-    return f"<section class='facts'><h2>{escape(heading)}</h2>{_table(['', ''], rows)}</section>"
+    return f"<section class='facts'><h2>{escape(heading)}</h2>{table(['', ''], rows)}</section>"
 
 
 def _problems(problems: Sequence[str]) -> str:
     items = "".join(f"<li>{escape(str(problem))}</li>" for problem in problems)
     return f"<section><h2>Passed over</h2><ul>{items}</ul></section>" if items else ""
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    top = "".join(f"<th>{escape(name)}</th>" for name in head)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table>{f'<tr>{top}</tr>' if any(head) else ''}{body}</table>"
 
 
 def _short(value: Any) -> str:

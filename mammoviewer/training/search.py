@@ -5,9 +5,12 @@ A study that is kept in a journal is gone on with when the run is resumed. Lower
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 import math
 import os
+import platform
 import random
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -22,11 +25,15 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
 from mammoviewer.base.errors import TrainingError
+from mammoviewer.jobs.detached import is_running
 from mammoviewer.training.recipe_files import Value
 from mammoviewer.training.recipe_run import RecipeRun
 
 METHODS = ("grid", "random", "tpe")
 PRUNING = ("none", "median", "hyperband")
+_TRIED_BY, _SEARCHED_FOR = "process", "of"
+_NOT_OF_A_TRIAL = ("study", "trials", "searching_fraction", "search_method", "pruning", "folds", "repeats", "int8")
+"""Settings that change nothing of what a trial comes to."""
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
@@ -80,6 +87,8 @@ class SearchPlan:
         Whether other processes work on the same journal now.
     longest
         Epochs of a whole trial, which hyperband needs to know.
+    of
+        What is searched for, in a word that tells it from other searches: a journal takes only those of the same.
     """
 
     method: str = "tpe"
@@ -89,6 +98,7 @@ class SearchPlan:
     journal: Path | None = None
     shared: bool = False
     longest: int = 100
+    of: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what is not known."""
@@ -160,10 +170,10 @@ def search(
     study = _study(dimensions, plan)
     distributions = {dimension.name: dimension.distribution() for dimension in dimensions}
     trials = min(plan.trials, grid_size(dimensions)) if plan.method == "grid" else plan.trials
-    if not plan.shared:
-        _take_up_again(study)
+    _take_up_again(study, plan.shared)
     while len(_counted(study)) < trials:
         trial = study.ask(distributions)
+        trial.set_user_attr(_TRIED_BY, [platform.node(), os.getpid()])
         failed = len(study.get_trials(deepcopy=False, states=(TrialState.FAIL,)))
         if trial.number - failed >= trials:
             # another process took the last one at the same time
@@ -212,7 +222,8 @@ def chosen_parameters(
         # processes that train together must try the same, so each asks a study of its own with the same seed
         journal=None if together else journal,
         shared=bool(shared),
-        longest=int(settings.get("epochs", 100)),
+        of=_searched_for(run),
+        longest=int(settings.get("search_epochs", settings.get("epochs", 100))),
     )
 
     def tell(outcome: TrialOutcome) -> None:
@@ -221,6 +232,12 @@ def chosen_parameters(
         run.emit({"event": "trial", "parameters": dict(outcome.parameters), **values})
 
     return search(dimensions, objective, plan, tell)
+
+
+def _searched_for(run: RecipeRun) -> str:
+    settings = {name: value for name, value in run.settings.items() if name not in _NOT_OF_A_TRIAL}
+    decides = [run.spec.recipe, str(run.spec.data), run.spec.seed, settings]
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
 
 class _Grid(optuna.samplers.BaseSampler):
@@ -272,6 +289,10 @@ def _study(dimensions: Sequence[Dimension], plan: SearchPlan) -> optuna.Study:
             )
     except (OSError, ValueError, KeyError) as error:
         raise TrainingError("the journal of the search cannot be used", path=plan.journal) from error
+    if study.user_attrs.get(_SEARCHED_FOR, plan.of) != plan.of:
+        hint = "name a file of its own for each recipe, data set, seed and settings"
+        raise TrainingError("the study is one of another search", hint=hint, path=plan.journal)
+    study.set_user_attr(_SEARCHED_FOR, plan.of)
     return study
 
 
@@ -284,9 +305,15 @@ def _storage(journal: Path | None) -> BaseStorage:
     return JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
 
 
-def _take_up_again(study: optuna.Study) -> None:
-    """Give trials up that a killed process left at work, and queue the same combinations once more."""
+def _take_up_again(study: optuna.Study, shared: bool) -> None:
+    """Give trials up that a killed process left at work, and queue the same combinations once more.
+
+    Of a shared study those of processes of this machine that are gone: others may be at work.
+    """
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        node, process = trial.user_attrs.get(_TRIED_BY, ("", 0))
+        if shared and (node != platform.node() or is_running(process, "")):
+            continue
         study.tell(trial.number, state=TrialState.FAIL)
         study.enqueue_trial(trial.params, skip_if_exists=False)
 

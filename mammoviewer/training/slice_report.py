@@ -81,7 +81,10 @@ def report_of(
         "problems": list(data.problems),
         "summary": metrics,
         "parts": {
-            part: {"metrics": classification_figures(one, seed=seed), "curves": curves(one, seed=seed)}
+            part: {
+                "metrics": {**classification_figures(one, seed=seed), "unit": "slice"},
+                "curves": curves(one, seed=seed),
+            }
             for part, one in scored.items()
         },
         "learning": [{"name": "training part", "epochs": [dict(epoch) for epoch in epochs]}],

@@ -45,6 +45,13 @@ def test_progress_goes_to_stderr_and_the_result_to_stdout(
     assert " 50% epoch 1/2, loss 0.500" in output.err
 
 
+def test_several_processes_and_a_cluster_are_not_for_the_same_run(
+    arguments: list[object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(*arguments, "--processes", "2", "--scheduler", "tcp://127.0.0.1:9") != 0
+    assert "cannot be used together" in capsys.readouterr().err
+
+
 def test_settings_reach_the_worker(arguments: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
 

@@ -103,6 +103,19 @@ def test_labels_that_hold_together() -> None:
     # one of twelve labels is missed: calc of b
     assert figures["accuracy"] == pytest.approx(11 / 12)
     assert figures["confusion"] is None
+    assert figures["classes"]["calc"]["decisions"] == {
+        "true_positive": 1, "false_negative": 1, "false_positive": 0, "true_negative": 2,
+    }  # fmt: skip
+
+
+def test_labels_that_hold_together_have_a_regression_beside_them() -> None:
+    labels = [(number // 2 % 2, 0, number % 2) for number in range(40)]
+    rows = [(f"p{number // 4}", truth, (0.5, 0.1, 0.5)) for number, truth in enumerate(labels)]
+    figures = classification_figures(scored(rows, ("any", "mass", "calc"), multi_label=True), resamples=10)
+    found = figures["baselines"]["intensity regression"]
+    # the grey value tells "calc" apart, and nothing of "any"; no unit is a "mass"
+    assert found["auc"] > figures["auc"] == pytest.approx(0.5)
+    assert found["accuracy"] > 2 / 3
 
 
 def test_strata_with_one_value_are_not_told() -> None:

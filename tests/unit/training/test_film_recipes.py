@@ -47,7 +47,7 @@ BUNDLED = {
     "rsna-small": "rsna-breast",
 }
 # Made-up films are much alike.
-SHORT = {"epochs": 1, "steps": 1, "batch": 2, "validation": 0.3, "allow_leak": True}
+SHORT = {"epochs": 1, "steps": 1, "batch": 2, "validation": 0.3, "allow_leak": True, "int8": False}
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +66,12 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return layout_makers.mini_mias(tmp_path_factory.mktemp("films"), patients=8)
 
 
+def _short(recipe: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    asked = {**SHORT, **settings}
+    known = {parameter.name for parameter in load_recipe(recipe).parameters}
+    return {name: value for name, value in asked.items() if name in known or name in settings}
+
+
 def _trained(recipe: str, data: Path, output: Path, **settings: Any) -> tuple[Mapping[str, Any], list[Any]]:
     told: list[Any] = []
     spec = TrainingSpec(
@@ -74,7 +80,7 @@ def _trained(recipe: str, data: Path, output: Path, **settings: Any) -> tuple[Ma
         output=output,
         name=recipe,
         recipe=recipe,
-        parameters={**SHORT, **settings},
+        parameters=_short(recipe, settings),
         threads=1,
     )
     return run_recipe(spec, told.append), told
@@ -83,7 +89,13 @@ def _trained(recipe: str, data: Path, output: Path, **settings: Any) -> tuple[Ma
 def _elsewhere(judge: Any, recipe: str, data: Path, output: Path, **settings: Any) -> Any:
     """Return what another machine finds of the second fold, as it comes back."""
     spec = TrainingSpec(
-        kind="recipe", data=data, output=output, name=recipe, recipe=recipe, parameters={**SHORT, **settings}, threads=1
+        kind="recipe",
+        data=data,
+        output=output,
+        name=recipe,
+        recipe=recipe,
+        parameters=_short(recipe, settings),
+        threads=1,
     )
     checked = load_recipe(recipe).settings(spec.parameters)
     return json.loads(json.dumps(judge(FoldTask(spec, checked, 1)), allow_nan=False))
@@ -112,7 +124,7 @@ def test_cnni_bcc(films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         return predict(network, images)
 
     monkeypatch.setattr(recipe_cnni_bcc, "predict", counted)
-    metrics, told = _trained("cnni-bcc", films, tmp_path / "model", kernels="3x3")
+    metrics, told = _trained("cnni-bcc", films, tmp_path / "model", kernels="3x3", int8=True)
     assert len(set(looked_at)) == len(looked_at) == 4, (
         "some and all of the validation part, test and some to learn from"
     )
@@ -123,6 +135,10 @@ def test_cnni_bcc(films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert sum(map(sum, metrics["confusion"])) == metrics["n"]
     assert any(event["event"] == "epoch" for event in told)
     card = (tmp_path / "model" / "CARD.md").read_text()
+    said = [event["text"] for event in told if str(event.get("text")).startswith("int8: ")]
+    assert said[-1].endswith("kept") == ("int8" in manifest.files) == ("int8" in manifest.metrics)
+    assert "## int8 form" in card
+    assert "Made by `mammoviewer train --recipe cnni-bcc`" in " ".join(card.split())
     assert "15,683 weights" in card
     assert "--set epochs=1" in card
     report = _report(tmp_path / "model")
@@ -232,7 +248,7 @@ def test_a_film_that_cannot_be_read_is_left_out_told_and_counted(tmp_path: Path)
     broken = load_cases(data).project_split().train[0]
     path = next(case.path for case in load_cases(data).cases if case.patient == broken)
     path.write_bytes(b"no picture")
-    metrics, told = _trained("lesion-ssd", data, tmp_path / "out", **SHORT, width=4, readers=1, versions=1)
+    metrics, told = _trained("lesion-ssd", data, tmp_path / "out", width=4, readers=1, versions=1)
     assert any(path.stem in event.get("text", "") and "left out" in event["text"] for event in told)
     report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
     assert report["data"]["films left out"] == 1

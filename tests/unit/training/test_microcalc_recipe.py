@@ -125,6 +125,14 @@ def test_the_recipe_writes_and_replaces_a_model(data: Path, tmp_path: Path) -> N
         assert dict(manifest.metrics) == metrics
     assert manifest.outputs.positive_class == "microcalcification"
     assert [path.name for path in tmp_path.iterdir()] == ["small"]
+    report = json.loads((output / "report.json").read_text(encoding="utf-8"))
+    assert report["parts"]["out of fold"]["metrics"]["n"] == sum(fold["n"] for fold in report["folds"]) == 33
+    assert report["parts"]["out of fold"]["metrics"]["auc"] == pytest.approx(metrics["auc"])
+    assert [run["name"] for run in report["learning"]] == [
+        "fold 1, expert 1", "fold 2, expert 1", "all cases, expert 1",
+    ]  # fmt: skip
+    assert report["gallery"]
+    assert "Folds" in (output / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("parameters", [{"speed": 3}, {"epochs": 0}, {"experts": 1.5}, {"outer_folds": 1}])
@@ -148,9 +156,26 @@ def test_only_the_run_that_was_interrupted_is_resumed(
     for resume in (False, True, False):
         with pytest.raises(KeyboardInterrupt):
             run_recipe(replace(spec, resume=resume), lambda _: None)
-    assert seen == [["spec.json"], ["fold1.pt", "spec.json"], ["spec.json"]]
+    assert seen == [["claim", "spec.json"], ["claim", "fold1.pt", "spec.json"], ["claim", "spec.json"]]
     with pytest.raises(TrainingError, match="other settings"):
         run_recipe(replace(spec, resume=True, seed=9), lambda _: None)
+
+
+def test_a_cluster_that_has_nothing_to_do_is_told(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mammoviewer.training.recipes.RECIPES", dict.fromkeys(recipe_names(), lambda _run: {}))
+    told: list[Mapping[str, Any]] = []
+    spec = replace(make_spec(data, tmp_path / "new"), scheduler="tcp://127.0.0.1:9")
+    run_recipe(spec, told.append)
+    assert told == []
+    for recipe, parameters, count in (
+        ("cnni-bcc", {}, 1),
+        ("cnni-bcc", {"folds": 2}, 1),
+        ("dbt-slices", {"repeats": 2}, 1),
+        ("microcalc-ensemble", {}, 2),
+    ):
+        run_recipe(replace(spec, recipe=recipe, parameters=parameters), told.append)
+        assert len(told) == count, recipe
+    assert "all is done here" in told[-1]["text"]
 
 
 def test_every_recipe_file_can_be_carried_out() -> None:
@@ -190,3 +215,18 @@ def test_films_are_counted_by_patch_and_by_place(tmp_path: Path) -> None:
         "calcifications": 2,
         "calcifications_marked": 0.5,
     }
+
+
+def test_a_fit_of_the_whole_set_never_goes_on_from_one_of_a_fold(data: Path, tmp_path: Path) -> None:
+    told: list[Mapping[str, Any]] = []
+    run = make_run(data, tmp_path / "small", told.append)
+    everything = np.arange(33)
+    recipe = MicrocalcRecipe(run)
+    recipe._search(recipe.outer_folds()[0].train, 1)
+    count = len(told)
+    assert count > 0
+    # as where the run is resumed and the folds are left to other machines
+    MicrocalcRecipe(run)._search(everything, 0)
+    assert not any(event["replayed"] for event in told)
+    MicrocalcRecipe(run)._search(everything, 0)
+    assert all(event["replayed"] for event in told[2 * count :])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,7 @@ def exams(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def spec(exams: Path, output: Path, **parameters: Any) -> TrainingSpec:
-    small = {"network": "DBT_DCNN", "epochs": 2, "positives": 2, "negatives": 2, "margin": 0, "batch": 8}
+    small = {"network": "DBT_DCNN", "epochs": 2, "positives": 2, "negatives": 2, "margin": 0, "batch": 8, "int8": False}
     return TrainingSpec(
         kind="recipe",
         data=exams,
@@ -163,6 +164,12 @@ def test_repeats_hold_others_out_together_and_another_machine_finds_the_same(exa
         assert not set(crossed[0].test.tolist()) & set(crossed[1].test.tolist())
         assert set(crossed[0].test.tolist()) & set(crossed[2].test.tolist())
         here = SliceTraining(run, data, CLASSES).judge(1, {})
+        told: list[Mapping[str, Any]] = []
+        again = SliceTraining(replace(run, emit=told.append), data, CLASSES).judge(1, {})
+        assert again == here
+        assert [event["replayed"] for event in told if event["event"] == "epoch"] == [True], "it is not trained anew"
+    for kept in asked.checkpoints.glob("fold 2.*.pt"):
+        kept.unlink()
     elsewhere = judge_elsewhere(FoldTask(asked, dict(run.settings), 1, {"classes": CLASSES, "parameters": {}}))
     assert elsewhere["auc"] == pytest.approx(here)
 

@@ -37,7 +37,12 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def spec_of(data: Path, output: Path, **parameters: str | int) -> TrainingSpec:
     return TrainingSpec(
-        kind="recipe", data=data, output=output, name="dense", recipe="microcalc-dense", parameters=parameters
+        kind="recipe",
+        data=data,
+        output=output,
+        name="dense",
+        recipe="microcalc-dense",
+        parameters={"int8": False, **parameters},
     )
 
 

@@ -32,7 +32,7 @@ from mammoviewer.training.spec import TrainingSpec  # noqa: E402
 torch.set_num_threads(1)
 FAST = {
     "dims": "2", "depths": "1", "rates": "0,0.1", "searching_fraction": 1, "search_epochs": 1, "epochs": 2,
-    "folds": 3, "committee_steps": 20, "leaky_comparison": True, "leaky_epochs": 1, "explained": 2,
+    "folds": 3, "committee_steps": 20, "leaky_comparison": True, "leaky_epochs": 1, "explained": 2, "int8": False,
 }  # fmt: skip
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from mammoviewer.base.errors import ExportError
 from mammoviewer.training.evaluation_figures import classification_figures, curves
-from mammoviewer.training.report_html import figure_text, json_ready, png_text, render_report, write_report
+from mammoviewer.training.report_details import figure_text
+from mammoviewer.training.report_html import json_ready, png_text, render_report, write_report
 from mammoviewer.training.scored import Scored, ScoredUnit
 
 EMPTY_TAGS = {"meta", "img", "line", "circle", "polygon", "polyline"}
@@ -98,6 +99,75 @@ def test_everything_is_in_one_sound_page() -> None:
         assert text in found.words
     assert "A model & its data" in found.words
     assert "prevalence of <cancer>" in found.words
+
+
+def test_folds_committee_and_further_figures_are_shown() -> None:
+    shown = page(
+        {
+            "summary": {"auc": 0.9, "n": 4, "unit": "slice", "n_patients": 2},
+            "metrics": {
+                "auc": 0.9,
+                "volumes": {"auc": 0.8125, "auc_ci": [0.7, 0.9], "n": 7},
+                "baseline_depth_auc": 0.611,
+                "memory_mib": 12,
+                "auc_by_breast": {"s3": None, "max": 0.512},
+                "leak_overridden": False,
+                "curves": [{"loss": 1.0}],
+            },
+            "folds": [
+                {"fold": 1, "auc": 0.75, "hyperparameters": {"dim": 4, "rate": 0.1},
+                 "roc": [[0, 0], [0.2, 0.7], [1, 1]],
+                 "confusion": {"true_positive": 31, "false_negative": 2, "false_positive": 3, "true_negative": 44}},
+                {"fold": 2, "auc": None},
+                {"fold": 3, "auc": 0.85},
+            ],
+            "committee": {"weights": [0.25, 0.75], "accuracies": [0.5, 0.6, 0.7], "test_accuracies": [0.4, 0.5, 0.6]},
+            "command": "mammoviewer train --recipe x",
+        }
+    )  # fmt: skip
+    assert shown.tags.count("svg") == 2
+    for text in (
+        "volumes: auc",
+        "0.812 (0.700 to 0.900)",
+        "baseline depth auc",
+        "0.611",
+        "auc by breast: max",
+        "dim 4, rate 0.1",
+        "0.800 +- 0.071",
+        "44",
+        "ROC of each fold",
+        "Committee",
+        "0.750",
+        "mammoviewer train --recipe x",
+    ):
+        assert text in shown.words, text
+    assert "loss" not in shown.words
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [
+        {"cross_validation": {"auc_per_fold": [0.75, None], "n": [4, 5], "n_patients": [2, 3], "auc_mean": 0.75}},
+        {"fold_auc": [0.75, None]},
+        {"auc_per_fold": [0.75, None]},
+    ],
+)
+def test_folds_are_shown_however_a_recipe_tells_of_them(summary: dict[str, object]) -> None:
+    words = page({"summary": summary}).words
+    assert "Folds" in words
+    assert "0.750" in words
+
+
+def test_a_froc_shows_the_other_parts_and_what_marks_are_worth_that_know_nothing() -> None:
+    froc = {
+        "points": [{"false_per_image": 1.0, "sensitivity": 0.5}],
+        "at": {"1": 0.5},
+        "baseline": {"1": 0.125},
+        "others": {"train": [{"false_per_image": 0.5, "sensitivity": 0.9}]},
+    }
+    words = page({"froc": froc}).words
+    assert "0.125" in words
+    assert "train" in words
 
 
 def test_an_empty_report_is_a_page_too() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mammoviewer.base.errors import TrainingError
+from mammoviewer.training.recipe_files import load_recipe, recipe_names
 from mammoviewer.training.recipe_run import RecipeRun
 from mammoviewer.training.search import (
     Dimension,
@@ -136,8 +137,40 @@ result = search([Dimension("x", tuple(range(16)))], cost, plan)
     assert len(whole.trials) == 16
 
 
+def test_a_shared_study_takes_up_what_a_killed_process_had_but_not_what_another_is_at(tmp_path: Path) -> None:
+    program = """
+import sys, time
+from pathlib import Path
+from mammoviewer.training.search import Dimension, SearchPlan, search
+
+def cost(parameters, probe):
+    print(parameters["x"], flush=True)
+    time.sleep(60)
+
+search([Dimension("x", (0, 1, 2))], cost, SearchPlan("grid", 3, journal=Path(sys.argv[1]), shared=True))
+"""
+    plan = SearchPlan("grid", 3, journal=tmp_path / "study.journal", shared=True)
+    space, tried = [Dimension("x", (0, 1, 2))], []
+
+    def told(parameters: Mapping[str, Any], probe: Probe) -> float:
+        tried.append(parameters["x"])
+        return float(parameters["x"])
+
+    command = [sys.executable, "-c", program, str(plan.journal)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        begun = int(child.stdout.readline())
+        assert len(search(space, told, plan).trials) == 2
+        assert begun not in tried
+        child.kill()
+        child.wait(20)
+    assert len(search(space, told, plan).trials) == 3
+    assert tried[-1] == begun
+    assert sorted(tried) == [0, 1, 2]
+
+
 def make_run(folder: Path, events: list[Mapping[str, Any]], **settings: Any) -> RecipeRun:
-    spec = TrainingSpec(kind="recipe", data=folder, output=folder / "x", name="x", recipe="microcalc-hypermodel")
+    spec = TrainingSpec(kind="recipe", data=folder.parent, output=folder / "x", name="x", recipe="microcalc-hypermodel")
     return RecipeRun(spec, settings, events.append, folder / "checkpoints")
 
 
@@ -149,6 +182,22 @@ def test_a_recipe_searches_as_its_settings_say(tmp_path: Path) -> None:
     assert events[-1]["text"] == "trial 7 of 7"
     assert result.report()["parameters"] == result.parameters
     assert (run.checkpoints / "search.journal").is_file()
+
+
+def test_a_recipe_that_searches_takes_a_study_that_others_share(tmp_path: Path) -> None:
+    for recipe in (load_recipe(name) for name in recipe_names()):
+        known = {parameter.name for parameter in recipe.parameters}
+        assert ("study" in known) == ("search_method" in known)
+    settings = load_recipe("dbt-slices").settings(
+        {"study": str(tmp_path / "study"), "search_method": "grid", "trials": 27}
+    )
+    found = [chosen_parameters(make_run(tmp_path / name, [], **settings), SPACE, cost) for name in ("one", "two")]
+    assert found[0].trials == found[1].trials
+    assert len(found[0].trials) == 27
+    assert (tmp_path / "study.search").is_file()
+    other = make_run(tmp_path / "three", [], **{**settings, "augmentation": 0.1})
+    with pytest.raises(TrainingError, match="another search"):
+        chosen_parameters(other, SPACE, cost)
 
 
 def test_fast_execution_takes_saved_parameters(tmp_path: Path) -> None:
