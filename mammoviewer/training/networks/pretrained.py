@@ -1,8 +1,8 @@
 """Weights trained elsewhere, from a file that the user names: state dicts of torchvision and of timm.
 
 Backbones carry torchvision's names, so that its weights are taken by name. timm calls most parts otherwise but lists
-them in the same order; its weights are taken by order, and only where kind and shape agree all along. Nothing is
-fetched, and nothing is unpickled but tensors.
+them in the same order; its weights are taken by order, and only where kind and shape agree all along. safetensors
+keeps no order, so that names have to agree there. Nothing is fetched, and nothing is unpickled but tensors.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from mammoviewer.base.errors import TrainingError
+from mammoviewer.training.networks.safetensors_file import SAFETENSORS, read_safetensors
 
 MOST_BYTES = 2_000_000_000
 _WRAPPERS = ("state_dict", "model", "model_state_dict", "state_dict_ema")
@@ -35,12 +36,14 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise TrainingError("the file of weights is larger than any network here", path=path)
+        if path.suffix.lower() == SAFETENSORS:
+            return read_safetensors(path)
         with warnings.catch_warnings():
             # It warns of pickle protocols it may not know; what it does not know it refuses.
             warnings.simplefilter("ignore", UserWarning)
             document = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        hint = "it must be a state dict saved by torch.save: names and tensors, no code"
+        hint = "it must be a state dict saved by torch.save, or safetensors: names and tensors, no code"
         raise TrainingError("the weights cannot be read", hint=hint, path=path) from error
     for wrapper in _WRAPPERS:
         if isinstance(document, Mapping) and isinstance(document.get(wrapper), Mapping):
@@ -82,6 +85,9 @@ def load_backbone(backbone: nn.Module, weights: Mapping[str, Tensor]) -> str:
 def _by_order(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if len(given) != len(own):
         raise _other_network(f"it has {len(given)} tensors where {len(own)} are needed")
+    if list(given) == sorted(given):
+        # as safetensors writes them
+        raise _other_network("its names are others, and the file does not keep the order of the layers")
     pairs = list(zip(own.items(), given.items(), strict=True))
     for number, ((name, value), (other, offered)) in enumerate(pairs):
         same = _kind(name) == _kind(other) and (value.shape == offered.shape or number == 0)

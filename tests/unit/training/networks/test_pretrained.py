@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 
@@ -58,6 +59,56 @@ def test_a_grey_picture_gives_what_equal_colours_give(channels: int) -> None:
     with torch.no_grad():
         expected = trained(grey.repeat(1, 3, 1, 1))
         torch.testing.assert_close(own(grey.repeat(1, channels, 1, 1)), expected, rtol=1e-4, atol=1e-4)
+
+
+def _safetensors(path: Path, tensors: dict[str, torch.Tensor]) -> Path:
+    """Write a file as the library of that name does: names in order, no gaps."""
+    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    body = b""
+    for name, value in sorted(tensors.items()):
+        raw = value.contiguous().view(torch.uint8).numpy().tobytes() if value.ndim else value.numpy().tobytes()
+        kind = {torch.float32: "F32", torch.float16: "F16", torch.int64: "I64"}[value.dtype]
+        header[name] = {"dtype": kind, "shape": list(value.shape), "data_offsets": [len(body), len(body) + len(raw)]}
+        body += raw
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + body)
+    return path
+
+
+def test_weights_of_safetensors_are_taken_by_name_alone(tmp_path: Path) -> None:
+    trained, weights = _colour_weights("resnet18")
+    half = {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
+    own = BACKBONES["resnet18"].make(3).eval()
+    assert load_backbone(own, read_state_dict(_safetensors(tmp_path / "a.safetensors", half))) == "by name"
+    pictures = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(own(pictures), trained.half().float()(pictures), rtol=1e-3, atol=1e-3)
+    renamed = {f"x.{name}": value for name, value in weights.items()}
+    found = read_state_dict(_safetensors(tmp_path / "b.safetensors", renamed))
+    with pytest.raises(TrainingError, match="does not keep the order"):
+        load_backbone(BACKBONES["resnet18"].make(3), found)
+
+
+@pytest.mark.parametrize(
+    ("header", "body"),
+    [
+        (b"{", b""),
+        (b"[]", b""),
+        (b'{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}', b"1234"),
+        (b'{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}}', b"12345678"),
+        (b'{"a": {"dtype": "F32", "shape": [-1], "data_offsets": [4, 0]}}', b"12345678"),
+        (b'{"a": {"dtype": "C64", "shape": [1], "data_offsets": [0, 8]}}', b"12345678"),
+        (b'{"a": 3}', b""),
+    ],
+)
+def test_damaged_safetensors_are_refused(tmp_path: Path, header: bytes, body: bytes) -> None:
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + body)
+    with pytest.raises(TrainingError, match="cannot be read"):
+        read_state_dict(path)
+    path.write_bytes(b"\xff" * 12)
+    with pytest.raises(TrainingError, match="cannot be read"):
+        read_state_dict(path)
 
 
 def test_weights_of_another_network_are_refused() -> None:
