@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from mammoviewer.training.report_plots import Axes, Line, plot, value_range
+from mammoviewer.training.report_plots import Axes, Line, plot
 
 _SHOWN_ELSEWHERE = frozenset(
     ("n", "n_patients", "unit", "auc", "auc_ci", "accuracy", "accuracy_ci", "classes", "macro", "confusion",
@@ -40,7 +40,10 @@ def folds_section(report: Mapping[str, Any]) -> str:
     if not folds:
         return ""
     columns = [key for key in ("auc", "n", "n_patients", *_COUNTS, "hyperparameters") if any(key in f for f in folds)]
-    rows = [[str(fold["fold"]), *(_cell(fold.get(key)) for key in columns)] for fold in folds]
+    rows = [
+        [str(fold["fold"]), *(figure_text(fold.get(key)) if key == "auc" else _cell(fold.get(key)) for key in columns)]
+        for fold in folds
+    ]
     areas = [fold["auc"] for fold in folds if fold.get("auc") is not None]
     if areas:
         spread = f" +- {statistics.stdev(areas):.3f}" if len(areas) > 1 else ""
@@ -73,9 +76,7 @@ def committee_section(committee: Mapping[str, Any]) -> str:
     shown = ""
     if lines:
         last = max(len(line.x) for line in lines)
-        shown = plot(
-            "Accuracy", lines, Axes("step", "accuracy", (1, max(last, 2)), value_range(lines, from_zero=False))
-        )
+        shown = plot("Accuracy", lines, Axes("step", "accuracy", (1, max(last, 2))))
     weighed = table(["expert", "weight"], rows)
     return f"<section><h2>Committee</h2><div class='plots'><div>{weighed}</div>{shown}</div></section>"
 

@@ -9,9 +9,11 @@ from html import escape
 import numpy as np
 
 WIDTH, HEIGHT = 420, 330
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 14, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 14, 44
 _SERIES = 8
 _TICKS = 5
+_MOST_TICK_LETTERS = 6
+_NO_DIFFERENCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,16 @@ def value_range(lines: Sequence[Line], *, from_zero: bool = True) -> tuple[float
     if not values:
         return 0.0, 1.0
     low, high = min([*values, 0.0] if from_zero else values), max(values)
-    return low, high if high > low else low + 1.0
+    return low, high if high - low > _NO_DIFFERENCE else low + 1.0
+
+
+def tick_text(value: float) -> str:
+    """Return a number on an axis in few letters, such as ``0.25``, ``1.2e-4``."""
+    plain = f"{value:.3g}"
+    if len(plain) <= _MOST_TICK_LETTERS:
+        return plain
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
 
 
 def _grid(axes: Axes) -> str:
@@ -104,10 +115,9 @@ def _grid(axes: Axes) -> str:
         _, y = axes.place(axes.x[0], y_value)
         parts.append(f'<line class="grid" x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{HEIGHT - _BOTTOM}"/>')
         parts.append(f'<line class="grid" x1="{_LEFT}" y1="{y:.1f}" x2="{WIDTH - _RIGHT}" y2="{y:.1f}"/>')
-        parts.append(
-            f'<text class="tick" x="{x:.1f}" y="{HEIGHT - _BOTTOM + 16}" text-anchor="middle">{x_value:.3g}</text>'
-        )
-        parts.append(f'<text class="tick" x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{y_value:.3g}</text>')
+        across, up = tick_text(x_value), tick_text(y_value)
+        parts.append(f'<text class="tick" x="{x:.1f}" y="{HEIGHT - _BOTTOM + 16}" text-anchor="middle">{across}</text>')
+        parts.append(f'<text class="tick" x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{up}</text>')
     middle = (_LEFT + WIDTH - _RIGHT) / 2, (_TOP + HEIGHT - _BOTTOM) / 2
     parts.append(
         f'<text class="title" x="{middle[0]}" y="{HEIGHT - 8}" text-anchor="middle">{escape(axes.x_title)}</text>'

@@ -12,6 +12,7 @@ from mammoviewer.base.errors import ExportError
 from mammoviewer.training.evaluation_figures import classification_figures, curves
 from mammoviewer.training.report_details import figure_text
 from mammoviewer.training.report_html import json_ready, png_text, render_report, write_report
+from mammoviewer.training.report_plots import Line, tick_text, value_range
 from mammoviewer.training.scored import Scored, ScoredUnit
 
 EMPTY_TAGS = {"meta", "img", "line", "circle", "polygon", "polyline"}
@@ -210,3 +211,10 @@ def test_pictures_come_back_in_their_colours() -> None:
 def test_figures_as_text() -> None:
     assert figure_text(0.93149, [0.9, 0.9567]) == "0.931 (0.900 to 0.957)"
     assert (figure_text(None), figure_text(1.0)) == ("-", "1.000")
+
+
+def test_numbers_on_axes_leave_room_for_the_title() -> None:
+    assert [tick_text(value) for value in (0.0, 0.25, 120.0, 0.000939, 0.00469, -0.0001234)] == [
+        "0", "0.25", "120", "9.4e-4", "4.7e-3", "-1.2e-4",
+    ]  # fmt: skip
+    assert value_range([Line("flat", [1, 2], [0.952, 0.952 + 1e-15])], from_zero=False) == (0.952, 1.952)
