@@ -13,7 +13,6 @@ from mammoviewer.datasets.infn import PATCH_SHAPE, PIXEL_SIZE_MM
 from mammoviewer.training.architectures import parameter_count
 from mammoviewer.training.bundle import BundleFacts
 from mammoviewer.training.committee import CommitteeFit
-from mammoviewer.training.kept_fits import CurvePoint
 from mammoviewer.training.loop import logits_of, probabilities_of
 from mammoviewer.training.marking import UNMEASURED
 from mammoviewer.training.metrics import area_under_curve, confusion
@@ -91,7 +90,7 @@ def ensemble_report(run: RecipeRun, outcome: EnsembleOutcome, metrics: Mapping[s
         tested=outcome.tested,
         held_out=outcome.held_out,
         threshold=threshold,
-        learning={**learning, "committee": _course(committee)},
+        learning=learning,
         gallery=explained_patches(run, outcome.data, reliable, outcome.tested, threshold),
     )
     return {**found, "folds": fold_details(outcome), "metrics": dict(metrics), "committee": _committee(committee)}
@@ -115,11 +114,6 @@ def fold_details(outcome: EnsembleOutcome) -> list[dict[str, Any]]:
             }
         )
     return details
-
-
-def _course(committee: CommitteeFit) -> list[CurvePoint]:
-    """Return loss, and loss on the test patches, step by step."""
-    return [(loss, other, None) for loss, other in zip(committee.losses, committee.other_losses, strict=True)]
 
 
 def _committee(committee: CommitteeFit) -> dict[str, list[float]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from mammoviewer.training.report_plots import Axes, Line, plot
+from mammoviewer.training.report_plots import Axes, Line, plot, value_range
 
 _SHOWN_ELSEWHERE = frozenset(
     ("n", "n_patients", "unit", "auc", "auc_ci", "accuracy", "accuracy_ci", "classes", "macro", "confusion",
@@ -65,20 +65,22 @@ def committee_section(committee: Mapping[str, Any]) -> str:
     if not weights:
         return ""
     rows = [[str(number), f"{weight:.3f}"] for number, weight in enumerate(weights, start=1)]
-    lines = [
-        Line(name, list(range(1, len(committee[key]) + 1)), committee[key], dashed=dashed)
-        for key, name, dashed in (
-            ("accuracies", "votes it is learnt from", False),
-            ("test_accuracies", "test part", True),
-        )
-        if committee.get(key)
-    ]
-    shown = ""
-    if lines:
-        last = max(len(line.x) for line in lines)
-        shown = plot("Accuracy", lines, Axes("step", "accuracy", (1, max(last, 2))))
     weighed = table(["expert", "weight"], rows)
-    return f"<section><h2>Committee</h2><div class='plots'><div>{weighed}</div>{shown}</div></section>"
+    plots = _course(committee, "losses", "Loss") + _course(committee, "accuracies", "Accuracy")
+    return f"<section><h2>Committee</h2><div class='plots'><div>{weighed}</div>{plots}</div></section>"
+
+
+def _course(committee: Mapping[str, Any], key: str, title: str) -> str:
+    """Return the plot of a value step by step, on the votes and on the test part."""
+    lines = [
+        Line(name, list(range(1, len(committee[of]) + 1)), committee[of], dashed=of != key)
+        for of, name in ((key, "votes it is learnt from"), (f"test_{key}", "test part"))
+        if committee.get(of)
+    ]
+    if not lines:
+        return ""
+    values = (0.0, 1.0) if key == "accuracies" else value_range(lines)
+    return plot(title, lines, Axes("step", title.lower(), (1, max(2, *(len(line.x) for line in lines))), values))
 
 
 def further_section(figures: Mapping[str, Any]) -> str:

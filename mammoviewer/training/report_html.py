@@ -9,7 +9,7 @@ A report is a mapping that JSON can hold. Every key may be absent:
 - ``metrics``: all figures of the run, where ``summary`` is but a part of them
 - ``folds``: ``[{"fold", "auc", "n", "n_patients", "hyperparameters", "roc", "confusion"}, ...]``, else those of
   ``cross_validation``, ``fold_auc`` or ``auc_per_fold`` of the summary
-- ``committee``: ``{"weights", "accuracies", "test_accuracies"}``
+- ``committee``: ``{"weights", "losses", "test_losses", "accuracies", "test_accuracies"}``
 - ``froc``: ``{"points": [{"false_per_image", "sensitivity"}], "at": {"1": ...}, "at_ci": ..., "rule": ...,
   "baseline": {"1": ...}, "others": {"training": [points], ...}}``
 - ``gallery``: ``[{"caption": ..., "png": ...}]`` with :func:`png_text`

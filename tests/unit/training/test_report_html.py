@@ -122,11 +122,12 @@ def test_folds_committee_and_further_figures_are_shown() -> None:
                 {"fold": 2, "auc": None},
                 {"fold": 3, "auc": 0.85},
             ],
-            "committee": {"weights": [0.25, 0.75], "accuracies": [0.5, 0.6, 0.7], "test_accuracies": [0.4, 0.5, 0.6]},
+            "committee": {"weights": [0.25, 0.75], "accuracies": [0.5, 0.6, 0.7], "test_accuracies": [0.4, 0.5, 0.6],
+                          "losses": [0.7, 0.6, 0.5], "test_losses": [0.8, 0.7, 0.6]},
             "command": "mammoviewer train --recipe x",
         }
     )  # fmt: skip
-    assert shown.tags.count("svg") == 2
+    assert shown.tags.count("svg") == 3
     for text in (
         "volumes: auc",
         "0.812 (0.700 to 0.900)",
@@ -142,7 +143,7 @@ def test_folds_committee_and_further_figures_are_shown() -> None:
         "mammoviewer train --recipe x",
     ):
         assert text in shown.words, text
-    assert "loss" not in shown.words
+    assert "curves" not in shown.words
 
 
 @pytest.mark.parametrize(
