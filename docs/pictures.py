@@ -1,7 +1,8 @@
 """Make the pictures of the documents: a phantom exam with a prior, opened in the real window.
 
-Run ``python docs/pictures.py`` with a display, or with ``QT_QPA_PLATFORM=offscreen``; it takes about two minutes and
-writes into ``docs/images``.
+Run ``python docs/pictures.py`` with a display of at least 1600 x 900 pixels, such as
+``xvfb-run -s "-screen 0 1920x1080x24" python docs/pictures.py``; it takes some minutes and writes into ``docs/images``.
+Look at what it has made.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtCore import QEvent, QPoint, QSettings, QSize, Qt
+from PySide6.QtGui import QImage, QPainter
 from PySide6.QtTest import QTest
 
 from mammoviewer.annotations.edits import AddFinding
@@ -39,6 +41,7 @@ def main() -> None:
     """Make all pictures."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MAMMOVIEWER_HOME"] = str(Path(folder) / "home")
+        QSettings.setPath(QSettings.Format.NativeFormat, QSettings.Scope.UserScope, folder)
         exams = [Path(folder) / "now", Path(folder) / "before"]
         for years, exam in zip((0, 2), exams, strict=True):
             write_exam(exam, seed=5, scale=0.5, years_before=years)
@@ -56,6 +59,9 @@ class Walk:
         self.window = MainWindow(self.workspace, settings)
         self.window.resize(*SIZE)
         self.window.show()
+        QTest.qWait(300)
+        if self.window.size().toTuple() != SIZE:
+            sys.exit(f"the window is {self.window.size().toTuple()}, not {SIZE}: the screen is too small")
         job = self.window.opening.open(exams)
         self.wait(lambda: job is not None and job.state.final)
         self.settle()
@@ -87,7 +93,9 @@ class Walk:
 
     def take(self) -> None:
         """Take the pictures."""
+        self.wait(lambda: not self.window.thumbnails.waiting)
         self.save("stage-four-views")
+        self._stages()
         self.stage("Eight views")
         self.save("stage-eight-views")
         self.stage("CC with prior")
@@ -114,6 +122,21 @@ class Walk:
         QTest.mouseMove(viewport, (start + end) / 2)
         QTest.mouseMove(viewport, end)
         QTest.mouseRelease(viewport, button, plain, end)
+
+    def _stages(self) -> None:
+        """Save all stages in one picture, line by line in their order."""
+        small = QSize(SIZE[0] // 2, SIZE[1] // 2)
+        count = len(self.workspace.stages)
+        whole = QImage(2 * small.width(), (count + 1) // 2 * small.height(), QImage.Format.Format_RGB32)
+        whole.fill(Qt.GlobalColor.black)
+        painter = QPainter(whole)
+        for number in range(count):
+            self.workspace.show_stage(number)
+            self.settle()
+            seen = self.window.grab().toImage().scaled(small, mode=Qt.TransformationMode.SmoothTransformation)
+            painter.drawImage(number % 2 * small.width(), number // 2 * small.height(), seen)
+        painter.end()
+        whole.save(str(IMAGES / "stages.png"))
 
     def _linked_cursor(self) -> None:
         self.stage("Four views")

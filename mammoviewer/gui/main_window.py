@@ -71,7 +71,7 @@ class MainWindow(QMainWindow):
     def __init__(self, workspace: Workspace, settings: SettingsFile) -> None:
         super().__init__()
         self.setWindowTitle("MammoViewer")
-        self.setMinimumSize(1100, 700)
+        self.setMinimumSize(940, 500)
         self.setAcceptDrops(True)
         self.workspace = workspace
         choose_first_model(workspace)

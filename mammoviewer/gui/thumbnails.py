@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TypeAlias
 
 import cv2
 from PySide6.QtCore import QObject, Signal
@@ -14,6 +15,7 @@ from mammoviewer.base.paths import cache_dir
 from mammoviewer.base.progress import Progress
 from mammoviewer.dicom.image import Image
 from mammoviewer.gui.bridge import when_over
+from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.session.thumbnail import thumbnail
 from mammoviewer.session.workspace import Workspace
@@ -31,6 +33,14 @@ def recent_picture_path(opened: Path) -> Path:
     return cache_dir() / "thumbnails" / f"{digest}.png"
 
 
+_Key: TypeAlias = tuple[int, Orientation]
+
+
+def _key(image: Image) -> _Key:
+    """Return what a thumbnail is made of: an image, and not an identity, whose file may have changed, as it hangs."""
+    return image.serial, image.attributes.orientation
+
+
 class Thumbnails(QObject):
     """Makes thumbnails when nothing more urgent is to be done.
 
@@ -43,8 +53,8 @@ class Thumbnails(QObject):
     def __init__(self, workspace: Workspace, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._workspace = workspace
-        self._made: dict[int, QPixmap] = {}
-        self._asked: set[int] = set()
+        self._made: dict[_Key, QPixmap] = {}
+        self._asked: set[_Key] = set()
 
     @property
     def waiting(self) -> bool:
@@ -53,11 +63,11 @@ class Thumbnails(QObject):
 
     def pixmap(self, image: Image) -> QPixmap | None:
         """Return the thumbnail of an image, or None and ask for it."""
-        # By image and not by identity: a file that has changed is another image.
-        if image.serial not in self._made and image.serial not in self._asked:
-            self._asked.add(image.serial)
-            self._ask(image)
-        return self._made.get(image.serial)
+        key = _key(image)
+        if key not in self._made and key not in self._asked:
+            self._asked.add(key)
+            self._ask(image, key)
+        return self._made.get(key)
 
     def keep_recent(self, opened: Path, image: Image) -> None:
         """Keep a picture of what was opened for the start page."""
@@ -69,17 +79,17 @@ class Thumbnails(QObject):
 
         self._workspace.decoding.submit("Thumbnail", work)
 
-    def _ask(self, image: Image) -> None:
+    def _ask(self, image: Image, key: _Key) -> None:
         def work(progress: Progress) -> ByteArray:
             return thumbnail(image)
 
         job = self._workspace.decoding.submit("Thumbnail", work, key=("thumbnail", image.attributes.identity))
-        when_over(self, job, lambda ended: self._take(image, ended))
+        when_over(self, job, lambda ended: self._take(image, key, ended))
 
-    def _take(self, image: Image, job: Job) -> None:
+    def _take(self, image: Image, key: _Key, job: Job) -> None:
         if job.state is JobState.DONE:
-            self._made[image.serial] = to_pixmap(job.result)
+            self._made[key] = to_pixmap(job.result)
             self.ready.emit(image.attributes.identity)
             self.made.emit(image.attributes.identity, job.result)
         else:
-            self._asked.discard(image.serial)
+            self._asked.discard(key)

@@ -94,6 +94,7 @@ def check_side(workspace: Workspace, image: Image) -> None:
             workspace.notice.emit(hang_by_pixels(image))
             if untouched:
                 state.orientation = image.attributes.orientation
+            workspace.facts_changed.emit()
         elif confidence:
             state.side_doubted = True
             workspace.notice.emit(doubt(image, confidence))

@@ -6,10 +6,10 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QScrollArea, QWidget
 from pytestqt.qtbot import QtBot
 
 from mammoviewer.base.notices import Notice, Severity
@@ -218,3 +218,21 @@ def test_settings_of_the_models_are_turned_over_by_the_palette(desk: Desk, tmp_p
     BY_ID["ai.int8"].handler(desk)
     assert told[-1].severity is Severity.ERROR
     assert not kept.settings.models.int8
+
+
+def test_the_cheat_sheet_fits_the_screen_and_scrolls(qtbot: QtBot) -> None:
+    sheet = CheatSheet(COMMANDS, HandsSettings())
+    qtbot.addWidget(sheet)
+    sheet.show()
+    qtbot.wait(10)
+    room = sheet.screen().availableSize()
+    assert sheet.height() <= room.height()
+    assert sheet.width() <= room.width()
+    area = sheet.findChild(QScrollArea)
+    assert area.verticalScrollBar().maximum() > 0, "the screen of the tests is smaller than the sheet"
+    assert area.hasFocus() or sheet.focusWidget() is area
+    QTest.keyClick(area, Qt.Key.Key_PageDown)
+    assert area.verticalScrollBar().value() > 0
+    last = [part for part in sheet.findChildren(QLabel) if part.text() == "hold M, wheel: larger"][0]
+    area.ensureWidgetVisible(last)
+    assert area.viewport().rect().intersects(last.rect().translated(last.mapTo(area.viewport(), QPoint())))

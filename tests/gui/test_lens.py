@@ -9,7 +9,7 @@ import pytest
 from helpers import mouse
 from helpers.images import breast_like, make_image
 from helpers.viewports import picture, place, shown
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QApplication
 
@@ -19,7 +19,7 @@ from mammoviewer.gui.actions.commands import COMMANDS
 from mammoviewer.gui.actions.desk import Desk
 from mammoviewer.gui.actions.held_keys import HeldKeys
 from mammoviewer.gui.canvas.grid import ViewportGrid
-from mammoviewer.gui.canvas.lens import FILTERS, next_filter, stepped_factor
+from mammoviewer.gui.canvas.lens import FILTERS, _sight, next_filter, stepped_factor
 from mammoviewer.gui.canvas.roam import fields, roam
 from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.session.viewer_state import Tool
@@ -164,3 +164,14 @@ def test_escape_puts_the_tool_down_first(qtbot, four_views):
     assert grid.maximised is not None
     BY_ID["view.restore"].handler(desk)
     assert grid.maximised is None
+
+
+@pytest.mark.parametrize(
+    "at", [(3.0, 160.0), (297.0, 160.0), (150.0, 2.0), (150.0, 317.0), (150.0, 160.0), (299.0, 1.0)]
+)
+def test_the_lens_stays_in_the_viewport_and_under_the_cursor_stays_what_is_there(qtbot, four_views, at):
+    viewport = shown(qtbot, four_views, "RMLO", (300, 320))
+    sight = _sight(viewport, QPointF(*at))
+    assert QRectF(viewport.rect()).contains(sight.frame)
+    inside = QPointF(*at) - sight.frame.topLeft()
+    np.testing.assert_allclose(sight.view.to_stored(inside.x(), inside.y()), viewport.view.to_stored(*at), atol=0.6)

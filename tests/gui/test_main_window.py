@@ -1,5 +1,6 @@
 """The whole window, small and offscreen."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from helpers import dicom_makers
 from helpers.images import breast_like
 from PySide6.QtCore import QSettings, Qt
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from mammoviewer.annotations.edits import AddFinding
@@ -276,3 +277,16 @@ def test_the_empty_start_page_stands_together(empty: MainWindow, qtbot: QtBot) -
     assert page._empty in parts
     last = page._empty.mapTo(page, page._empty.rect().bottomLeft()).y()
     assert last < 360, "what belongs together is spread over the page"
+
+
+@pytest.mark.parametrize("width", [940, 1000, 1100, 1280])
+def test_the_bar_on_top_has_room_for_what_it_shows(window: MainWindow, qtbot: QtBot, width: int) -> None:
+    """A full-HD screen at 200 % is 960 logical pixels wide."""
+    window.header._prior.setVisible(True)
+    window.resize(width, 520)
+    qtbot.wait(20)
+    assert window.width() == width
+    shown = [part for part in window.header.children() if isinstance(part, QWidget) and part.isVisible()]
+    places = sorted((part.geometry() for part in shown), key=lambda place: place.left())
+    assert all(left.right() < right.left() for left, right in itertools.pairwise(places))
+    assert places[-1].right() <= width

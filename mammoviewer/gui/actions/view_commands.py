@@ -114,7 +114,7 @@ _VIEW = (
     Command("view.pixel_size", "Measure by the calibrated pixel size, or back", (), _swap_pixel_size),
     Command("view.flip", "Flip left to right", ("Shift+F",), on_state(_flip)),
     Command("view.hang_again", "Turn back as it was hung", (), on_state(_hang_again)),
-    Command("view.roam", "Next field at 1:1, over the whole image", ("Q",), on_viewport(lambda v: roam(v, 1))),
+    Command("view.roam", "Next field at 1:1, over the whole breast", ("Q",), on_viewport(lambda v: roam(v, 1))),
     Command("view.roam_back", "Previous field at 1:1", ("Shift+Q",), on_viewport(lambda v: roam(v, -1))),
     Command("view.lens_filter", "Magnifier: next filter", ("Ctrl+M",), _lens_filter),
     Command(

@@ -105,17 +105,22 @@ def _sight(viewport: ViewWidget, place: QPointF) -> _Sight:
     state, dpr = viewport.shown, viewport.devicePixelRatioF()
     # Whole logical pixels at whole device pixels, or the picture in the lens would be blurred.
     side = int(min(_SHARE * min(viewport.width(), viewport.height()), _LARGEST))
-    left, top = (round((value - side / 2.0) * dpr) / dpr for value in (place.x(), place.y()))
+    # Within the viewport: half a lens would be left at the chest wall, where much is looked for.
+    rooms = ((place.x(), viewport.width()), (place.y(), viewport.height()))
+    left, top = (round(min(max(at - side / 2.0, 0.0), room - side) * dpr) / dpr for at, room in rooms)
     factor = viewport.workspace.desk.lens_factor
     # At a fitted view the lens shows the pixels that the view leaves out: at twice, one to one at least.
     zoom = min(max(viewport.view.zoom * factor, factor / FACTORS[1]), LARGEST_ZOOM)
+    # What is under the cursor stays there.
+    nearer = viewport.view.zoom / zoom
+    middle = place + (QPointF(left + side / 2.0, top + side / 2.0) - place) * nearer
     view = view_transform(
         state.image.attributes.shape,
         state.orientation,
         size=(side, side),
         dpr=dpr,
         zoom=zoom,
-        centre=viewport.view.to_stored(place.x(), place.y()),
+        centre=viewport.view.to_stored(middle.x(), middle.y()),
         chest="",
     )
     return _Sight(QRectF(left, top, side, side), view)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.canvas.mouse_acts import mouse_lines
@@ -14,6 +15,10 @@ from mammoviewer.gui.panels.parts import label, row
 from mammoviewer.session.hands_settings import HandsSettings
 
 _COLUMNS = 3
+_COLUMN_WIDTH = 500
+"""Logical pixels that a column may take; on a narrow screen there are fewer."""
+_FRAME = 24
+"""Logical pixels for the frame of the window and a little of what lies behind it."""
 
 
 class CheatSheet(QDialog):
@@ -26,16 +31,18 @@ class CheatSheet(QDialog):
             (group, _lines(list(entries))) for group, entries in groupby(commands, key=lambda command: command.group)
         ]
         blocks.append(("Mouse and held keys", mouse_lines(hands)))
-        layout = QHBoxLayout(self)
+        self._sheet = QWidget()
+        layout = QHBoxLayout(self._sheet)
         layout.setContentsMargins(26, 22, 26, 22)
         layout.setSpacing(40)
+        most = min(_COLUMNS, max(1, self.screen().availableSize().width() // _COLUMN_WIDTH))
         total = sum(len(lines) + 2 for _, lines in blocks)
         columns: list[QVBoxLayout] = []
         used = total
         for title, lines in blocks:
             if not lines:
                 continue
-            if used + len(lines) / 2 > total / _COLUMNS and len(columns) < _COLUMNS:
+            if used + len(lines) / 2 > total / most and len(columns) < most:
                 columns.append(QVBoxLayout())
                 columns[-1].setSpacing(18)
                 used = 0
@@ -44,6 +51,23 @@ class CheatSheet(QDialog):
         for entry in columns:
             entry.addStretch(1)
             layout.addLayout(entry)
+        self._scroll = QScrollArea()
+        self._scroll.setWidget(self._sheet)
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self._scroll)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Be as large as all keys, or as the screen; the rest is scrolled to."""
+        super().showEvent(event)
+        bar = self._scroll.verticalScrollBar().sizeHint().width()
+        wanted = self._sheet.sizeHint() + QSize(bar, 0)
+        room = self.screen().availableSize() - QSize(_FRAME, 2 * _FRAME)
+        self.resize(wanted.boundedTo(room))
+        # So that the arrows and the page keys scroll.
+        self._scroll.setFocus(Qt.FocusReason.OtherFocusReason)
 
 
 def _lines(commands: Sequence[Command]) -> list[tuple[str, str]]:

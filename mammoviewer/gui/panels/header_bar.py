@@ -19,6 +19,10 @@ from mammoviewer.session.workspace import Workspace
 
 _ROOM_FOR_SHAPES = 1300
 """Logical pixels of the bar below which its shapes, which are in the panel too, give way."""
+_ROOM_FOR_MODEL = 1090
+_PRIOR_WIDTH = 166
+"""Room for a date."""
+_LEAST_WIDTH = 110
 _TOOLS = (
     (Tool.WINDOW, "window", "Window: drag for width and centre"),
     (Tool.PAN, "pan", "Pan (middle drag, or Space + drag)"),
@@ -49,7 +53,7 @@ def study_title(study: Study) -> str:
 def _let_shrink(choices: CalmCombo, characters: int) -> None:
     """Give a list room for so many characters, and let it shrink where the window is narrow."""
     choices.setMinimumContentsLength(characters)
-    choices.setMinimumWidth(110)
+    choices.setMinimumWidth(_LEAST_WIDTH)
     choices.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
 
@@ -103,7 +107,7 @@ class HeaderBar(QFrame):
         self._prior = CalmCombo()
         self._prior.setAccessibleName("Prior study to compare with")
         self._prior.setToolTip("Prior study to compare with (Ctrl+PgDown older, Ctrl+PgUp newer)")
-        self._prior.setFixedWidth(166)
+        self._prior.setFixedWidth(_PRIOR_WIDTH)
         self._prior.activated.connect(self._choose_prior)
 
     def _lay_out(self) -> None:
@@ -148,10 +152,14 @@ class HeaderBar(QFrame):
         return icon_button(name, tip, choose, checkable=True)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        """Leave the shapes to the findings' panel where there is no room for everything."""
+        """Leave to the panels what they have too where there is no room for everything: the shapes, then the model."""
         super().resizeEvent(event)
+        width = event.size().width()
         for tool in list(self._tools)[3:]:
-            self._tools[tool].setVisible(event.size().width() >= _ROOM_FOR_SHAPES)
+            self._tools[tool].setVisible(width >= _ROOM_FOR_SHAPES)
+        for part in (self.model, self._count):
+            part.setVisible(width >= _ROOM_FOR_MODEL)
+        self._prior.setFixedWidth(_PRIOR_WIDTH if width >= _ROOM_FOR_MODEL else _LEAST_WIDTH)
 
     def _measure_menu(self) -> QToolButton:
         made = icon_button("ruler", "Measure and point", checkable=True)

@@ -142,6 +142,7 @@ class ThumbnailRail(QFrame):
         layout.setContentsMargins(0, 0, 1, 0)
         layout.addWidget(area)
         bind(self, workspace.studies_changed, self._fill)
+        bind(self, workspace.facts_changed, self._show_pictures)
         active.switched.connect(self._mark)
         thumbnails.ready.connect(self._show_picture)
         self._fill()
@@ -155,8 +156,7 @@ class ThumbnailRail(QFrame):
         sections = _sections(self._workspace)
         shown = [(heading, [image.attributes.identity for image in images]) for heading, images in sections]
         if shown == self._shown:
-            for identity in self._buttons:
-                self._show_picture(identity)
+            self._show_pictures()
             return
         clear_layout(self._column)
         self._buttons, self._shown = {}, shown
@@ -180,6 +180,11 @@ class ThumbnailRail(QFrame):
         self._workspace.desk.active_identity = identity
         self._workspace.show_single(identity)
         self._mark()
+
+    def _show_pictures(self) -> None:
+        """Show all again: one that hangs another way by now has another picture."""
+        for identity in self._buttons:
+            self._show_picture(identity)
 
     def _show_picture(self, identity: str) -> None:
         entry = self._buttons.get(identity)
