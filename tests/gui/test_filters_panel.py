@@ -9,9 +9,9 @@ from pytestqt.qtbot import QtBot
 from mammoviewer.gui.active_view import ActiveView
 from mammoviewer.gui.panels.filter_card import CardState, FilterCard
 from mammoviewer.gui.panels.filters_panel import FiltersPanel, filter_presets
-from mammoviewer.gui.panels.parts import LabelledSlider
+from mammoviewer.gui.panels.parts import CalmCombo, LabelledSlider
 from mammoviewer.gui.panels.window_presets import WindowPresets, preset_title
-from mammoviewer.imaging.filter_chain import FILTERS, FilterStep
+from mammoviewer.imaging.filter_chain import FILTERS, FilterStep, describe
 from mammoviewer.imaging.voi import VoiFunction, Window
 from mammoviewer.session.viewer_state import ViewerState
 from mammoviewer.session.workspace import Workspace
@@ -75,6 +75,35 @@ def test_a_chain_set_elsewhere_is_shown(panel: FiltersPanel, state: ViewerState)
     state.filters = (FilterStep("unsharp", {}), FilterStep("median", {}))
     assert [card.step.name for card in panel.cards] == ["unsharp", "median"]
     assert len(cards(panel)) == 2
+
+
+def shown_values(card: FilterCard) -> list[object]:
+    """Return what each control of a card says, the switch first."""
+    boxes = [box.isChecked() for box in card.findChildren(QCheckBox)]
+    choices = [combo.currentData() for combo in card.findChildren(CalmCombo)]
+    return [*boxes, *choices, *(round(slider.value, 6) for slider in card.findChildren(LabelledSlider))]
+
+
+@pytest.mark.parametrize("name", list(FILTERS))
+def test_other_values_set_elsewhere_are_shown_by_the_same_controls(
+    name: str, panel: FiltersPanel, state: ViewerState, qtbot: QtBot
+) -> None:
+    panel.add(name)
+    other = {}
+    for parameter in describe(name).parameters:
+        if parameter.kind == "boolean":
+            other[parameter.name] = not state.filters[0].parameters[parameter.name]
+        else:
+            other[parameter.name] = parameter.choices[-1] if parameter.choices else parameter.maximum
+    changed = FilterStep(name, other)
+    before = cards(panel)
+    with qtbot.assertNotEmitted(before[0].edited):
+        state.filters = (changed,)
+    assert cards(panel) == before
+    made = FilterCard(CardState(changed), first=True, last=True)
+    qtbot.addWidget(made)
+    assert shown_values(before[0]) == shown_values(made)
+    assert state.filters == (changed,)
 
 
 def test_the_original_is_shown_while_the_button_is_held(panel: FiltersPanel, state: ViewerState) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QCheckBox, QFrame, QLayout, QVBoxLayout, QWidget
 
 from mammoviewer.gui.panels.parts import CalmCombo, LabelledSlider, icon_button, label, row
@@ -36,6 +37,7 @@ class FilterCard(QFrame):
         super().__init__()
         self.setObjectName("card")
         self._card = card
+        self._shows: dict[str, Callable[[Value], object]] = {}
         description = describe(card.step.name)
         self._on = QCheckBox(description.title)
         self._on.setChecked(card.enabled)
@@ -60,11 +62,26 @@ class FilterCard(QFrame):
         layout.addWidget(self._caution)
         self._show_caution()
 
+    @property
+    def filter_name(self) -> str:
+        """Return which filter it is."""
+        return self._card.step.name
+
+    def show_card(self, card: CardState) -> None:
+        """Show other values of the same filter, without telling of an edit."""
+        self._card = card
+        with QSignalBlocker(self._on):
+            self._on.setChecked(card.enabled)
+        for name, show in self._shows.items():
+            show(card.step.parameters[name])
+        self._show_caution()
+
     def _control(self, parameter: ParameterDescription, value: Value) -> QWidget | QLayout:
         name = parameter.name
         if parameter.kind == "boolean":
             check = QCheckBox(parameter.title)
             check.setChecked(bool(value))
+            self._shows[name] = functools.partial(_check, check)
             check.toggled.connect(lambda on: self._change(self._card.with_value(name, on)))
             return check
         if parameter.choices:
@@ -73,12 +90,14 @@ class FilterCard(QFrame):
             choices.show_choices(
                 [(f"{choice} {parameter.unit}".strip(), choice) for choice in parameter.choices], value
             )
+            self._shows[name] = lambda shown: choices.setCurrentIndex(choices.findData(shown))
             choices.activated.connect(lambda: self._change(self._card.with_value(name, choices.currentData())))
             return row([label(parameter.title, "dim"), None, choices])
         slider = LabelledSlider(
             parameter.title, parameter.minimum, parameter.maximum, parameter.step, unit=parameter.unit
         )
         slider.show_value(float(value))
+        self._shows[name] = lambda shown: slider.show_value(float(shown))
         whole = parameter.kind == "integer"
         slider.moved.connect(
             lambda moved: self._change(self._card.with_value(name, round(moved) if whole else round(moved, 6)))
@@ -94,3 +113,8 @@ class FilterCard(QFrame):
         sentences = self._card.step.cautions() if self._card.enabled else ()
         self._caution.setText(". ".join(sentences))
         self._caution.setVisible(bool(sentences))
+
+
+def _check(box: QCheckBox, value: Value) -> None:
+    with QSignalBlocker(box):
+        box.setChecked(bool(value))

@@ -59,6 +59,7 @@ class FiltersPanel(QWidget):
         self._add_button.setMenu(menu)
         self._cards = QVBoxLayout()
         self._cards.setSpacing(8)
+        self._widgets: list[FilterCard] = []
         self._empty = label(
             "No filters: the pixels are shown as they are. Add a filter or choose a preset.", "dim", wrap=True
         )
@@ -150,17 +151,26 @@ class FiltersPanel(QWidget):
         return [other for other in states if other is not state]
 
     def _rebuild(self) -> None:
-        clear_layout(self._cards)
         cards = self.cards
-        for place, card in enumerate(cards):
-            widget = FilterCard(card, first=place == 0, last=place == len(cards) - 1)
-            widget.edited.connect(functools.partial(self._edit, place))
-            widget.moved.connect(functools.partial(self._move, place))
-            widget.removed.connect(functools.partial(self._remove, place))
-            self._cards.addWidget(widget)
+        if [card.step.name for card in cards] == [widget.filter_name for widget in self._widgets]:
+            for card, widget in zip(cards, self._widgets, strict=True):
+                widget.show_card(card)
+        else:
+            self._make_cards(cards)
         there = self._active.state is not None
         self._empty.setVisible(not cards)
         for control in (self._presets, self._add_button):
             control.setEnabled(there)
         for control in (self._original, self._clear, self._everywhere):
             control.setVisible(bool(cards))
+
+    def _make_cards(self, cards: tuple[CardState, ...]) -> None:
+        clear_layout(self._cards)
+        self._widgets = [
+            FilterCard(card, first=place == 0, last=place == len(cards) - 1) for place, card in enumerate(cards)
+        ]
+        for place, widget in enumerate(self._widgets):
+            widget.edited.connect(functools.partial(self._edit, place))
+            widget.moved.connect(functools.partial(self._move, place))
+            widget.removed.connect(functools.partial(self._remove, place))
+            self._cards.addWidget(widget)
