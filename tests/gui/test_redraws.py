@@ -19,6 +19,7 @@ from mammoviewer.dicom.reader import OpenResult
 from mammoviewer.gui.canvas.corner_text import FULL, MINIMAL, OFF
 from mammoviewer.gui.canvas.viewport import Viewport
 from mammoviewer.gui.canvas.viewport_painter import Pace
+from mammoviewer.imaging.filter_chain import FilterStep
 from mammoviewer.imaging.voi import Window
 from mammoviewer.session.viewer_state import Overlay
 from mammoviewer.session.workspace import Workspace
@@ -144,7 +145,10 @@ def test_after_any_acts_the_screen_is_as_if_painted_afresh(
     def write() -> None:
         workspace.desk.corner_text = chance.choice((FULL, MINIMAL, OFF))
 
-    acts = [scroll, scroll, scroll, window, window, mark, move, viewport.fit, write]
+    def lay_over() -> None:
+        state.overlay = chance.choice((Overlay.NONE, Overlay.HEATMAP))
+
+    acts = [lay_over, scroll, scroll, scroll, window, window, mark, move, viewport.fit, write]
     for _ in range(25):
         done = [chance.choice(acts) for _ in range(chance.randint(1, 3))]
         for act in done:
@@ -154,9 +158,13 @@ def test_after_any_acts_the_screen_is_as_if_painted_afresh(
         np.testing.assert_array_equal(on_screen(viewport), afresh(qtbot, viewport), str([act.__name__ for act in done]))
 
 
-def test_where_a_map_is_shown_all_is_painted(qtbot: QtBot, workspace: Workspace) -> None:
+def test_filters_and_the_bar_of_a_map_leave_the_black_too(qtbot: QtBot, workspace: Workspace) -> None:
     viewport, exposed = volume_view(qtbot, workspace)
     viewport.shown.overlay = Overlay.HEATMAP
     qtbot.wait(25)
-    go(qtbot, viewport, 1)
-    assert not partly(viewport, exposed)
+    viewport.shown.filters = (FilterStep("median", {}),)
+    for frame in (1, 0):
+        go(qtbot, viewport, frame)
+        qtbot.wait(150)
+        assert partly(viewport, exposed)
+        np.testing.assert_array_equal(on_screen(viewport), afresh(qtbot, viewport))

@@ -1,4 +1,4 @@
-"""How much of a painted picture has to be painted again where only its window, or its slice, is another one.
+"""How much of a painted picture has to be painted again where only its window, filters or slice are others.
 
 What is beside the picture of a big window is black and takes milliseconds to paint and to bring on screen.
 """
@@ -15,7 +15,6 @@ from PySide6.QtGui import QRegion
 from mammoviewer.gui.canvas.model_output import ModelOutput
 from mammoviewer.gui.canvas.tools import BRUSHES, visible_findings
 from mammoviewer.session.companions import Drawing
-from mammoviewer.session.viewer_state import Overlay
 
 if TYPE_CHECKING:
     from mammoviewer.gui.canvas.view_widget import ViewWidget
@@ -32,7 +31,7 @@ class Painted:
     greys
         Where the picture lies.
     words
-        Where something is written.
+        Where something is written, or a bar of colours stands.
     marked
         Whether there are marks, which may reach over the picture's edge and are others on another frame; or a word
         of a frame that cannot be seen.
@@ -59,7 +58,7 @@ class Redraws:
 
     def of(self, change: str) -> QRegion | None:
         """Return what a change of the view, by its name there, changes on screen; None where that may be anything."""
-        if change == "voi":
+        if change in {"voi", "filters"}:
             return self._windowed
         if change == "frame" and self._framed is not None:
             return self._framed + self._on_strip(self._viewport.shown.frame)
@@ -80,8 +79,7 @@ class Redraws:
         elif painted.frame != before.frame:
             wanted = wanted + self._on_strip(painted.frame) + self._on_strip(before.frame)
         self._show_whole(wanted, exposed)
-        # Where a map is shown its colour bar makes room for the words.
-        if viewport.shown.overlay is not Overlay.NONE or viewport.workspace.desk.lens:
+        if viewport.workspace.desk.lens:
             return
         self._windowed = _on_screen(painted.words + painted.greys.toAlignedRect(), viewport.view.dpr)
         if painted.frame is not None and not painted.marked:

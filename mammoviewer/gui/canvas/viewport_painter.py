@@ -17,7 +17,7 @@ from mammoviewer.gui.canvas.companion_text import with_companions
 from mammoviewer.gui.canvas.corner_text import FULL, OFF, corner_text, scale_bar
 from mammoviewer.gui.canvas.findings_layer import FindingsLayer
 from mammoviewer.gui.canvas.grey_layer import GreyLayer
-from mammoviewer.gui.canvas.haloed_text import paint_haloed
+from mammoviewer.gui.canvas.haloed_text import EDGE, paint_haloed
 from mammoviewer.gui.canvas.heatmap_layer import HeatmapLayer, paint_colour_bar
 from mammoviewer.gui.canvas.lens import Lens
 from mammoviewer.gui.canvas.linked_layer import paint_linked_cursor
@@ -115,12 +115,12 @@ class ViewportPainter:
         self.badge_places = words.badges
         self._paint_edges(painter)
         self._paint_strip(painter)
-        self._paint_bar(painter, words.free, output)
+        bar = self._paint_bar(painter, words.free, output)
         if viewport.is_active:
             painter.fillRect(QRectF(0.0, 0.0, viewport.width(), 1.5), color("accent"))
         frame = viewport.shown_frame if self._has_picture else None
         marked = frame is None or has_marks(viewport, drawing, output)
-        self.redraws.end(Painted(frame, seen, words.covered, marked), exposed)
+        self.redraws.end(Painted(frame, seen, words.covered + bar, marked), exposed)
 
     def make_ready(self) -> None:
         """Make what a paint shows and can be made without it."""
@@ -284,10 +284,11 @@ class ViewportPainter:
         others = workspace.shelf.frames(image) if marked else ()
         strip.paint(painter, viewport.shown_frame, scores, findings, workspace.style.colormap, companions=others)
 
-    def _paint_bar(self, painter: QPainter, free: QRectF, output: ModelOutput) -> None:
+    def _paint_bar(self, painter: QPainter, free: QRectF, output: ModelOutput) -> QRegion:
+        """Paint what the colours of a map stand for, and return where it lies."""
         viewport = self._viewport
         if viewport.shown.overlay is Overlay.NONE:
-            return
+            return QRegion()
         title = output.title or self._missing()
         font = _font(viewport.font(), 11)
         metrics = QFontMetricsF(font)
@@ -295,14 +296,16 @@ class ViewportPainter:
         # The letter of this edge stands at its middle, too.
         beside = _BESIDE_LETTER if self._letters() is not None else 0.0
         left = free.left() + beside if viewport.text_on_left else free.right() - width - beside
+        around = QRegion(QRectF(left - EDGE, free.top(), width + 2 * EDGE, free.height()).toAlignedRect())
         if output.scores is None:
             paint_haloed(painter, QPointF(left, free.center().y()), title, font, color("dim"))
-            return
+            return around
         head = metrics.height() * len(title.splitlines()) + 16.0
         length = min(140.0, free.height() - head - metrics.height())
         if length >= 3 * metrics.height():
             place = QRectF(left, free.center().y() + (head - length) / 2.0, _BAR_WIDTH, length)
             paint_colour_bar(painter, place, self._style(), title, font)
+        return around
 
     def _missing(self) -> str:
         if self._viewport.shown.overlay is Overlay.DRAFT:
