@@ -26,6 +26,7 @@ from mammoviewer.gui.dialogs.cheat_sheet import CheatSheet
 from mammoviewer.gui.dialogs.command_palette import CommandPalette
 from mammoviewer.gui.dialogs.header_dialog import HeaderDialog
 from mammoviewer.gui.dialogs.jobs_dialog import JobsDialog
+from mammoviewer.gui.dialogs.shown_once import show_once
 from mammoviewer.gui.error_report import log_path
 from mammoviewer.gui.kept_settings import KeptSettings
 from mammoviewer.gui.model_actions import show_from_marks
@@ -221,21 +222,21 @@ class MainWindow(QMainWindow):
 
     def show_keys(self) -> None:
         """Show the cheat sheet."""
-        self.show_dialog(CheatSheet(self.keys.commands, self.workspace.settings.hands, self))
+        self.show_dialog(CheatSheet(self.keys.commands, self.workspace.settings.hands, self), anew=True)
 
     def show_about(self) -> None:
         """Show what the program is."""
         about = AboutDialog(self)
         about.calibration_wanted.connect(lambda: calibrate(self.desk))
-        self.show_dialog(about)
+        self.show_dialog(about, anew=True)
 
     def show_log(self) -> None:
         """Show what ran in the background."""
-        self.show_dialog(JobsDialog(self.jobs.jobs, log_path(), self))
+        self.show_dialog(JobsDialog(self.jobs.jobs, log_path(), self), anew=True)
 
     def show_header(self, path: Path) -> None:
         """Show the header of a file that does not open as an image."""
-        self.show_dialog(HeaderDialog(self.workspace, path, self))
+        self.show_dialog(HeaderDialog(self.workspace, path, self), anew=True)
 
     def show_panel(self, title: str) -> None:
         """Show one of the panels on the right."""
@@ -263,14 +264,9 @@ class MainWindow(QMainWindow):
             self._second.deleteLater()
             self._second = None
 
-    def show_dialog(self, dialog: QWidget) -> None:
-        """Show a dialog of the window's, which is deleted when it closes; the same one that is open gives way."""
-        for other in self.findChildren(type(dialog)):
-            if other.isVisible() and other.windowTitle() == dialog.windowTitle():
-                other.close()
-        dialog.setParent(self, Qt.WindowType.Dialog)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.show()
+    def show_dialog(self, dialog: QWidget, *, anew: bool = False) -> None:
+        """Show a dialog of the window's, or the same one that is open unless it is wanted ``anew``."""
+        show_once(self, dialog, anew=anew)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         """Accept files and folders anywhere in the window."""

@@ -69,7 +69,7 @@ class WindowSettings:
     protocol: str = option("Mammography", "Hanging protocol, by its name")
     panel: str = option("Findings", "Panel on the right that is shown", internal=True)
     panels_folded: bool = option(False, "The panels on the right are folded away", internal=True)
-    cine_rate: float = option(15.0, "Slices a second while the cine plays", minimum=1.0, maximum=60.0)
+    cine_rate: float = option(15.0, "Slices a second while the cine plays", minimum=5.0, maximum=30.0)
     interpolation: str = option(AUTOMATIC, "How pixels are made larger", choices=INTERPOLATIONS)
 
 

@@ -85,6 +85,7 @@ def test_decoding_is_not_shown(workspace: Workspace, qtbot: QtBot) -> None:
 def test_the_window_in_words() -> None:
     assert voi_text(Window(2653.0, 900.0, VoiFunction.SIGMOID, "NORMAL")) == "SIGMOID 2653 / 900  NORMAL"
     assert voi_text(Window(2744.308064989627, 13.953468239108393)) == "LINEAR 2744 / 14"
+    assert voi_text(Window(0.45, 0.3)) == "LINEAR 0.45 / 0.3"
 
 
 def test_the_slice_in_words(volume: Workspace) -> None:

@@ -85,6 +85,7 @@ def test_slices_are_counted_from_one_with_a_nominal_depth() -> None:
 def test_windows_are_named() -> None:
     assert window_text(Window(2653, 900, VoiFunction.SIGMOID, "NORMAL")) == "SIGMOID 2653/900 NORMAL"
     assert window_text(Window(100, 50)) == "100/50"
+    assert window_text(Window(-0.25, 1.5)) == "-0.25/1.5"
     assert window_text(VoiLut(np.arange(4, dtype=np.uint16), 0, 12, "HARDER")) == "LUT HARDER"
 
 

@@ -192,3 +192,17 @@ def test_an_image_without_a_window_gets_one_from_its_first_picture(qtbot: QtBot,
 def workspace_window(state: ViewerState) -> Window:
     first, count = state.image.attributes.value_range
     return Window(first + count / 2, float(count))
+
+
+def test_being_told_the_same_pace_again_and_again_stops_no_cine(qtbot: QtBot, volume: Workspace) -> None:
+    parent = QObject()
+    cine, state, _ = cine_of(volume, parent)
+    cine.set_pace(30.0, loops=True)
+    ticks = []
+    cine._timer.timeout.connect(lambda: ticks.append(1))
+    for _ in range(30):
+        cine.set_pace(30.0, loops=True)
+        qtbot.wait(5)
+    state.playing = False
+    cine.follow(state)
+    assert len(ticks) >= 4

@@ -21,6 +21,7 @@ from mammoviewer.gui.dialogs.cheat_sheet import CheatSheet
 from mammoviewer.gui.dialogs.command_palette import CommandPalette
 from mammoviewer.gui.dialogs.header_dialog import HeaderDialog
 from mammoviewer.gui.dialogs.open_raster_dialog import OpenRasterDialog
+from mammoviewer.gui.dialogs.protocol_dialog import ProtocolDialog
 from mammoviewer.gui.exports import export_content
 from mammoviewer.gui.main_window import MainWindow
 from mammoviewer.jobs.job import JobState
@@ -290,3 +291,15 @@ def test_the_bar_on_top_has_room_for_what_it_shows(window: MainWindow, qtbot: Qt
     places = sorted((part.geometry() for part in shown), key=lambda place: place.left())
     assert all(left.right() < right.left() for left, right in itertools.pairwise(places))
     assert places[-1].right() <= width
+
+
+def test_a_dialog_that_is_open_comes_to_the_front_with_what_was_typed(window: MainWindow, qtbot: QtBot) -> None:
+    edit = next(command for command in window.keys.commands if command.id == "stage.protocols")
+    window.run_command(edit)
+    dialog = next(dialog for dialog in window.findChildren(ProtocolDialog) if dialog.isVisible())
+    dialog._name.setText("half typed")
+    window.run_command(edit)
+    qtbot.wait(10)
+    assert [found for found in window.findChildren(ProtocolDialog) if found.isVisible()] == [dialog]
+    assert dialog._name.text() == "half typed"
+    dialog.close()

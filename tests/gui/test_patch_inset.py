@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 from helpers.heatmaps import make_heatmap
-from helpers.viewports import picture, shown
+from helpers.viewports import on_screen, picture, shown
 from PySide6.QtCore import QRectF
 from pytestqt.qtbot import QtBot
 
 from mammoviewer.gui.canvas.patch_inset import inset_place
 from mammoviewer.gui.canvas.roi_layer import box_on_screen
 from mammoviewer.gui.canvas.viewport import Viewport
+from mammoviewer.imaging.voi import Window
 from mammoviewer.inference.cam import Cam
 from mammoviewer.session.viewer_state import Overlay
 from mammoviewer.session.workspace import Workspace
@@ -80,3 +81,21 @@ def test_a_patch_that_is_large_on_screen_has_no_inset(qtbot: QtBot, four_views: 
     assert inset_place(box_on_screen(cam.box, viewport.view), QRectF(viewport.rect()), viewport.view.dpr) is None
     picture(viewport)
     assert viewport._painter._patch._grey.size == (0, 0), "nothing was made for it"
+
+
+def test_another_window_leaves_nothing_of_the_old_one_in_the_inset(qtbot: QtBot, four_views: Workspace) -> None:
+    viewport = shown(qtbot, four_views, size=(620, 300))
+    cam = explained(viewport, four_views, round(12 / viewport.view.zoom))
+    viewport.update()
+    qtbot.wait(30)
+    frame = inset_place(box_on_screen(cam.box, viewport.view), QRectF(viewport.rect()), viewport.view.dpr)
+    assert frame is not None
+    greys = viewport._painter.redraws._last.greys
+    assert not greys.contains(frame), "some of it lies beside the picture"
+    for voi in (Window(1000.0, 700.0), Window(2600.0, 3000.0)):
+        viewport.shown.voi = voi
+        qtbot.wait(30)
+        by_parts = on_screen(viewport)
+        viewport.update()
+        qtbot.wait(30)
+        np.testing.assert_array_equal(by_parts, on_screen(viewport))

@@ -130,7 +130,7 @@ _AI = (
 def _agreement(desk: Desk) -> None:
     from mammoviewer.gui.dialogs.agreement_dialog import AgreementDialog
 
-    desk.window.show_dialog(AgreementDialog(desk.workspace))
+    desk.window.show_dialog(AgreementDialog(desk.workspace), anew=True)
 
 
 def _save_log(desk: Desk) -> None:

@@ -74,8 +74,8 @@ class WindowActs(Protocol):
     def toggle_second_screen(self) -> None:
         """Spread the stage over two screens, or take it back."""
 
-    def show_dialog(self, dialog: QWidget) -> None:
-        """Show a dialog of the window's, which is deleted when it closes."""
+    def show_dialog(self, dialog: QWidget, *, anew: bool = False) -> None:
+        """Show a dialog of the window's, or the same one that is open unless it is wanted ``anew``."""
 
     def offer(self, notice: Notice, words: str, act: Callable[[], object]) -> None:
         """Show a notice with a button that does something about it."""

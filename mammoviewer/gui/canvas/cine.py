@@ -60,9 +60,13 @@ class Cine(QObject):
         playing = state is not None and state.playing and state.frames > 1
         if playing and not self._timer.isActive():
             self._due = self._now() + 1.0 / self.rate
-            self._timer.start(max(4, int(500.0 / self.rate)))
+            self._timer.start(self._interval)
         elif not playing:
             self._timer.stop()
+
+    @property
+    def _interval(self) -> int:
+        return max(4, int(500.0 / self.rate))
 
     @property
     def running(self) -> bool:
@@ -72,8 +76,9 @@ class Cine(QObject):
     def set_pace(self, rate: float, *, loops: bool) -> None:
         """Play so many frames a second from now on; round and round, or to and fro."""
         self.rate, self.loops = rate, loops
-        if self._timer.isActive():
-            self._timer.setInterval(max(4, int(500.0 / rate)))
+        # Setting it begins the interval anew: told at every move of the mouse, the timer would never come to its end.
+        if self._timer.isActive() and self._interval != self._timer.interval():
+            self._timer.setInterval(self._interval)
 
     def tick(self) -> None:
         """Go as many frames on as time has passed for, or as far as frames are decoded."""

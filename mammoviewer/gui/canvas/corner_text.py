@@ -167,8 +167,13 @@ def window_text(voi: Voi) -> str:
     """Return ``SIGMOID 2653/900 NORMAL``: the function, centre and width, and the file's name for it."""
     if isinstance(voi, Window):
         name = "" if voi.function == "LINEAR" else f"{voi.function} "
-        return f"{name}{voi.center:.0f}/{voi.width:.0f} {voi.explanation}".strip()
+        return f"{name}{value_text(voi.center)}/{value_text(voi.width)} {voi.explanation}".strip()
     return f"LUT {voi.explanation}".strip()
+
+
+def value_text(value: float) -> str:
+    """Return a centre or width in few letters, such as ``2744`` and ``0.45``."""
+    return f"{value:.0f}" if abs(value) >= 10.0 else f"{value:.3g}"
 
 
 def badges(state: ViewerState, *, bad: bool = False) -> tuple[Badge, ...]:

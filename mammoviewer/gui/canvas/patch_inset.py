@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QPainter, QPainterPath, QPen
+from PySide6.QtGui import QPainter, QPainterPath, QPen, QRegion
 
 from mammoviewer.gui.canvas.grey_layer import GreyLayer
 from mammoviewer.gui.canvas.haloed_text import paint_haloed
@@ -38,16 +38,19 @@ class PatchInset:
         self._grey = GreyLayer()
         self._heat = HeatmapLayer()
 
-    def paint(self, painter: QPainter, viewport: ViewWidget, cam: Cam | None, style: OverlayStyle) -> None:
-        """Outline the patch, if one is explained, and enlarge it where it is too small on screen to be read."""
+    def paint(self, painter: QPainter, viewport: ViewWidget, cam: Cam | None, style: OverlayStyle) -> QRegion:
+        """Outline the patch, if one is explained, and enlarge it where it is too small on screen to be read.
+
+        Returns where that lies.
+        """
         if cam is None:
-            return
+            return QRegion()
         patch = box_on_screen(cam.box, viewport.view)
         _outline(painter, patch)
         frame = inset_place(patch, QRectF(viewport.rect()), viewport.view.dpr)
         picture = viewport.follower.picture()
         if frame is None or picture is None:
-            return
+            return _around(patch)
         view = _view(viewport, cam, frame, patch)
         state = viewport.shown
         region = self._grey.see(
@@ -79,6 +82,12 @@ class PatchInset:
         text = f"{view.zoom / viewport.view.zoom:.1f}x"
         paint_haloed(painter, frame.bottomLeft() + QPointF(5.0, -5.0), text, painter.font(), color("text"))
         painter.restore()
+        return _around(patch.united(frame))
+
+
+def _around(place: QRectF) -> QRegion:
+    """Return the whole pixels of a place with the lines at its edge."""
+    return QRegion(place.toAlignedRect().adjusted(-2, -2, 2, 2))
 
 
 def inset_place(patch: QRectF, area: QRectF, dpr: float) -> QRectF | None:

@@ -31,7 +31,7 @@ class Painted:
     greys
         Where the picture lies.
     words
-        Where something is written, or a bar of colours stands.
+        Where something is written, a bar of colours stands or an explained patch is enlarged.
     marked
         Whether there are marks, which may reach over the picture's edge and are others on another frame; or a word
         of a frame that cannot be seen.

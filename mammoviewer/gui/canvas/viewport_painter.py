@@ -108,7 +108,7 @@ class ViewportPainter:
         paint_shutters(painter, drawing.shutters, viewport.view)
         self._paint_scores(painter, output)
         self._paint_marks(painter, drawing, output)
-        self._patch.paint(painter, viewport, output.cam, self._style())
+        patch = self._patch.paint(painter, viewport, output.cam, self._style())
         self._lens.paint(painter, viewport)
         words = self._words()
         paint_words(painter, words)
@@ -120,7 +120,7 @@ class ViewportPainter:
             painter.fillRect(QRectF(0.0, 0.0, viewport.width(), 1.5), color("accent"))
         frame = viewport.shown_frame if self._has_picture else None
         marked = frame is None or has_marks(viewport, drawing, output)
-        self.redraws.end(Painted(frame, seen, words.covered + bar, marked), exposed)
+        self.redraws.end(Painted(frame, seen, words.covered + bar + patch, marked), exposed)
 
     def make_ready(self) -> None:
         """Make what a paint shows and can be made without it."""

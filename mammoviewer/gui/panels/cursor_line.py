@@ -6,7 +6,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QWidget
 
 from mammoviewer.gui.active_view import ActiveView
-from mammoviewer.gui.canvas.corner_text import slab_text
+from mammoviewer.gui.canvas.corner_text import slab_text, value_text
 from mammoviewer.gui.canvas.cursor_reading import CursorReading
 from mammoviewer.gui.panels.parts import label, row
 from mammoviewer.imaging.voi import Voi, Window
@@ -16,7 +16,8 @@ from mammoviewer.session.viewer_state import ViewerState
 def voi_text(voi: Voi) -> str:
     """Return a window or LUT in words, such as ``SIGMOID 2653 / 900  NORMAL``."""
     if isinstance(voi, Window):
-        return f"{voi.function.value} {voi.center:.0f} / {voi.width:.0f}  {voi.explanation}".strip()
+        centre, width = value_text(voi.center), value_text(voi.width)
+        return f"{voi.function.value} {centre} / {width}  {voi.explanation}".strip()
     return f"LUT  {voi.explanation}".strip()
 
 
