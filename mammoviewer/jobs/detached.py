@@ -42,7 +42,10 @@ def start_detached(argv: Sequence[str], *, output: Path, log: Path, nice: int = 
 
 
 def is_running(pid: int, mark: str) -> bool:
-    """Return whether a process of that number lives and, where the system tells, was started with ``mark``."""
+    """Return whether a process of that number lives and, where the system tells, was started with ``mark``.
+
+    With a mark it must be of this user, too; without one, any will do.
+    """
     if sys.platform == "win32":
         return _lives_on_windows(pid)
     with contextlib.suppress(ChildProcessError):
@@ -55,7 +58,7 @@ def is_running(pid: int, mark: str) -> bool:
         return False
     except PermissionError:
         # it lives, but is not ours
-        return False
+        return not mark
     place = Path("/proc") / str(pid)
     if not place.is_dir():
         return True

@@ -48,6 +48,8 @@ def judged_folds(
     judge: Callable[[int], Mapping[str, Any]],
     elsewhere: Task,
     more: Mapping[str, Any] | None = None,
+    *,
+    chosen: str = "",
 ) -> list[Mapping[str, Any]]:
     """Return what is found of each fold, in their order.
 
@@ -59,6 +61,8 @@ def judged_folds(
         Does the same with a :class:`FoldTask`, on a machine of the scheduler, where one is named.
     more
         See :class:`FoldTask`.
+    chosen
+        A text that differs with what was found out before: results kept of another are not taken for these.
 
     Raises
     ------
@@ -71,8 +75,9 @@ def judged_folds(
             run.emit({"event": "fold", "fold": number + 1, "folds": count, "text": f"fold {number + 1} of {count}"})
             found.append(judge(number))
         return found
+    names = [f"fold{number + 1} {chosen}".rstrip() for number in range(count)]
     items = {
-        f"fold{number + 1}": FoldTask(run.spec, dict(run.settings), number, dict(more or {})) for number in range(count)
+        name: FoldTask(run.spec, dict(run.settings), number, dict(more or {})) for number, name in enumerate(names)
     }
     return list(run.tasks("folds", elsewhere, items).values())
 

@@ -29,7 +29,7 @@ from mammoviewer.training.networks.pretrained import load_backbone, read_state_d
 from mammoviewer.training.networks.zoo import ZooClassifier, slice_network
 from mammoviewer.training.recipe_run import RecipeRun
 from mammoviewer.training.report_html import write_report
-from mammoviewer.training.search import Dimension, Probe, SearchResult, chosen_parameters
+from mammoviewer.training.search import Dimension, Probe, SearchResult, chosen_parameters, digest_of
 from mammoviewer.training.slice_augment import SliceAugmentation
 from mammoviewer.training.slice_data import SliceData, StreamedSlices, load_slices
 from mammoviewer.training.slice_report import figures_of, report_of, scored_slices
@@ -112,6 +112,7 @@ class SliceTraining:
             lambda number: {"auc": self.judge(number, parameters)},
             judge_elsewhere,
             {"classes": tuple(self._classes), "parameters": dict(parameters)},
+            chosen=digest_of(parameters),
         )
         return [result["auc"] for result in found]
 
@@ -131,7 +132,7 @@ class SliceTraining:
 
         # the last epoch counts, for the fold that is judged must not choose which
         network = self._network(parameters)
-        name = f"fold {number + 1}"
+        name = _fit_name(f"fold {number + 1}", parameters)
         self._fit(network, train, held_out, parameters, epochs=epochs, on_epoch=on_epoch, name=name, judged=True)
         return last[-1]
 
@@ -157,9 +158,8 @@ class SliceTraining:
             self._run.emit(event)
             return True
 
-        self._fit(
-            network, self._data.part("train"), held_out, parameters, epochs=epochs, on_epoch=on_epoch, name="final"
-        )
+        name = _fit_name("final", parameters)
+        self._fit(network, self._data.part("train"), held_out, parameters, epochs=epochs, on_epoch=on_epoch, name=name)
         return network, told
 
     def metrics(self, scored: Mapping[str, Any], found: SearchResult, areas: Sequence[float | None]) -> dict[str, Any]:
@@ -237,6 +237,11 @@ class SliceTraining:
         if path and isinstance(network, ZooClassifier):
             load_backbone(network.backbone, read_state_dict(Path(path)))
         return network
+
+
+def _fit_name(name: str, parameters: Mapping[str, Any]) -> str:
+    """Return what the checkpoint of a fit is called: none goes on from a network of other parameters."""
+    return f"{name} {digest_of(parameters)}".rstrip()
 
 
 def judge_elsewhere(task: FoldTask) -> Mapping[str, Any]:

@@ -5,13 +5,13 @@ A study that is kept in a journal is gone on with when the run is resumed. Lower
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import itertools
 import json
 import math
 import os
 import platform
-import random
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -26,8 +26,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from mammoviewer.base.errors import TrainingError
 from mammoviewer.jobs.detached import is_running
+from mammoviewer.training.control import holder
 from mammoviewer.training.recipe_files import Value
 from mammoviewer.training.recipe_run import RecipeRun
+from mammoviewer.training.search_samplers import SeededForEachTrial, ShuffledGrid
 
 METHODS = ("grid", "random", "tpe")
 PRUNING = ("none", "median", "hyperband")
@@ -35,6 +37,10 @@ _TRIED_BY, _SEARCHED_FOR = "process", "of"
 _NOT_OF_A_TRIAL = ("study", "trials", "searching_fraction", "search_method", "pruning", "folds", "repeats", "int8")
 """Settings that change nothing of what a trial comes to."""
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+_OVER = (ValueError, optuna.exceptions.UpdateFinishedTrialError)
+"""What Optuna raises when a trial is told that is over."""
+_LOOK_S = 1.0
+"""How often those that wait for the trials of others look."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +143,11 @@ class Probe:
 
     def report(self, epoch: int, value: float) -> None:
         """Tell the value after an epoch; does not come back when the trial is not worth going on with."""
-        self._trial.report(value, epoch)
+        try:
+            self._trial.report(value, epoch)
+        except _OVER as error:
+            # another process has given it up
+            raise optuna.TrialPruned from error
         if self._trial.should_prune():
             raise optuna.TrialPruned
 
@@ -157,10 +167,22 @@ def search(
     objective: Callable[[Mapping[str, Value], Probe], float],
     plan: SearchPlan,
     on_trial: Callable[[TrialOutcome], None] = lambda _: None,
+    on_wait: Callable[[Sequence[str]], None] = lambda _: None,
 ) -> SearchResult:
     """Run trials until the study has as many as planned; return the best.
 
-    Combinations that were tried before are not tried again: they have the value they had.
+    Combinations that were tried before are not tried again: they have the value they had. In a shared study the trials
+    that others are at are waited for, so that all choose the same; those of a process of this machine that ends are
+    taken over.
+
+    Parameters
+    ----------
+    dimensions, objective, plan
+        What is searched, what is to be least, and how it is searched.
+    on_trial
+        Is told every trial of this process.
+    on_wait
+        Is called about once a second while others are at their last trials, with the names of their machines.
 
     Raises
     ------
@@ -170,16 +192,15 @@ def search(
     study = _study(dimensions, plan)
     distributions = {dimension.name: dimension.distribution() for dimension in dimensions}
     trials = min(plan.trials, grid_size(dimensions)) if plan.method == "grid" else plan.trials
-    _take_up_again(study, plan.shared)
-    while len(_counted(study)) < trials:
-        trial = study.ask(distributions)
-        trial.set_user_attr(_TRIED_BY, [platform.node(), os.getpid()])
-        failed = len(study.get_trials(deepcopy=False, states=(TrialState.FAIL,)))
-        if trial.number - failed >= trials:
-            # another process took the last one at the same time
-            study.tell(trial, state=TrialState.FAIL)
+    while True:
+        _take_up_again(study, plan.shared)
+        while (trial := _next(study, distributions, trials)) is not None:
+            on_trial(_outcome(_tried(study, trial, objective)))
+        others = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        if not plan.shared or not others:
             break
-        on_trial(_outcome(_tried(study, trial, objective)))
+        on_wait([_tried_by(other)[0] for other in others])
+        time.sleep(_LOOK_S)
     finished = [_outcome(trial) for trial in study.get_trials(deepcopy=False, states=_FINISHED)]
     whole = [outcome for outcome in finished if not outcome.pruned and outcome.value is not None]
     if not whole:
@@ -231,7 +252,29 @@ def chosen_parameters(
         values = {"trial": outcome.number + 1, "trials": trials, "value": outcome.value, "text": text}
         run.emit({"event": "trial", "parameters": dict(outcome.parameters), **values})
 
-    return search(dimensions, objective, plan, tell)
+    return search(dimensions, objective, plan, tell, _waiting(run))
+
+
+def digest_of(parameters: Mapping[str, Value]) -> str:
+    """Return a short text that other parameters do not have; empty where nothing was chosen."""
+    if not parameters:
+        return ""
+    return hashlib.sha256(json.dumps(dict(parameters), sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _waiting(run: RecipeRun) -> Callable[[Sequence[str]], None]:
+    """Return what tells, once for each change, whose trials are waited for, and stays while the run is paused."""
+    hold, told = holder(run.checkpoints, run.emit), [""]
+
+    def wait(machines: Sequence[str]) -> None:
+        hold()
+        names = ", ".join(sorted({name for name in machines if name}))
+        text = f"waiting for trials of other processes to end: {len(machines)}" + (f" on {names}" if names else "")
+        if text != told[0]:
+            told[0] = text
+            run.emit({"event": "log", "text": text})
+
+    return wait
 
 
 def _searched_for(run: RecipeRun) -> str:
@@ -240,41 +283,22 @@ def _searched_for(run: RecipeRun) -> str:
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
 
-class _Grid(optuna.samplers.BaseSampler):
-    """Gives trial n the n-th combination of a shuffled grid, whichever process it runs in."""
+def _sampler(dimensions: Sequence[Dimension], plan: SearchPlan) -> optuna.samplers.BaseSampler:
+    if plan.method == "grid":
+        return ShuffledGrid({each.name: each.values() for each in dimensions}, plan.seed)
 
-    def __init__(self, dimensions: Sequence[Dimension], seed: int) -> None:
-        self._names = [dimension.name for dimension in dimensions]
-        self._points = list(itertools.product(*(dimension.values() for dimension in dimensions)))
-        random.Random(seed).shuffle(self._points)
+    def made(seed: int) -> optuna.samplers.BaseSampler:
+        if plan.method == "random":
+            return optuna.samplers.RandomSampler(seed=seed)
+        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=5)
 
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Return nothing: every value is given alone."""
-        return {}
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Return nothing."""
-        return {}
-
-    def sample_independent(
-        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        """Return the value of the trial's combination."""
-        return self._points[trial.number % len(self._points)][self._names.index(param_name)]
+    return SeededForEachTrial(made, plan.seed) if plan.shared else made(plan.seed)
 
 
 def _study(dimensions: Sequence[Dimension], plan: SearchPlan) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    sampler: optuna.samplers.BaseSampler
     pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
-    if plan.method == "grid":
-        sampler = _Grid(dimensions, plan.seed)
-    elif plan.method == "random":
-        sampler = optuna.samplers.RandomSampler(seed=plan.seed)
-    else:
-        sampler = optuna.samplers.TPESampler(seed=plan.seed, n_startup_trials=5)
+    sampler = _sampler(dimensions, plan)
     if plan.pruning == "median":
         pruner = optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=1)
     elif plan.pruning == "hyperband":
@@ -311,11 +335,35 @@ def _take_up_again(study: optuna.Study, shared: bool) -> None:
     Of a shared study those of processes of this machine that are gone: others may be at work.
     """
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        node, process = trial.user_attrs.get(_TRIED_BY, ("", 0))
+        node, process = _tried_by(trial)
         if shared and (node != platform.node() or is_running(process, "")):
             continue
-        study.tell(trial.number, state=TrialState.FAIL)
+        try:
+            study.tell(trial.number, state=TrialState.FAIL)
+        except _OVER:
+            # another process has given it up at the same time
+            continue
         study.enqueue_trial(trial.params, skip_if_exists=False)
+
+
+def _next(study: optuna.Study, distributions: dict[str, BaseDistribution], trials: int) -> optuna.Trial | None:
+    """Return the next trial of this process; ``None`` when all are done or others are at them."""
+    if len(_counted(study)) >= trials:
+        return None
+    trial = study.ask(distributions)
+    trial.set_user_attr(_TRIED_BY, [platform.node(), os.getpid()])
+    failed = len(study.get_trials(deepcopy=False, states=(TrialState.FAIL,)))
+    if trial.number - failed >= trials:
+        # another process took the last one at the same time
+        study.tell(trial, state=TrialState.FAIL)
+        return None
+    return trial
+
+
+def _tried_by(trial: FrozenTrial) -> tuple[str, int]:
+    """Return machine and process of a trial."""
+    node, process = trial.user_attrs.get(_TRIED_BY, ("", 0))
+    return node, process
 
 
 def _counted(study: optuna.Study) -> list[FrozenTrial]:
@@ -328,14 +376,19 @@ def _tried(
     """Run one trial to its end and write it down."""
     for earlier in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
         if earlier.params == trial.params:
-            return study.tell(trial, earlier.value)
+            return _told(study, trial, earlier.value)
     try:
         value = float(objective(trial.params, Probe(trial)))
     except optuna.TrialPruned:
-        return study.tell(trial, state=TrialState.PRUNED)
-    if not math.isfinite(value):
-        return study.tell(trial, state=TrialState.PRUNED)
-    return study.tell(trial, value)
+        return _told(study, trial, None)
+    return _told(study, trial, value if math.isfinite(value) else None)
+
+
+def _told(study: optuna.Study, trial: optuna.Trial, value: float | None) -> FrozenTrial:
+    """Write down what a trial came to, ``None`` for pruned, unless another process has given it up already."""
+    with contextlib.suppress(*_OVER):
+        study.tell(trial, value, TrialState.PRUNED if value is None else TrialState.COMPLETE)
+    return study.get_trials(deepcopy=False)[trial.number]
 
 
 def _outcome(trial: FrozenTrial) -> TrialOutcome:

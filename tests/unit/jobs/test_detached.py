@@ -73,6 +73,15 @@ def test_a_program_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_a_process_of_another_user_lives_but_bears_no_mark_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(pid: int, number: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refuse)
+    assert is_running(os.getpid(), "")
+    assert not is_running(os.getpid(), "python")
+
+
 def test_a_process_that_is_just_about_to_start_is_running(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "read_bytes", lambda _: b"")
     assert is_running(os.getpid(), "a mark")

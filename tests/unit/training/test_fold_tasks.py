@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mammoviewer.training import recipe_run
+from mammoviewer.training import cluster, recipe_run
 from mammoviewer.training.fold_tasks import FoldTask, fold_figures, fold_text, judged_folds
 from mammoviewer.training.recipe_run import RecipeRun
 from mammoviewer.training.spec import TrainingSpec
@@ -42,6 +42,14 @@ def test_folds_are_judged_here_or_on_the_machines_of_a_scheduler(
     found = judged_folds(run, 2, lambda _number: pytest.fail("judged here"), judge_elsewhere, {"depth": 3})
     assert found == [{"number": number, "depth": 3, "batch": 4} for number in range(2)]
     assert asked == [("tcp://there:8786", "folds")]
+
+    def here_alone(function: Any, items: Any, folder: Path, **_: Any) -> Any:
+        return cluster.run_tasks(function, items, folder)
+
+    monkeypatch.setattr(recipe_run, "run_tasks", here_alone)
+    for chosen, depth in (("one", 3), ("other", 4)):
+        found = judged_folds(run, 1, lambda _: pytest.fail("here"), judge_elsewhere, {"depth": depth}, chosen=chosen)
+        assert found[0]["depth"] == depth, "no result of other parameters is taken"
 
 
 def test_the_figures_of_folds_leave_out_one_that_lacks_a_class() -> None:

@@ -148,6 +148,27 @@ def test_a_fold_without_an_area_has_none(exams: Path, tmp_path: Path, monkeypatc
         assert SliceTraining(run, data, CLASSES).cross_validate({}) == [None, None]
 
 
+def test_no_network_goes_on_from_one_of_other_parameters(
+    exams: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: list[str] = []
+
+    def told(*_: Any, on_epoch: Any, checkpoint: Any, **__: Any) -> None:
+        names.append(checkpoint.path.name)
+        on_epoch(Epoch(1, 0.5, 0.1, 1.0))
+
+    monkeypatch.setattr(recipe_dbt_slices, "fit", told)
+    run = _run(spec(exams, tmp_path / "model", folds=2), tmp_path / "kept")
+    with load_slices(run, CLASSES) as data:
+        training = SliceTraining(run, data, CLASSES)
+        for parameters in ({}, {"dense": 8}, {"dense": 16}, {"dense": 8}):
+            training.judge(0, parameters)
+            training.final(parameters)
+    assert names[2:4] == names[6:8]
+    assert len(set(names)) == 6
+    assert names[:2] == [run.checkpoint(name).path.name for name in ("fold 1", "final")]
+
+
 def test_repeats_hold_others_out_together_and_another_machine_finds_the_same(exams: Path, tmp_path: Path) -> None:
     asked = spec(exams, tmp_path / "model", repeats=3, validation=0.3, epochs=1)
     run = _run(asked, asked.checkpoints)

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.trial import TrialState
 
 from mammoviewer.base.errors import TrainingError
 from mammoviewer.training.recipe_files import load_recipe, recipe_names
@@ -17,6 +22,7 @@ from mammoviewer.training.search import (
     SearchPlan,
     TrialOutcome,
     chosen_parameters,
+    digest_of,
     grid_size,
     search,
     trials_of_fraction,
@@ -160,13 +166,89 @@ search([Dimension("x", (0, 1, 2))], cost, SearchPlan("grid", 3, journal=Path(sys
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         begun = int(child.stdout.readline())
-        assert len(search(space, told, plan).trials) == 2
-        assert begun not in tried
-        child.kill()
-        child.wait(20)
-    assert len(search(space, told, plan).trials) == 3
+
+        def waited(machines: Sequence[str]) -> None:
+            assert machines == [platform.node()]
+            assert begun not in tried
+            assert len(tried) == 2
+            child.kill()
+
+        assert len(search(space, told, plan, on_wait=waited).trials) == 3
     assert tried[-1] == begun
     assert sorted(tried) == [0, 1, 2]
+
+
+@pytest.fixture
+def quick_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mammoviewer.training.search._LOOK_S", 0.01)
+
+
+@pytest.mark.usefixtures("quick_look")
+@pytest.mark.parametrize("method", ["random", "tpe"])
+def test_sharers_side_by_side_ask_for_different_combinations(tmp_path: Path, method: str) -> None:
+    together = threading.Barrier(2, timeout=20)
+    asked: list[float] = []
+
+    def counted(parameters: Mapping[str, Any], probe: Probe) -> float:
+        asked.append(float(parameters["x"]))
+        together.wait()
+        return float(parameters["x"])
+
+    plan = SearchPlan(method, 6, journal=tmp_path / "study.journal", shared=True)
+    space = [Dimension("x", low=0, high=1)]
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: search(space, counted, plan), range(2)))
+    assert len(set(asked)) == 6
+    assert found[0] == found[1]
+    if method == "random":
+        alone = SearchPlan(method, 6, journal=tmp_path / "other.journal", shared=True)
+        assert search(space, lambda p, _: float(p["x"]), alone).trials == found[0].trials
+
+
+@pytest.mark.usefixtures("quick_look")
+def test_who_finds_all_trials_at_work_waits_and_chooses_the_same(tmp_path: Path) -> None:
+    begun, ended = threading.Event(), threading.Event()
+    events: list[Mapping[str, Any]] = []
+    settings = {"study": str(tmp_path / "study"), "search_method": "grid", "trials": 1}
+
+    def slow(parameters: Mapping[str, Any], probe: Probe) -> float:
+        begun.set()
+        assert ended.wait(20)
+        return 3.0
+
+    def emit(event: Mapping[str, Any]) -> None:
+        events.append(event)
+        ended.set()
+
+    space = [Dimension("x", (5,))]
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(chosen_parameters, make_run(tmp_path / "one", [], **settings), space, slow)
+        assert begun.wait(20)
+        second = chosen_parameters(replace(make_run(tmp_path / "two", [], **settings), emit=emit), space, cost)
+        assert second == first.result()
+    assert second.value == 3.0
+    text = f"waiting for trials of other processes to end: 1 on {platform.node()}"
+    assert [event["text"] for event in events] == [text]
+
+
+def test_a_trial_that_another_process_has_given_up_is_no_error(tmp_path: Path) -> None:
+    plan = SearchPlan("grid", 3, journal=tmp_path / "study.journal", shared=True)
+    told: list[TrialOutcome] = []
+
+    def given_up(parameters: Mapping[str, Any], probe: Probe) -> float:
+        if not told:
+            probe._trial.study.tell(0, state=TrialState.FAIL)
+            probe.report(1, 0.0)
+        return float(parameters["x"])
+
+    result = search([Dimension("x", (0, 1, 2))], given_up, plan, told.append)
+    assert told[0].value is None
+    assert len(result.trials) == 3
+
+
+def test_digests_tell_parameters_apart() -> None:
+    assert digest_of({}) == ""
+    assert digest_of({"a": 1, "b": 2}) == digest_of({"b": 2, "a": 1}) != digest_of({"a": 1, "b": 3})
 
 
 def make_run(folder: Path, events: list[Mapping[str, Any]], **settings: Any) -> RecipeRun:
