@@ -10,10 +10,10 @@ import numpy as np
 
 from mammoviewer.inference.manifest import load_manifest
 from mammoviewer.training.bundle import published_folder, write_bundle
+from mammoviewer.training.int8_step import add_int8
 from mammoviewer.training.microcalc_hypermodel_page import hypermodel_report
 from mammoviewer.training.microcalc_recipe import MicrocalcRecipe
 from mammoviewer.training.microcalc_report import bundle_facts
-from mammoviewer.training.quantise import quantised
 from mammoviewer.training.recipe_run import RecipeRun
 from mammoviewer.training.report_html import write_report
 
@@ -34,6 +34,5 @@ def run_microcalc_hypermodel(run: RecipeRun) -> Mapping[str, Any]:
     with published_folder(run.spec.output, replace=True) as folder:
         manifest = write_bundle(folder, outcome.network, facts)
         write_report(folder, hypermodel_report(run, outcome, manifest, course))
-        int8 = quantised(folder, patches, outcome.patches.labels, outcome.groups)
-        run.tell("int8: " + (int8["reason"] or f"mean difference {int8['mean_abs_dp']:.4f}, kept"), 0.99)
+        add_int8(run, folder, patches, outcome.patches.labels, outcome.groups, data="the data set")
         return load_manifest(folder).metrics

@@ -56,8 +56,8 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _tensor(entry: Any, data: bytearray, start: int) -> Tensor:
     try:
-        kind, shape = _TYPES[entry["dtype"]], [int(size) for size in entry["shape"]]
-        first, last = (int(place) for place in entry["data_offsets"])
+        kind, shape = _TYPES[entry["dtype"]], _whole_numbers(entry["shape"])
+        first, last = _whole_numbers(entry["data_offsets"])
     except (KeyError, TypeError) as error:
         raise ValueError("a tensor is not described as it should be") from error
     bytes_wanted = math.prod(shape) * kind.itemsize
@@ -67,3 +67,9 @@ def _tensor(entry: Any, data: bytearray, start: int) -> Tensor:
         return torch.zeros(shape, dtype=kind)
     values = torch.frombuffer(data, dtype=kind, count=math.prod(shape), offset=start + first).reshape(shape).clone()
     return values.float() if kind.is_floating_point else values
+
+
+def _whole_numbers(values: Any) -> list[int]:
+    if not isinstance(values, list) or any(type(value) is not int for value in values):
+        raise TypeError("no list of whole numbers")
+    return values

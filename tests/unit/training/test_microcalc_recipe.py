@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,7 +16,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
 
-from mammoviewer.base.errors import TrainingError  # noqa: E402
+from mammoviewer.base.errors import ModelError, TrainingError  # noqa: E402
 from mammoviewer.inference.manifest import load_manifest, verify_files  # noqa: E402
 from mammoviewer.training.cluster import run_tasks  # noqa: E402
 from mammoviewer.training.film_check import check_films  # noqa: E402
@@ -113,9 +114,14 @@ def test_folds_judged_elsewhere_say_the_same(
     assert sorted(path.name for path in (there.checkpoints / "folds").iterdir()) == ["fold1.json", "fold2.json"]
 
 
-def test_the_recipe_writes_and_replaces_a_model(data: Path, tmp_path: Path) -> None:
+def test_the_recipe_writes_and_replaces_a_model(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ModelError("its graph has no such form")
+
     output = tmp_path / "small"
-    for _ in range(2):
+    for has_a_form in (True, False):
+        if not has_a_form:
+            monkeypatch.setattr("mammoviewer.training.int8_step.quantised", refuse)
         events: list[Mapping[str, Any]] = []
         metrics = run_recipe(make_spec(data, output), events.append)
         manifest = load_manifest(output)
@@ -123,6 +129,7 @@ def test_the_recipe_writes_and_replaces_a_model(data: Path, tmp_path: Path) -> N
         assert kept == ("int8" in manifest.files) == ("int8" in manifest.metrics)
         verify_files(manifest)
         assert dict(manifest.metrics) == metrics
+    assert events[-1]["text"] == "int8: none is made: its graph has no such form"
     assert manifest.outputs.positive_class == "microcalcification"
     assert [path.name for path in tmp_path.iterdir()] == ["small"]
     report = json.loads((output / "report.json").read_text(encoding="utf-8"))
@@ -161,6 +168,26 @@ def test_only_the_run_that_was_interrupted_is_resumed(
         run_recipe(replace(spec, resume=True, seed=9), lambda _: None)
 
 
+def test_what_cannot_be_tidied_up_takes_nothing_from_a_model_that_is_published(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(path)
+
+    def publish(run: RecipeRun) -> Mapping[str, Any]:
+        (run.checkpoints / "fold1.pt").write_bytes(b"whole")
+        patched.setattr(Path, "unlink", refuse)
+        return {"auc": 1.0}
+
+    monkeypatch.setattr("mammoviewer.training.recipes.RECIPES", {"microcalc-hypermodel": publish})
+    monkeypatch.setattr("mammoviewer.training.recipes.claimed", lambda _folder: contextlib.nullcontext())
+    spec = make_spec(data, tmp_path / "new")
+    spec.checkpoints.mkdir()
+    with pytest.MonkeyPatch.context() as patched:
+        assert run_recipe(spec, lambda _: None) == {"auc": 1.0}
+    assert (spec.checkpoints / "fold1.pt").is_file()
+
+
 def test_a_cluster_that_has_nothing_to_do_is_told(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mammoviewer.training.recipes.RECIPES", dict.fromkeys(recipe_names(), lambda _run: {}))
     told: list[Mapping[str, Any]] = []
@@ -180,6 +207,8 @@ def test_a_cluster_that_has_nothing_to_do_is_told(data: Path, tmp_path: Path, mo
 
 def test_every_recipe_file_can_be_carried_out() -> None:
     assert set(RECIPES) == set(recipe_names())
+    for recipe in map(load_recipe, recipe_names()):
+        assert ("int8" in recipe.settings({})) == (recipe.name != "lesion-ssd"), "classifiers alone have an int8 form"
 
 
 def test_unknown_recipes_and_foreign_outputs_are_refused(data: Path, tmp_path: Path) -> None:

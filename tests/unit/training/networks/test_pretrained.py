@@ -99,6 +99,13 @@ def test_weights_of_safetensors_are_taken_by_name_alone(tmp_path: Path) -> None:
         (b'{"a": {"dtype": "F32", "shape": [-1], "data_offsets": [4, 0]}}', b"12345678"),
         (b'{"a": {"dtype": "C64", "shape": [1], "data_offsets": [0, 8]}}', b"12345678"),
         (b'{"a": 3}', b""),
+        (
+            b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": ["0", "4"]},'
+            b' "b": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]}}',
+            b"12345678",
+        ),
+        (b'{"a": {"dtype": "U8", "shape": [true], "data_offsets": [0, 1]}}', b"1"),
+        (b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4, 8]}}', b"12345678"),
     ],
 )
 def test_damaged_safetensors_are_refused(tmp_path: Path, header: bytes, body: bytes) -> None:
