@@ -22,7 +22,7 @@ from mammoviewer.training.evaluation_figures import classification_figures, curv
 from mammoviewer.training.evaluation_gallery import Gallery
 from mammoviewer.training.metrics import area_under_curve, confusion, finite_or_none
 from mammoviewer.training.microcalc_figures import roc_points
-from mammoviewer.training.microcalc_recipe import RecipeOutcome
+from mammoviewer.training.microcalc_recipe import RecipeOutcome, fit_name
 from mammoviewer.training.recipe_run import RecipeRun
 from mammoviewer.training.scored import Scored, ScoredUnit
 
@@ -34,6 +34,7 @@ def hypermodel_report(
     seed, patches = run.spec.seed, outcome.patches
     scored = _scored(outcome, manifest.outputs.operating_threshold)
     figures = classification_figures(scored, seed=seed)
+    learning = _learning(course)
     return {
         "title": manifest.title,
         "intended_use": manifest.intended_use,
@@ -41,7 +42,8 @@ def hypermodel_report(
         "metrics": dict(manifest.metrics),
         "parts": {"out of fold": {"metrics": figures, "curves": curves(scored, seed=seed)}},
         "folds": _folds(outcome),
-        "learning": _learning(course),
+        "learning": learning,
+        "problems": without_curves(learning, folds=len(outcome.folds), experts=run.integer("experts")),
         "gallery": _gallery(outcome, scored, manifest),
         "parameters": {name: value for name, value in run.settings.items() if name != "films"},
         "command": made_by(run.spec, folders=("films",)),
@@ -104,6 +106,16 @@ def _learning(course: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if "expert" in event["text"]:
             runs.setdefault(event["text"], []).append({key: event[key] for key in kept})
     return [{"name": name, "epochs": epochs} for name, epochs in runs.items()]
+
+
+def without_curves(learning: Sequence[Mapping[str, Any]], *, folds: int, experts: int) -> list[str]:
+    """Return, as texts of a report, the experts of which ``learning`` has no curve."""
+    shown = {run["name"] for run in learning}
+    made = [
+        fit_name(fold, f"expert {expert}") for fold in (*range(1, folds + 1), 0) for expert in range(1, experts + 1)
+    ]
+    reason = "trained on another machine or before the run was resumed"
+    return [f"no learning curve of {name}: {reason}" for name in made if name not in shown]
 
 
 def _gallery(outcome: RecipeOutcome, scored: Scored, manifest: ModelManifest) -> list[dict[str, str]]:

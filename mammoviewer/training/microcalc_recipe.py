@@ -180,7 +180,7 @@ class MicrocalcRecipe:
         self._train(
             split.train,
             parameters,
-            _fit_name(fold, name),
+            fit_name(fold, name),
             epochs=epochs,
             seed=fold,
             record=seen.append,
@@ -203,7 +203,7 @@ class MicrocalcRecipe:
             self._train(
                 train,
                 parameters,
-                _fit_name(fold, f"expert {index + 1}"),
+                fit_name(fold, f"expert {index + 1}"),
                 epochs=self._settings.epochs,
                 seed=fold + 1000 * index,
                 record=lambda _: None,
@@ -271,7 +271,7 @@ class FoldTask:
     number: int
 
 
-def _fit_name(fold: int, name: str) -> str:
+def fit_name(fold: int, name: str) -> str:
     """Return what a fit and its checkpoint are called: no fit of the whole set goes on from one of a fold.
 
     They are not numbered as they come, for a run that is resumed may leave its folds to other machines.

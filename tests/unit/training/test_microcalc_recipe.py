@@ -20,6 +20,7 @@ from mammoviewer.base.errors import ModelError, TrainingError  # noqa: E402
 from mammoviewer.inference.manifest import load_manifest, verify_files  # noqa: E402
 from mammoviewer.training.cluster import run_tasks  # noqa: E402
 from mammoviewer.training.film_check import check_films  # noqa: E402
+from mammoviewer.training.microcalc_hypermodel_page import without_curves  # noqa: E402
 from mammoviewer.training.microcalc_recipe import MicrocalcRecipe, RecipeOutcome  # noqa: E402
 from mammoviewer.training.microcalc_report import PREPROCESSING, bundle_facts  # noqa: E402
 from mammoviewer.training.recipe_files import load_recipe, recipe_names  # noqa: E402
@@ -139,6 +140,11 @@ def test_the_recipe_writes_and_replaces_a_model(data: Path, tmp_path: Path, monk
         "fold 1, expert 1", "fold 2, expert 1", "all cases, expert 1",
     ]  # fmt: skip
     assert report["gallery"]
+    assert report["problems"] == []
+    assert without_curves(report["learning"][1:], folds=2, experts=2) == [
+        f"no learning curve of {name}: trained on another machine or before the run was resumed"
+        for name in ("fold 1, expert 1", "fold 1, expert 2", "fold 2, expert 2", "all cases, expert 2")
+    ]
     assert "Folds" in (output / "report.html").read_text(encoding="utf-8")
 
 
