@@ -19,6 +19,7 @@ from mammoviewer.gui.actions.held_keys import HeldKeys
 from mammoviewer.gui.canvas.grid import ViewportGrid
 from mammoviewer.gui.dialogs.cheat_sheet import CheatSheet
 from mammoviewer.gui.dialogs.command_palette import CommandPalette, find_commands
+from mammoviewer.gui.dialogs.command_row import HEIGHT
 from mammoviewer.session.hands_settings import HandsSettings
 from mammoviewer.session.settings import Settings, SettingsFile
 from mammoviewer.session.viewer_state import Tool
@@ -178,6 +179,25 @@ def test_the_palette_finds_by_words_in_any_order() -> None:
     assert find_commands(COMMANDS, "nothing like this") == []
     assert find_commands(COMMANDS, "") == list(COMMANDS)
     assert find_commands(COMMANDS, "fi")[0].title.casefold().startswith("fi")
+
+
+def test_rows_of_the_palette_are_painted_with_their_keys_and_are_no_widgets(qtbot: QtBot) -> None:
+    palette = CommandPalette(COMMANDS)
+    qtbot.addWidget(palette)
+    palette.show()
+    assert len(palette.findChildren(QWidget)) < 20, "hundreds of widgets take half a second"
+    assert palette._list.item(0).text() == " ".join((COMMANDS[0].title, COMMANDS[0].group, COMMANDS[0].key_text))
+    drawn = palette._list.grab().toImage()
+
+    def colours_at_the_right(row: int) -> set[str]:
+        y = row * HEIGHT + HEIGHT // 2
+        return {drawn.pixelColor(x, y).name() for x in range(drawn.width() * 3 // 4, drawn.width() - 30)}
+
+    with_keys, without = (
+        next(row for row in range(1, 9) if bool(palette.found[row].keys) is wanted) for wanted in (True, False)
+    )
+    assert len(colours_at_the_right(without)) == 1
+    assert len(colours_at_the_right(with_keys)) > 5
 
 
 def test_enter_in_the_palette_runs_what_is_chosen(qtbot: QtBot) -> None:

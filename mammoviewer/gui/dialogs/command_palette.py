@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QDialog, QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from mammoviewer.gui.actions.command import Command
-from mammoviewer.gui.panels.parts import divider, label, row
+from mammoviewer.gui.dialogs.command_row import CommandRow
+from mammoviewer.gui.panels.parts import divider
 
-_ROW = 32
 _WALK = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 
 
@@ -45,6 +45,8 @@ class CommandPalette(QDialog):
         self._list = QListWidget()
         self._list.setObjectName("palette")
         self._list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._list.setUniformItemSizes(True)
+        self._list.setItemDelegate(CommandRow(self._list))
         self._list.itemClicked.connect(lambda _: self._choose())
         box = QFrame()
         box.setObjectName("paletteBox")
@@ -70,17 +72,10 @@ class CommandPalette(QDialog):
         """List what fits."""
         self._list.clear()
         for command in find_commands(self._commands, text):
-            entry = QListWidgetItem()
+            # The words are for who has the screen read out.
+            entry = QListWidgetItem(" ".join(filter(None, (command.title, command.group, command.key_text))))
             entry.setData(Qt.ItemDataRole.UserRole, command)
             self._list.addItem(entry)
-            line = QWidget()
-            key = label(command.key_text, "key")
-            key.setVisible(bool(command.keys))
-            layout = row([label(command.title), label(command.group, "dim"), None, key], spacing=10)
-            layout.setContentsMargins(8, 3, 6, 3)
-            line.setLayout(layout)
-            entry.setSizeHint(QSize(0, _ROW))
-            self._list.setItemWidget(entry, line)
         self._list.setCurrentRow(0)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
