@@ -213,8 +213,11 @@ class Tour(QObject):
         return self._all_painted() and bool(self._window.rail.buttons) and not self._window.thumbnails.waiting
 
     def _all_painted(self) -> bool:
-        viewports = self._window.grid.viewports
-        return bool(viewports) and all(not v.identity or not v.follower.waiting for v in viewports)
+        viewports, stage = self._window.grid.viewports, self._workspace.stage
+        # The viewports follow the stage with the next round of events.
+        hung = {cell for cell in stage.cells if cell} if stage is not None else set()
+        shown = {viewport.identity for viewport in viewports}
+        return hung <= shown and all(not v.identity or not v.follower.waiting for v in viewports) and bool(viewports)
 
     def _filtered(self) -> bool:
         picture = self._workspace.pictures.picture(self._active().shown)
