@@ -7,7 +7,7 @@ from unittest.mock import Mock
 
 import pytest
 from PySide6.QtCore import QEvent, QPoint, Qt
-from PySide6.QtGui import QKeySequence
+from PySide6.QtGui import QAccessible, QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QScrollArea, QWidget
 from pytestqt.qtbot import QtBot
@@ -216,11 +216,39 @@ def test_enter_in_the_palette_runs_what_is_chosen(qtbot: QtBot) -> None:
 def test_the_cheat_sheet_shows_every_key(qtbot: QtBot) -> None:
     sheet = CheatSheet(COMMANDS, HandsSettings())
     qtbot.addWidget(sheet)
-    texts = {part.text() for part in sheet.findChildren(QLabel)}
-    wanted = {command.key_text for command in COMMANDS if command.keys and not command.id.startswith("window.preset_")}
-    assert wanted <= texts
-    assert "1 … 9" in texts
-    assert isinstance(sheet, QWidget)
+    rows = [row for column in sheet.columns for row in column.rows]
+    shown = {row.name: row.keys for row in rows}
+    wanted = [command for command in COMMANDS if command.keys and not command.id.startswith("window.preset_")]
+    assert {command.title: command.key_text for command in wanted}.items() <= shown.items()
+    assert shown["Windows of the file"] == "1 … 9"
+    headings = [row.name for row in rows if not row.keys]
+    assert headings == [*dict.fromkeys(command.group for command in COMMANDS if command.keys), "Mouse and held keys"]
+
+
+def test_the_cheat_sheet_is_painted_and_can_be_read_out(qtbot: QtBot) -> None:
+    sheet = CheatSheet(COMMANDS, HandsSettings())
+    qtbot.addWidget(sheet)
+    sheet.show()
+    column = sheet.columns[0]
+    assert not sheet.findChildren(QLabel), "a widget for each row would take half a second"
+    spoken = QAccessible.queryAccessibleInterface(column)
+    said = [spoken.child(n).text(QAccessible.Text.Name) for n in range(spoken.childCount())]
+    assert said[:2] == ["File", f"Open files… {BY_ID['file.open'].key_text}"]
+    picture = column.grab().toImage()
+    scale = picture.devicePixelRatio()
+
+    def inks(row: int, left: int, right: int) -> int:
+        place = column.visualItemRect(column.item(row))
+        across = range(round(left * scale), min(round(right * scale), picture.width()))
+        down = range(round(place.top() * scale), round(place.bottom() * scale))
+        return len({picture.pixel(x, y) for x in across for y in down})
+
+    keys_left = column.rows[1].keys_left
+    assert inks(0, 0, 60) > 5
+    assert inks(0, keys_left, keys_left + 40) == 1, "a heading has no keys"
+    assert inks(1, 0, 60) > 5
+    assert inks(1, keys_left, keys_left + 40) > 5
+    assert inks(1, keys_left - 12, keys_left) == 1, "keys stand below one another, away from the names"
 
 
 def test_settings_of_the_models_are_turned_over_by_the_palette(desk: Desk, tmp_path: Path) -> None:
@@ -253,6 +281,13 @@ def test_the_cheat_sheet_fits_the_screen_and_scrolls(qtbot: QtBot) -> None:
     assert area.hasFocus() or sheet.focusWidget() is area
     QTest.keyClick(area, Qt.Key.Key_PageDown)
     assert area.verticalScrollBar().value() > 0
-    last = [part for part in sheet.findChildren(QLabel) if part.text() == "hold M, wheel: larger"][0]
-    area.ensureWidgetVisible(last)
-    assert area.viewport().rect().intersects(last.rect().translated(last.mapTo(area.viewport(), QPoint())))
+    before = area.verticalScrollBar().value()
+    on_a_column = sheet.columns[0].mapTo(sheet, QPoint(30, before + 30))
+    QTest.wheelEvent(sheet.windowHandle(), on_a_column.toPointF(), QPoint(0, -120))
+    assert area.verticalScrollBar().value() > before, "the wheel scrolls the sheet wherever it is turned"
+    for _ in range(20):
+        QTest.keyClick(area, Qt.Key.Key_PageDown)
+    column = sheet.columns[-1]
+    last = column.visualItemRect(column.item(column.count() - 1))
+    assert column.rows[-1].keys == "hold M, wheel: larger"
+    assert area.viewport().rect().contains(last.translated(column.mapTo(area.viewport(), QPoint())).bottomLeft())

@@ -7,11 +7,11 @@ from itertools import groupby
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.canvas.mouse_acts import mouse_lines
-from mammoviewer.gui.panels.parts import label, row
+from mammoviewer.gui.dialogs.key_column import Block, KeyColumn
 from mammoviewer.session.hands_settings import HandsSettings
 
 _COLUMNS = 3
@@ -27,34 +27,25 @@ class CheatSheet(QDialog):
     def __init__(self, commands: Sequence[Command], hands: HandsSettings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keys")
-        blocks: list[tuple[str, list[tuple[str, str]]]] = [
+        blocks: list[Block] = [
             (group, _lines(list(entries))) for group, entries in groupby(commands, key=lambda command: command.group)
         ]
         blocks.append(("Mouse and held keys", mouse_lines(hands)))
-        self._sheet = QWidget()
+        self._scroll = QScrollArea(self)
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        # Each part is made where it belongs: the style sheet is looked up again for what moves into another one.
+        self._sheet = QWidget(self._scroll.viewport())
         layout = QHBoxLayout(self._sheet)
         layout.setContentsMargins(26, 22, 26, 22)
         layout.setSpacing(40)
         most = min(_COLUMNS, max(1, self.screen().availableSize().width() // _COLUMN_WIDTH))
-        total = sum(len(lines) + 2 for _, lines in blocks)
-        columns: list[QVBoxLayout] = []
-        used = total
-        for title, lines in blocks:
-            if not lines:
-                continue
-            if used + len(lines) / 2 > total / most and len(columns) < most:
-                columns.append(QVBoxLayout())
-                columns[-1].setSpacing(18)
-                used = 0
-            columns[-1].addWidget(_block(title, lines))
-            used += len(lines) + 2
-        for entry in columns:
-            entry.addStretch(1)
-            layout.addLayout(entry)
-        self._scroll = QScrollArea()
+        self.columns = [
+            KeyColumn(column, self._sheet) for column in _in_columns([block for block in blocks if block[1]], most)
+        ]
+        for column in self.columns:
+            layout.addWidget(column, alignment=Qt.AlignmentFlag.AlignTop)
         self._scroll.setWidget(self._sheet)
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._scroll)
@@ -79,15 +70,16 @@ def _lines(commands: Sequence[Command]) -> list[tuple[str, str]]:
     ]
 
 
-def _block(title: str, lines: Sequence[tuple[str, str]]) -> QWidget:
-    block = QWidget()
-    grid = QGridLayout(block)
-    grid.setContentsMargins(0, 0, 0, 0)
-    grid.setHorizontalSpacing(18)
-    grid.setVerticalSpacing(5)
-    grid.setColumnMinimumWidth(0, 190)
-    grid.addWidget(label(title.upper(), "section"), 0, 0, 1, 2)
-    for number, (name, keys) in enumerate(lines, start=1):
-        grid.addWidget(label(name), number, 0)
-        grid.addLayout(row([label(keys, "key"), None]), number, 1, Qt.AlignmentFlag.AlignLeft)
-    return block
+def _in_columns(blocks: Sequence[Block], most: int) -> list[list[Block]]:
+    """Return the blocks in so many columns of about one height, in their order."""
+    total = sum(len(lines) + 2 for _, lines in blocks)
+    columns: list[list[Block]] = []
+    used = total
+    for block in blocks:
+        size = len(block[1])
+        if used + size / 2 > total / most and len(columns) < most:
+            columns.append([])
+            used = 0
+        columns[-1].append(block)
+        used += size + 2
+    return columns
