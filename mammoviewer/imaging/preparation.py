@@ -6,15 +6,19 @@ The steps and their parameters are listed in :mod:`mammoviewer.imaging.preparati
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
 from mammoviewer.base.arrays import BoolArray, FloatArray, StoredArray
+from mammoviewer.base.progress import Progress, no_progress
 from mammoviewer.imaging.breast_mask import breast_mask
 from mammoviewer.imaging.preparation_functions import FUNCTIONS, Work
 from mammoviewer.imaging.preparation_steps import PreparationStep, check_steps
 from mammoviewer.imaging.voi import IDENTITY, Padding, Rescale, Voi
+
+PREPARING: Final = "preparing"
+"""What ``progress`` is told between the steps."""
 
 
 class PreparedPixels(NamedTuple):
@@ -41,6 +45,7 @@ def prepare_pixels(
     rescale: Rescale = IDENTITY,
     inverse: bool = False,
     region: Literal["breast", "all"] = "breast",
+    progress: Progress = no_progress,
 ) -> PreparedPixels:
     """Run a preparation chain over one frame.
 
@@ -58,6 +63,8 @@ def prepare_pixels(
         As in :func:`mammoviewer.imaging.voi.display_lut`; ``inverse`` is the polarity of the file.
     region
         "breast" finds the breast by its outline; "all" takes every pixel that is not padding, for cut-out patches.
+    progress
+        Called between the steps, with 0: how long each takes is not known. May raise ``Cancelled``.
 
     Raises
     ------
@@ -65,6 +72,7 @@ def prepare_pixels(
         A step is not valid or not possible here, or the image is to be resampled and a pixel size is missing.
     """
     chain = check_steps(steps)
+    progress(0.0, PREPARING)
     work = Work(
         stored=stored,
         values=rescale.apply(stored).astype(np.float32)[np.newaxis],
@@ -78,6 +86,7 @@ def prepare_pixels(
         cut_out=region == "all",
     )
     for step in chain:
+        progress(0.0, PREPARING)
         FUNCTIONS[str(step["op"])](work, step)
     return PreparedPixels(np.ascontiguousarray(work.values), np.ascontiguousarray(work.mask), work.scale, work.origin)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.inference.heatmap_builder import HeatmapBuilder
 from mammoviewer.inference.onnx_session import OnnxModel, as_batch
 from mammoviewer.inference.preprocess import PreparedImage
+from mammoviewer.inference.stopping import RunStop, StoppableRuns
 from mammoviewer.inference.tiling import PARTIAL_INTERVAL_S, PartialHandler
 from mammoviewer.inference.window_grid import WindowGrid, window_grid
 
@@ -45,8 +45,10 @@ def run_dense(
 
     Parameters
     ----------
-    on_partial, progress
+    on_partial
         As in :func:`mammoviewer.inference.tiling.run_patches`.
+    progress
+        Called after each part and many times a second meanwhile; may raise ``Cancelled``, which ends the runs.
 
     Raises
     ------
@@ -62,30 +64,30 @@ def run_dense(
     grid = window_grid(prepared.shape, windows.patch, stride)
     builder = HeatmapBuilder(prepared, model, grid, class_index=index, mode="dense")
     image = as_batch(grid.padded(prepared.values)[np.newaxis], manifest.channels)
-    halo = max(grid.counts) if windows.dense_halo is None else math.ceil(windows.dense_halo / stride)
-    side = (
-        max(grid.counts)
-        if windows.dense_halo is None
-        else max(1, (tile_px or max(TILE_PX, TILE_PATCHES * max(windows.patch))) // stride)
-    )
+    side = halo = max(grid.counts)
+    if windows.dense_halo is not None:
+        halo = math.ceil(windows.dense_halo / stride)
+        side = max(1, (tile_px or max(TILE_PX, TILE_PATCHES * max(windows.patch))) // stride)
     tiles = list(tiles_of(builder.wanted, side))
-    progress(0.0, "whole image")
+    reached = (0.0, "whole image")
+    progress(*reached)
     shown_at = time.monotonic()
-
-    def scored(tile: _Cells) -> tuple[_Cells, FloatArray]:
-        return tile, _tile_scores(model, image, grid, tile, halo)[index]
-
     model.load("dense")
-    with ThreadPoolExecutor(model.streams, "tiles") as pool:
-        try:
-            for done, (tile, scores) in enumerate(pool.map(scored, tiles), start=1):
-                builder.scores[tile] = np.where(builder.wanted[tile], scores, np.float32(np.nan))
-                progress(done / len(tiles), f"part {done} of {len(tiles)}")
-                if on_partial is not None and done < len(tiles) and time.monotonic() - shown_at >= PARTIAL_INTERVAL_S:
-                    on_partial(builder.heatmap(complete=False))
-                    shown_at = time.monotonic()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    with StoppableRuns(model.streams, "tiles") as runs:
+
+        def scored(tile: _Cells) -> tuple[_Cells, FloatArray]:
+            return tile, _tile_scores(model, image, grid, tile, halo, stop=runs.stop)[index]
+
+        def ask() -> None:
+            progress(*reached)
+
+        for done, (tile, scores) in enumerate(runs.map(scored, tiles, ask), start=1):
+            builder.scores[tile] = np.where(builder.wanted[tile], scores, np.float32(np.nan))
+            reached = (done / len(tiles), f"part {done} of {len(tiles)}")
+            progress(*reached)
+            if on_partial is not None and done < len(tiles) and time.monotonic() - shown_at >= PARTIAL_INTERVAL_S:
+                on_partial(builder.heatmap(complete=False))
+                shown_at = time.monotonic()
     return builder.heatmap(complete=True)
 
 
@@ -103,7 +105,9 @@ def tiles_of(wanted: BoolArray, side: int) -> Iterator[_Cells]:
                 )
 
 
-def _tile_scores(model: OnnxModel, image: FloatArray, grid: WindowGrid, tile: _Cells, halo: int) -> FloatArray:
+def _tile_scores(
+    model: OnnxModel, image: FloatArray, grid: WindowGrid, tile: _Cells, halo: int, *, stop: RunStop
+) -> FloatArray:
     """Return the probabilities (classes, rows, columns) of the cells of a tile, run with ``halo`` cells around it."""
     wide = [
         (max(0, cells.start - halo), min(count, cells.stop + halo))
@@ -113,7 +117,7 @@ def _tile_scores(model: OnnxModel, image: FloatArray, grid: WindowGrid, tile: _C
         slice(first * grid.stride, (last - 1) * grid.stride + side)
         for (first, last), side in zip(wide, grid.patch, strict=True)
     )
-    logits = model.dense_logits(np.ascontiguousarray(image[:, :, rows, columns]))[0]
+    logits = model.dense_logits(np.ascontiguousarray(image[:, :, rows, columns]), stop=stop)[0]
     expected = tuple(last - first for first, last in wide)
     if logits.shape[1:] != expected:
         raise ModelError(f"the dense file gives a map of {logits.shape[1:]} where {expected} windows lie")

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mammoviewer.base.arrays import FloatArray
-from mammoviewer.base.errors import ModelError
+from mammoviewer.base.errors import Cancelled, ModelError
 from mammoviewer.inference.file_seals import FileSeals
 from mammoviewer.inference.manifest import ModelManifest
 from mammoviewer.inference.onnx_check import check_onnx
 from mammoviewer.inference.processor_graph import for_processor
+from mammoviewer.inference.stopping import RunStop
 
 PROVIDER_ORDER = (
     "TensorrtExecutionProvider",
@@ -122,32 +123,36 @@ class OnnxModel:
             raise ModelError(f"the output {outputs.features!r} of the model is not a feature map")
         return self.probabilities(self._checked_logits(logits, len(batch))), features
 
-    def scores(self, batch: FloatArray) -> FloatArray:
-        """Return the probabilities (N, classes) alone."""
-        return self.probabilities(self.logits(batch))
+    def scores(self, batch: FloatArray, *, stop: RunStop | None = None) -> FloatArray:
+        """Return the probabilities (N, classes) alone; ``stop`` may end the run, which then raises ``Cancelled``."""
+        return self.probabilities(self.logits(batch, stop=stop))
 
-    def logits(self, batch: FloatArray) -> FloatArray:
-        """Return the logits (N, K) of ``batch`` (N, c, rows, columns)."""
-        (logits,) = self._run(self.role, [self.manifest.outputs.logits], {self.manifest.input.name: batch})
+    def logits(self, batch: FloatArray, *, stop: RunStop | None = None) -> FloatArray:
+        """Return the logits (N, K) of ``batch`` (N, c, rows, columns); ``stop`` as in :meth:`scores`."""
+        (logits,) = self._run(self.role, [self.manifest.outputs.logits], {self.manifest.input.name: batch}, stop)
         return self._checked_logits(logits, len(batch))
 
-    def dense_logits(self, image: FloatArray) -> FloatArray:
-        """Return the logits (1, K, grid rows, grid columns) of a whole image (1, c, rows, columns)."""
-        (logits,) = self._run("dense", [self.manifest.outputs.logits], {self.manifest.input.name: image})
+    def dense_logits(self, image: FloatArray, *, stop: RunStop | None = None) -> FloatArray:
+        """Return the logits (1, K, grid rows, grid columns) of a whole image (1, c, rows, columns).
+
+        ``stop`` is as in :meth:`scores`.
+        """
+        (logits,) = self._run("dense", [self.manifest.outputs.logits], {self.manifest.input.name: image}, stop)
         if logits.ndim != 4 or logits.shape[:2] != (1, self.manifest.outputs.logit_count):
             raise ModelError("the dense file of the model does not give a map of logits")
         return logits
 
-    def boxes(self, image: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def boxes(self, image: FloatArray, *, stop: RunStop | None = None) -> tuple[FloatArray, FloatArray]:
         """Return the boxes (A, 4) and the probabilities (A, K) that a detection model gives of (1, c, rows, columns).
 
         Boxes are edges (first row, first column, last row, last column) in model pixels; class 0 is the background.
+        ``stop`` is as in :meth:`scores`.
         """
         outputs = self.manifest.outputs
         if not outputs.boxes:
             raise ModelError(f"model {self.manifest.identity} gives no boxes")
         names = [outputs.logits, outputs.boxes]
-        logits, boxes = self._run(self.role, names, {self.manifest.input.name: image})
+        logits, boxes = self._run(self.role, names, {self.manifest.input.name: image}, stop)
         count = boxes.shape[1] if boxes.ndim == 3 else 0
         expected = ((1, count, len(outputs.classes)), (1, count, 4))
         if (logits.shape, boxes.shape) != expected:
@@ -192,10 +197,14 @@ class OnnxModel:
             raise ModelError(f"the model gives logits of shape {logits.shape} where {expected} is needed")
         return logits
 
-    def _run(self, role: str, names: list[str], feed: dict[str, FloatArray]) -> list[FloatArray]:
+    def _run(
+        self, role: str, names: list[str], feed: dict[str, FloatArray], stop: RunStop | None = None
+    ) -> list[FloatArray]:
         session = self._session(role)
         try:
-            results = session.run(names, feed)
+            results = session.run(names, feed) if stop is None else stop.run(session, names, feed)
+        except Cancelled:
+            raise
         except Exception as error:  # noqa: BLE001 - onnxruntime raises classes of its own that share no base
             raise ModelError(f"model {self.manifest.identity} failed to run: {_first_line(error)}") from error
         arrays: list[FloatArray] = [np.asarray(result, dtype=np.float32) for result in results]

@@ -25,7 +25,7 @@ from mammoviewer.inference.prediction import (
     predict_prepared,
     prepare_frame,
 )
-from mammoviewer.inference.preprocess import PreparedImage, prepare
+from mammoviewer.inference.preprocess import PreparedImage
 from mammoviewer.inference.result_cache import ResultCache, result_key
 from mammoviewer.inference.tiling import PartialHandler
 
@@ -119,10 +119,9 @@ def predict_image(
     model.check_file("dense" if mode == "dense" else "")
 
     def run(before: Heatmap | None, told: PartialHandler | None) -> Prediction:
-        made = prepared
-        if made is None:
-            pixels = image.frame(frame)
-            made = prepare(pixels, image.attributes, manifest, frame=frame, pixel_size_mm=pixel_size_mm)
+        made = prepared or prepare_frame(
+            image, frame, manifest, pixel_size_mm=pixel_size_mm, override=override, progress=progress
+        )
         return predict_prepared(
             made, model, stride=stride, mode=mode, threshold=threshold, known=before, on_partial=told, progress=progress
         )

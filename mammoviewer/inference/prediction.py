@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 
@@ -20,9 +20,11 @@ from mammoviewer.inference.heatmap import Heatmap
 from mammoviewer.inference.manifest import ModelManifest
 from mammoviewer.inference.onnx_session import OnnxModel, as_batch
 from mammoviewer.inference.preprocess import PreparedImage, check_suitable, prepare
+from mammoviewer.inference.stopping import RunStop, StoppableRuns
 from mammoviewer.inference.tiling import PartialHandler, run_coarse, run_patches
 
 Mode = Literal["patches", "dense", "coarse"]
+_Result = TypeVar("_Result")
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 
@@ -63,8 +65,9 @@ def prepare_frame(
     *,
     pixel_size_mm: float | None = None,
     override: bool = False,
+    progress: Progress = no_progress,
 ) -> PreparedImage:
-    """Return what the model sees of one frame.
+    """Return what the model sees of one frame; ``progress`` is called between the steps and may raise ``Cancelled``.
 
     Raises
     ------
@@ -74,7 +77,9 @@ def prepare_frame(
         There is no such frame.
     """
     check_frame(image, frame, manifest, pixel_size_mm=pixel_size_mm, override=override)
-    return prepare(image.frame(frame), image.attributes, manifest, frame=frame, pixel_size_mm=pixel_size_mm)
+    return prepare(
+        image.frame(frame), image.attributes, manifest, frame=frame, pixel_size_mm=pixel_size_mm, progress=progress
+    )
 
 
 def check_frame(
@@ -157,7 +162,8 @@ def prediction_of(heatmap: Heatmap, manifest: ModelManifest, *, threshold: float
 
 def _classify(prepared: PreparedImage, model: OnnxModel, progress: Progress) -> Prediction:
     progress(0.0, "whole image")
-    scores = model.scores(_whole(prepared, model))[0]
+    batch = _whole(prepared, model)
+    scores = _stoppable(lambda stop: model.scores(batch, stop=stop), progress)[0]
     progress(1.0, "whole image")
     named = zip(model.manifest.outputs.classes, scores.tolist(), strict=True)
     return Prediction(None, (), dict(named))
@@ -167,7 +173,8 @@ def _detect(prepared: PreparedImage, model: OnnxModel, threshold: float | None, 
     outputs = model.manifest.outputs
     limit = outputs.marks_from if threshold is None else threshold
     progress(0.0, "whole image")
-    edges, probabilities = model.boxes(_whole(prepared, model))
+    batch = _whole(prepared, model)
+    edges, probabilities = _stoppable(lambda stop: model.boxes(batch, stop=stop), progress)
     # An edge e lies between the centres e - 1/2 and e + 1/2 of model pixels.
     boxes = (edges * np.array(prepared.scale * 2) + np.array(prepared.origin * 2)).astype(np.float32)
     found = detections_of_boxes(
@@ -182,6 +189,12 @@ def _detect(prepared: PreparedImage, model: OnnxModel, threshold: float | None, 
     progress(1.0, "whole image")
     highest = dict(zip(outputs.classes[1:], probabilities[:, 1:].max(axis=0, initial=0.0).tolist(), strict=True))
     return Prediction(box_heatmap(prepared, model.manifest, found), found, highest)
+
+
+def _stoppable(run: Callable[[RunStop], _Result], progress: Progress) -> _Result:
+    """Return what one run over a whole image gives, which ends soon after ``progress`` raises."""
+    with StoppableRuns(1, "whole-image") as runs:
+        return runs.result(lambda: run(runs.stop), lambda: progress(0.0, "whole image"))
 
 
 def _whole(prepared: PreparedImage, model: OnnxModel) -> FloatArray:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mammoviewer.base.arrays import BoolArray, FloatArray, StoredArray
 from mammoviewer.base.errors import ArgumentError, ModelRefused
+from mammoviewer.base.progress import Progress, no_progress
 from mammoviewer.dicom.attributes import ImageAttributes, ImageKind
 from mammoviewer.imaging.preparation import prepare_pixels
 from mammoviewer.imaging.voi import AS_STORED, Voi, VoiFunction, Window
@@ -125,6 +126,7 @@ def prepare(
     *,
     frame: int = 0,
     pixel_size_mm: float | None = None,
+    progress: Progress = no_progress,
 ) -> PreparedImage:
     """Return what the model sees of one frame.
 
@@ -137,6 +139,8 @@ def prepare(
     pixel_size_mm
         The pixel size as stated by the user; used where the file has none. Without either the pixels are taken to
         have the size of the model's.
+    progress
+        Called between the steps, with 0; may raise ``Cancelled``.
 
     Raises
     ------
@@ -158,6 +162,7 @@ def prepare(
             rescale=attributes.rescale_for_frame(frame),
             inverse=attributes.inverse,
             region="all" if _is_crop(stored, spacing, manifest) else "breast",
+            progress=progress,
         )
     except ArgumentError as error:
         raise ModelRefused(error.reason, hint=error.hint, path=attributes.path) from error

@@ -288,7 +288,9 @@ class HeatmapRuns:
             loaded = self.model(model)
             loaded.check_file()
             progress(0.1, "prepare")
-            prepared = prepare_frame(image, frame, loaded.manifest, override=self.was_forced(identity, model))
+            forced = self.was_forced(identity, model)
+            part = subprogress(progress, 0.1, 0.1)
+            prepared = prepare_frame(image, frame, loaded.manifest, override=forced, progress=part)
             self._keep(self._cams, (identity, frame, model), make(prepared, loaded, progress), age)
             self.changed.emit(identity, frame)
 

@@ -58,7 +58,7 @@ def test_parts_without_breast_are_not_run(tmp_path, monkeypatch):
     seen = []
     original = OnnxModel.dense_logits
     monkeypatch.setattr(
-        OnnxModel, "dense_logits", lambda self, image: seen.append(image.shape[2:]) or original(self, image)
+        OnnxModel, "dense_logits", lambda self, image, stop: seen.append(image.shape[2:]) or original(self, image)
     )
     run_dense(prepared, model, tile_px=40)
     assert len(seen) < 0.8 * 10 * 8
