@@ -69,22 +69,20 @@ def run_dense(
         halo = math.ceil(windows.dense_halo / stride)
         side = max(1, (tile_px or max(TILE_PX, TILE_PATCHES * max(windows.patch))) // stride)
     tiles = list(tiles_of(builder.wanted, side))
-    reached = (0.0, "whole image")
-    progress(*reached)
+    progress(*(reached := (0.0, "whole image")))
     shown_at = time.monotonic()
     model.load("dense")
     with StoppableRuns(model.streams, "tiles") as runs:
 
-        def scored(tile: _Cells) -> tuple[_Cells, FloatArray]:
-            return tile, _tile_scores(model, image, grid, tile, halo, stop=runs.stop)[index]
+        def scored(tile: _Cells) -> FloatArray:
+            return _tile_scores(model, image, grid, tile, halo, stop=runs.stop)
 
         def ask() -> None:
             progress(*reached)
 
-        for done, (tile, scores) in enumerate(runs.map(scored, tiles, ask), start=1):
-            builder.scores[tile] = np.where(builder.wanted[tile], scores, np.float32(np.nan))
-            reached = (done / len(tiles), f"part {done} of {len(tiles)}")
-            progress(*reached)
+        for done, (tile, scores) in enumerate(zip(tiles, runs.map(scored, tiles, ask), strict=True), start=1):
+            builder.scores[tile] = np.where(builder.wanted[tile], scores[index], np.float32(np.nan))
+            progress(*(reached := (done / len(tiles), f"part {done} of {len(tiles)}")))
             if on_partial is not None and done < len(tiles) and time.monotonic() - shown_at >= PARTIAL_INTERVAL_S:
                 on_partial(builder.heatmap(complete=False))
                 shown_at = time.monotonic()
