@@ -1,10 +1,15 @@
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QPaintEvent, QRegion
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
+from mammoviewer.gui.canvas import before_paint
 from mammoviewer.gui.canvas.before_paint import BeforePaint
 from mammoviewer.gui.canvas.viewport import Viewport
 from mammoviewer.session.workspace import Workspace
@@ -27,6 +32,15 @@ class AtPaint(QObject):
         return False
 
 
+def making(made: list[str]) -> Callable[[], AbstractContextManager[None]]:
+    @contextmanager
+    def prepared() -> Iterator[None]:
+        made.append("made")
+        yield
+
+    return prepared
+
+
 def painted_widget(qtbot: QtBot) -> tuple[QWidget, AtPaint, list[str]]:
     widget, made = QWidget(), []
     qtbot.addWidget(widget)
@@ -39,7 +53,7 @@ def painted_widget(qtbot: QtBot) -> tuple[QWidget, AtPaint, list[str]]:
 
 def test_it_is_made_once_for_all_changes_and_before_the_paint(qtbot: QtBot) -> None:
     widget, at_paint, made = painted_widget(qtbot)
-    before = BeforePaint(widget, lambda: made.append("made"))
+    before = BeforePaint(widget, making(made))
     for _ in range(5):
         before.update()
     assert not made
@@ -50,7 +64,7 @@ def test_it_is_made_once_for_all_changes_and_before_the_paint(qtbot: QtBot) -> N
 def test_a_part_is_painted_where_no_more_is_asked_for(qtbot: QtBot) -> None:
     widget, at_paint, made = painted_widget(qtbot)
     asked = QRegion(3, 4, 20, 10)
-    BeforePaint(widget, lambda: made.append("made")).update(asked)
+    BeforePaint(widget, making(made)).update(asked)
     qtbot.waitUntil(lambda: bool(at_paint.notes))
     assert at_paint.notes == [1]
     assert at_paint.region == asked
@@ -59,8 +73,10 @@ def test_a_part_is_painted_where_no_more_is_asked_for(qtbot: QtBot) -> None:
 def test_what_fails_before_the_paint_leaves_the_paint_to_tell_it(qtbot: QtBot) -> None:
     widget, at_paint, _ = painted_widget(qtbot)
 
-    def fail() -> None:
+    @contextmanager
+    def fail() -> Iterator[None]:
         raise ValueError
+        yield
 
     before = BeforePaint(widget, fail)
     for _ in range(2):
@@ -69,10 +85,58 @@ def test_what_fails_before_the_paint_leaves_the_paint_to_tell_it(qtbot: QtBot) -
         at_paint.notes.clear()
 
 
+@pytest.mark.parametrize("platforms", [before_paint._ONE_BY_ONE, frozenset()])
+def test_what_qt_painted_meanwhile_is_painted_once(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, platforms: frozenset[str]
+) -> None:
+    monkeypatch.setattr(before_paint, "_ONE_BY_ONE", platforms)
+    widget, at_paint, made = painted_widget(qtbot)
+    before = BeforePaint(widget, making(made))
+    before.update(QRegion(0, 0, 30, 10))
+    before.painted(QRegion(0, 0, 30, 5))
+    qtbot.waitUntil(lambda: bool(at_paint.notes))
+    assert at_paint.region == QRegion(0, 5, 30, 5)
+    before.update(QRegion(0, 0, 30, 10))
+    before.painted(QRegion(widget.rect()))
+    qtbot.wait(20)
+    assert at_paint.notes == [1]
+
+
+def test_several_widgets_of_a_window_are_painted_one_after_another(qtbot: QtBot) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    order: list[str] = []
+
+    class Child(QWidget):
+        def __init__(self, name: str) -> None:
+            super().__init__(window)
+            self.name = name
+
+        def paintEvent(self, event: QPaintEvent) -> None:
+            order.append(f"paint {self.name}")
+
+    @contextmanager
+    def prepared(name: str) -> Iterator[None]:
+        order.append(f"make {name}")
+        yield
+
+    children = [Child("one"), Child("two")]
+    for child in children:
+        child.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+    children[1].move(50, 0)
+    window.show()
+    qtbot.waitUntil(lambda: len(order) == 2)
+    order.clear()
+    for child in children:
+        BeforePaint(child, lambda name=child.name: prepared(name)).update()
+    qtbot.waitUntil(lambda: len(order) == 4)
+    assert order == ["make one", "paint one", "make two", "paint two"]
+
+
 def test_nothing_is_made_for_a_widget_out_of_sight(qtbot: QtBot) -> None:
     widget, _, made = painted_widget(qtbot)
     widget.hide()
-    BeforePaint(widget, lambda: made.append("made")).update()
+    BeforePaint(widget, making(made)).update()
     qtbot.wait(20)
     assert not made
 

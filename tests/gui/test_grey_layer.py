@@ -169,6 +169,24 @@ def test_window_pixels_are_filled_with_the_same_greys(dtype: type) -> None:
     assert not words[:, 30:].any()
 
 
+@pytest.mark.parametrize("zoom", [0.4, 1.0, 1.7])
+def test_window_pixels_are_right_at_every_step_of_pans_and_window_drags(zoom: float) -> None:
+    shown, layer = picture(random_pixels((301, 260))), GreyLayer()
+    generator = np.random.default_rng(5)
+    for step in range(40):
+        centre = (150.0 + float(generator.integers(-40, 40)), 130.0 + float(generator.integers(-40, 40)))
+        voi = Window(2000.0 + 100 * (step // 4 if step < 20 else step), 1500.0)
+        view = view_transform((301, 260), Orientation(), size=(90, 70), dpr=1.0, zoom=zoom, centre=centre)
+        words, fresh = np.zeros((2, 70, 90), np.int32)
+        layer.see(shown, view, voi, inverse=False)
+        layer.fill(words[10:60, 5:80], 10, 5)
+        other = GreyLayer()
+        other.see(shown, view, voi, inverse=False)
+        other.fill(fresh[10:60, 5:80], 10, 5)
+        difference = (words & 255).astype(int) - (fresh & 255)
+        assert np.abs(difference).max() <= (1 if zoom > 1.0 else 0)
+
+
 def test_a_pan_of_stored_pixels_copies_none() -> None:
     shown, layer = picture(random_pixels((300, 300))), GreyLayer()
     for column in (150.0, 160.0):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import cv2
 import numpy as np
 from PySide6.QtGui import QImage
 
 from mammoviewer.base.arrays import ByteArray, StoredArray
+from mammoviewer.gui.canvas.panned_greys import Box, PannedGreys, write_greys
 from mammoviewer.gui.canvas.view_transform import Region, ViewTransform, device_length
 from mammoviewer.gui.canvas.window_pixels import GREY_WORDS, Words
+from mammoviewer.gui.screens import calibration
 from mammoviewer.imaging.enlarging import enlarge
 from mammoviewer.imaging.geometry import Orientation
 from mammoviewer.imaging.resample import Interpolation, shrink
@@ -20,6 +22,9 @@ from mammoviewer.imaging.voi import Voi, apply_lut
 from mammoviewer.session.pictures import Picture, padding_range
 from mammoviewer.session.screens import P_VALUES
 from mammoviewer.session.settings import AUTOMATIC
+
+if TYPE_CHECKING:
+    from mammoviewer.gui.canvas.view_widget import ViewWidget
 
 _SEE_PIXELS_FROM: Final = 6.0
 """From this zoom on the squares of the pixels are shown as they are, unless the reader chose otherwise."""
@@ -44,6 +49,8 @@ class GreyLayer:
         self._words: Words = GREY_WORDS[:1]
         self._first = 0
         self._greys: ByteArray | None = None
+        self._cut: tuple[StoredArray, Box] | None = None
+        self._panned = PannedGreys()
         self.rough = False
         """Whether the picture was made quickly, and an exact one is to be had."""
 
@@ -79,11 +86,30 @@ class GreyLayer:
                 self._table_key = ()
             self._source, self._region_key, self._place, self._region = picture.pixels, key, place, region
             self._greys = None
+            if anew:
+                self._panned = PannedGreys()
+            elif region is not None and self._cut is not None and table_key == self._table_key:
+                self._greys = self._panned.take(self._cut[0], self._table, self._first, self._cut[1])
         if table_key != self._table_key:
             self._table, self._first = grey_table(picture, voi, levels, inverse=inverse), picture.first
             self._words = GREY_WORDS[self._table]
             self._table_key, self._greys = table_key, None
         return self._region
+
+    def see_as(
+        self, viewport: ViewWidget, picture: Picture, view: ViewTransform, *, quick: bool = False
+    ) -> Region | None:
+        """As :meth:`see`, with the window, the interpolation and the screen of a viewport."""
+        state, workspace = viewport.shown, viewport.workspace
+        return self.see(
+            picture,
+            view,
+            state.voi,
+            inverse=state.image.attributes.inverse != state.inverted,
+            interpolation=workspace.desk.interpolation,
+            levels=calibration(viewport, workspace.screens).levels,
+            quick=quick,
+        )
 
     @property
     def size(self) -> tuple[int, int]:
@@ -93,15 +119,18 @@ class GreyLayer:
 
     def fill(self, words: Words, row: int, column: int) -> None:
         """Look a part of the region up into 32-bit pixels: as many as there are, from a row and column of it on."""
-        rows, columns = words.shape
-        part = self._pixels[row : row + rows, column : column + columns]
-        apply_lut(part, self._words, self._first, words)
+        part = slice(row, row + words.shape[0]), slice(column, column + words.shape[1])
+        if self._greys is not None:
+            write_greys(self._greys[part], words)
+        else:
+            apply_lut(self._pixels[part], self._words, self._first, words)
 
     def greys(self) -> ByteArray:
-        """Return the greys of the region, uint8 (rows, columns)."""
-        if self._greys is None:
-            shown = apply_lut(self._pixels, self._table, self._first)
-            self._greys = np.ascontiguousarray(shown, dtype=np.uint8)
+        """Return the greys of the region, uint8 (rows, columns), contiguous."""
+        greys = self._greys
+        if greys is None:
+            greys = np.asarray(apply_lut(self._pixels, self._table, self._first), np.uint8)
+        self._greys = np.ascontiguousarray(greys)
         return self._greys
 
     def image(self) -> QImage:
@@ -146,10 +175,11 @@ class GreyLayer:
         *,
         quick: bool,
     ) -> StoredArray:
+        self._cut = None
         if view.zoom == picture.scale == 1.0 and view.orientation == Orientation():
             self.rough = False
             (top, bottom), (left, right) = region.rows, region.columns
-            return picture.pixels[round(top) : round(bottom), round(left) : round(right)]
+            return self._cut_out(picture.pixels, Box(round(top), round(bottom), round(left), round(right)))
         if quick and apart is None and self._hurries(picture, view, interpolation):
             self.rough = True
             return hurried(picture, region, view)
@@ -162,7 +192,11 @@ class GreyLayer:
             self.rough = quick and apart is None
             self._small, self._small_key = shrunk(picture, view, apart, quick=self.rough), key
         top, left = region.top - view.top, region.left - view.left
-        return self._small[top : top + region.size[0], left : left + region.size[1]]
+        return self._cut_out(self._small, Box(top, top + region.size[0], left, left + region.size[1]))
+
+    def _cut_out(self, whole: StoredArray, box: Box) -> StoredArray:
+        self._cut = whole, box
+        return whole[box.place]
 
     def _hurries(self, picture: Picture, view: ViewTransform, interpolation: str) -> bool:
         """Return whether the picture seen before is zoomed, no average of it is at hand, and none is needed at once."""

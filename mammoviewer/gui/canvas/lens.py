@@ -12,7 +12,6 @@ from mammoviewer.gui.canvas.air_layer import paint_air
 from mammoviewer.gui.canvas.grey_layer import GreyLayer
 from mammoviewer.gui.canvas.haloed_text import paint_haloed
 from mammoviewer.gui.canvas.view_transform import LARGEST_ZOOM, ViewTransform, view_transform
-from mammoviewer.gui.screens import calibration
 from mammoviewer.gui.theme import color
 from mammoviewer.imaging.filter_chain import FilterChain, parse_filter
 from mammoviewer.session.pictures import Picture
@@ -56,16 +55,8 @@ class Lens:
         picture = self._picture(viewport)
         if picture is None:
             return
-        sight, state = _sight(viewport, place), viewport.shown
-        inverse = state.image.attributes.inverse != state.inverted
-        region = self._grey.see(
-            picture,
-            sight.view,
-            state.voi,
-            inverse=inverse,
-            interpolation=desk.interpolation,
-            levels=calibration(viewport, viewport.workspace.screens).levels,
-        )
+        sight = _sight(viewport, place)
+        region = self._grey.see_as(viewport, picture, sight.view)
         painter.save()
         painter.fillRect(sight.frame, Qt.GlobalColor.black)
         if region is not None:

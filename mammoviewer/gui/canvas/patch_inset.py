@@ -12,7 +12,6 @@ from mammoviewer.gui.canvas.haloed_text import paint_haloed
 from mammoviewer.gui.canvas.heatmap_layer import HeatmapLayer
 from mammoviewer.gui.canvas.roi_layer import box_on_screen, stroke
 from mammoviewer.gui.canvas.view_transform import LARGEST_ZOOM, ViewTransform, view_transform
-from mammoviewer.gui.screens import calibration
 from mammoviewer.gui.theme import color
 from mammoviewer.inference.cam import Cam
 from mammoviewer.session.viewer_state import OverlayStyle
@@ -52,15 +51,7 @@ class PatchInset:
         if frame is None or picture is None:
             return _around(patch)
         view = _view(viewport, cam, frame, patch)
-        state = viewport.shown
-        region = self._grey.see(
-            picture,
-            view,
-            state.voi,
-            inverse=state.image.attributes.inverse != state.inverted,
-            interpolation=viewport.workspace.desk.interpolation,
-            levels=calibration(viewport, viewport.workspace.screens).levels,
-        )
+        region = self._grey.see_as(viewport, picture, view)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(color("bright"), 1.0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from PySide6.QtCore import QPointF, QRectF
@@ -108,6 +108,18 @@ def laid_out(text: CornerText, bar: ScaleBar | None, sheet: Sheet) -> Words:
 
     Facts of the exposure give way, the first ones first, to lines at the top and to the room in reserve.
     """
+    # What changes with every frame and every step of a window drag is laid out apart from what stays.
+    words, current_from = _lasting(replace(text, current=()), len(text.current), bar, sheet)
+    if not text.current:
+        return words
+    blocks = _Blocks(sheet)
+    blocks.put([Line(line, "text") for line in text.current], current_from)
+    return replace(words, pictures=(*words.pictures, *blocks.pictures), covered=words.covered + blocks.covered)
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def _lasting(text: CornerText, current: int, bar: ScaleBar | None, sheet: Sheet) -> tuple[Words, float]:
+    """Lay out all but the current lines, of which there are so many, and return where those begin, too."""
     head: list[Row] = [Line(text.view, "bright", sheet.large, 3.0)] if text.view else []
     if text.badges:
         head.append(text.badges)
@@ -116,16 +128,14 @@ def laid_out(text: CornerText, bar: ScaleBar | None, sheet: Sheet) -> Words:
     blocks = _Blocks(sheet)
     free_from = top + blocks.put(head, top)
     foot = bottom - blocks.height([bar] if bar is not None else [])
-    fitting = max(0, int((foot - free_from - sheet.step - sheet.reserve) / sheet.step) - len(text.current))
+    fitting = max(0, int((foot - free_from - sheet.step - sheet.reserve) / sheet.step) - current)
     facts = text.facts[max(0, len(text.facts) - fitting) :]
-    current_from = foot - sheet.step * len(text.current)
+    current_from = foot - sheet.step * current
     facts_from = current_from - sheet.step * len(facts)
-    # What changes with every frame is written apart from what stays.
     blocks.put([Line(line, "dim") for line in facts], facts_from)
-    blocks.put([Line(line, "text") for line in text.current], current_from)
     blocks.put([bar] if bar is not None else [], foot)
     free = QRectF(sheet.left + _MARGIN, free_from, sheet.width - 2 * _MARGIN, facts_from - free_from)
-    return Words(tuple(blocks.pictures), free, blocks.badges, blocks.covered)
+    return Words(tuple(blocks.pictures), free, blocks.badges, blocks.covered), current_from
 
 
 class _Blocks:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from PySide6.QtCore import QPointF, Qt, QTimer, Signal
@@ -59,7 +60,7 @@ class ViewWidget(QWidget):
         self.cine = Cine(workspace.pictures, self)
         self.cine.set_pace(workspace.desk.cine_rate, loops=workspace.desk.cine_loops)
         self._painter = ViewportPainter(self)
-        self._picture = BeforePaint(self, lambda: self._painter.make_ready())  # noqa: PLW0108 - each image has its painter
+        self._picture = BeforePaint(self, lambda: self._painter.prepared())  # noqa: PLW0108 - each image has its painter
         self._follower: FrameFollower | None = None
         self._chest: str | None = None
         self._held: ViewTransform | None = None
@@ -164,6 +165,15 @@ class ViewWidget(QWidget):
             inset=inset(self),
             fit=zoom_beside(self) if state.zoom == FIT else FIT,
         )
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """While nothing moves, work out once where the pixels lie; who listens later sees them as they lie then."""
+        self._held = self.view if self.state is not None else None
+        try:
+            yield
+        finally:
+            self._held = None
 
     @property
     def output(self) -> ModelOutput:

@@ -49,22 +49,17 @@ class Viewport(ViewWidget):
 
         What is under a resting cursor may have changed with the picture.
         """
-        try:
-            painted = self._paint(event.region())
-            reading = self._reading_here() if painted else None
-        finally:
-            self._held = None
+        painted = self._paint(event.region())
+        self._picture.painted(event.region())
         if painted:
-            # Who listens sees the view as it is, and may move it.
-            self._tell(reading)
+            self._tell_reading()
 
     def _paint(self, exposed: QRegion) -> bool:
         """Paint, and tell whether that was possible."""
         painter = QPainter(self)
         try:
-            # Nothing moves while a picture is painted: where its pixels lie is worked out once.
-            self._held = self.view if self.state is not None else None
-            self._painter.paint(painter, exposed)
+            with self.still():
+                self._painter.paint(painter, exposed)
         except Exception as error:
             _LOGGER.exception("a viewport could not be painted")
             self.paint_failed.emit(error)

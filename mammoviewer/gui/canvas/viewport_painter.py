@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
@@ -33,7 +35,6 @@ from mammoviewer.gui.canvas.text_layer import Sheet, Words, laid_out, paint_word
 from mammoviewer.gui.canvas.tools import visible_findings
 from mammoviewer.gui.canvas.view_transform import Region
 from mammoviewer.gui.canvas.window_pixels import exposed_words
-from mammoviewer.gui.screens import calibration
 from mammoviewer.gui.theme import color
 from mammoviewer.session.blind import ai_hidden, seen_of_readers, visible_scores
 from mammoviewer.session.companions import Drawing
@@ -79,6 +80,14 @@ class Pace:
         return rough and moving
 
 
+@dataclass(frozen=True)
+class _Ready:
+    """What a paint shows: the region of the greys, None where none are seen, and the words."""
+
+    region: Region | None
+    words: Words
+
+
 class ViewportPainter:
     """Paints one viewport; keeps what it can between two paints."""
 
@@ -91,6 +100,7 @@ class ViewportPainter:
         self._findings = FindingsLayer()
         self._pace = Pace()
         self._has_picture = False
+        self._ready: _Ready | None = None
         self.redraws = Redraws(viewport)
         self.badge_places: Mapping[str, QRectF] = {}
 
@@ -102,7 +112,8 @@ class ViewportPainter:
             painter.fillRect(viewport.rect(), Qt.GlobalColor.black)
             return
         _snap(painter, viewport.devicePixelRatioF())
-        seen = self._paint_picture(painter, exposed)
+        ready = self._ready or self._made()
+        seen = self._paint_picture(painter, exposed, ready.region)
         paint_air(painter, viewport, viewport.view)
         drawing, output = viewport.drawing, viewport.output
         paint_shutters(painter, drawing.shutters, viewport.view)
@@ -110,7 +121,7 @@ class ViewportPainter:
         self._paint_marks(painter, drawing, output)
         patch = self._patch.paint(painter, viewport, output.cam, self._style())
         self._lens.paint(painter, viewport)
-        words = self._words()
+        words = ready.words
         paint_words(painter, words)
         self.badge_places = words.badges
         self._paint_edges(painter)
@@ -122,11 +133,21 @@ class ViewportPainter:
         marked = frame is None or has_marks(viewport, drawing, output)
         self.redraws.end(Painted(frame, seen, words.covered + bar + patch, marked), exposed)
 
-    def make_ready(self) -> None:
-        """Make what a paint shows and can be made without it."""
-        if self._viewport.state is not None:
-            self._see()
-            self._words()
+    @contextmanager
+    def prepared(self) -> Iterator[None]:
+        """Make what a paint shows and can be made without it; a paint within this takes it as it is."""
+        if self._viewport.state is None:
+            yield
+            return
+        with self._viewport.still():
+            self._ready = self._made()
+            try:
+                yield
+            finally:
+                self._ready = None
+
+    def _made(self) -> _Ready:
+        return _Ready(self._see(), self._words())
 
     def _see(self) -> Region | None:
         """Make the greys that are seen, unless they are there; return where they go, None while there are none."""
@@ -135,28 +156,20 @@ class ViewportPainter:
         self._has_picture = picture is not None
         if picture is None:
             return None
-        state, view = viewport.shown, viewport.view
+        view = viewport.view
         quick = self._pace.quick((id(picture.pixels), view.zoom), rough=self.grey.rough)
-        region = self.grey.see(
-            picture,
-            view,
-            state.voi,
-            inverse=state.image.attributes.inverse != state.inverted,
-            interpolation=viewport.workspace.desk.interpolation,
-            levels=calibration(viewport, viewport.workspace.screens).levels,
-            quick=quick,
-        )
+        region = self.grey.see_as(viewport, picture, view, quick=quick)
         if self.grey.rough:
             viewport.refine_soon()
         return region
 
-    def _paint_picture(self, painter: QPainter, exposed: QRegion) -> QRectF:
+    def _paint_picture(self, painter: QPainter, exposed: QRegion, region: Region | None) -> QRectF:
         """Paint the greys, and black where there are none; nothing twice, for a big window takes milliseconds.
 
         Returns where the greys lie, in logical pixels; the whole viewport while there are none.
         """
         viewport = self._viewport
-        view, region = viewport.view, self._see()
+        view = viewport.view
         if region is None:
             painter.fillRect(viewport.rect(), Qt.GlobalColor.black)
             if not self._has_picture:
