@@ -13,7 +13,10 @@ from mammoviewer.dicom.companions.records import Mark, MarkShape, Shutter
 from mammoviewer.gui.canvas.haloed_text import paint_haloed
 from mammoviewer.gui.canvas.view_transform import ViewTransform
 from mammoviewer.gui.theme import color
+from mammoviewer.session.blind import ai_hidden
 from mammoviewer.session.companions import Drawing, MaskArea
+from mammoviewer.session.viewer_state import ViewerState
+from mammoviewer.session.workspace import Workspace
 
 _CROSS: Final = 6.0
 _DOTS: Final = [1.0, 2.2]
@@ -22,6 +25,15 @@ _FILL_ALPHA: Final = 30
 _OPTIONAL_OPACITY: Final = 0.55
 """Of marks whose maker leaves it to the reader to see them."""
 _SOLID_ALPHA: Final = 210
+
+
+def shown_drawing(workspace: Workspace, state: ViewerState, frame: int) -> Drawing:
+    """Return what other objects say about a frame, nothing while that is hidden."""
+    if not workspace.desk.show_companions:
+        return Drawing()
+    drawing = workspace.shelf.drawing(state.image, frame, state.presentation)
+    # A shutter is no opinion: what it covers stays covered for who reads blind.
+    return Drawing(shutters=drawing.shutters) if ai_hidden(workspace, state.image) else drawing
 
 
 def paint_companions(painter: QPainter, drawing: Drawing, view: ViewTransform) -> None:

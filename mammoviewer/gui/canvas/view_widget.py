@@ -14,6 +14,7 @@ from mammoviewer.gui.bridge import bind, bind_values
 from mammoviewer.gui.canvas.before_paint import BeforePaint
 from mammoviewer.gui.canvas.cine import Cine
 from mammoviewer.gui.canvas.common_scale import inset, zoom_beside
+from mammoviewer.gui.canvas.companion_layer import shown_drawing
 from mammoviewer.gui.canvas.cursor_reading import CursorReading, cursor_reading
 from mammoviewer.gui.canvas.frame_follower import FrameFollower
 from mammoviewer.gui.canvas.gestures import panned, place_view, set_file_window
@@ -25,7 +26,6 @@ from mammoviewer.gui.canvas.tools import visible_findings
 from mammoviewer.gui.canvas.view_transform import ViewTransform, view_transform, zoomed
 from mammoviewer.gui.canvas.viewport_painter import REST_S, ViewportPainter
 from mammoviewer.gui.canvas.zoom_place import zoom_place
-from mammoviewer.session.blind import ai_hidden
 from mammoviewer.session.companions import Drawing
 from mammoviewer.session.places import chest_side
 from mammoviewer.session.viewer_state import FIT, Overlay, ViewerState
@@ -185,14 +185,7 @@ class ViewWidget(QWidget):
     @property
     def drawing(self) -> Drawing:
         """Return what other objects say about the frame on screen, nothing while that is hidden."""
-        workspace = self.workspace
-        if self.state is None or not workspace.desk.show_companions:
-            return Drawing()
-        if ai_hidden(workspace, self.state.image):
-            # A shutter is no opinion: what it covers stays covered for who reads blind.
-            whole = workspace.shelf.drawing(self.state.image, self.shown_frame, self.state.presentation)
-            return Drawing(shutters=whole.shutters)
-        return self.workspace.shelf.drawing(self.state.image, self.shown_frame, self.state.presentation)
+        return Drawing() if self.state is None else shown_drawing(self.workspace, self.state, self.shown_frame)
 
     def fit(self) -> None:
         """Fit the image into the viewport."""
