@@ -9,9 +9,8 @@ import pytest
 from helpers import mouse
 from helpers.images import breast_like, make_image
 from helpers.viewports import picture, place, shown
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtTest import QTest
 
 from mammoviewer.dicom.orientation import edge_letters
 from mammoviewer.dicom.reader import OpenResult
@@ -35,10 +34,6 @@ def viewport(qtbot, four_views):
     return made
 
 
-def key(kind, code):
-    QApplication.sendEvent(QApplication.instance(), QKeyEvent(kind, code, Qt.KeyboardModifier.NoModifier))
-
-
 def test_the_lens_shows_the_place_under_the_cursor_larger(viewport):
     spot = place(viewport, 80.0, 90.0)
     mouse.move(viewport, spot)
@@ -60,14 +55,15 @@ def test_the_lens_shows_the_place_under_the_cursor_larger(viewport):
 def test_the_lens_is_held_by_its_key_and_follows_the_mouse(qtbot, viewport):
     grid = ViewportGrid(viewport.workspace)
     qtbot.addWidget(grid)
-    held = HeldKeys(Desk(viewport.workspace, grid, Mock()), viewport)
-    key(QEvent.Type.KeyPress, Qt.Key.Key_M)
+    HeldKeys(Desk(viewport.workspace, grid, Mock()), viewport)
+    viewport.activateWindow()
+    qtbot.waitUntil(viewport.isActiveWindow)
+    QTest.keyPress(viewport.windowHandle(), Qt.Key.Key_M)
     assert viewport.workspace.desk.lens
     mouse.wheel(viewport, place(viewport, 80.0, 90.0), 1)
     assert viewport.workspace.desk.lens_factor == 3.0
-    key(QEvent.Type.KeyRelease, Qt.Key.Key_M)
+    QTest.keyRelease(viewport.windowHandle(), Qt.Key.Key_M)
     assert not viewport.workspace.desk.lens
-    QApplication.instance().removeEventFilter(held)
 
 
 def test_the_lens_goes_with_the_mouse(viewport):

@@ -10,6 +10,7 @@ import pytest
 from helpers import dicom_makers
 from helpers.images import breast_like
 from PySide6.QtCore import QSettings, Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -160,10 +161,12 @@ def test_keys_reach_their_commands(window: MainWindow, qtbot: QtBot) -> None:
 def test_the_original_shows_while_o_is_held(window: MainWindow, qtbot: QtBot) -> None:
     viewport = window.grid.active
     assert viewport is not None
+    window.activateWindow()
     viewport.setFocus()
-    qtbot.keyPress(viewport, Qt.Key.Key_O)
+    qtbot.waitUntil(viewport.hasFocus)
+    QTest.keyPress(window.windowHandle(), Qt.Key.Key_O)
     assert viewport.shown.bypass_filters
-    qtbot.keyRelease(viewport, Qt.Key.Key_O)
+    QTest.keyRelease(window.windowHandle(), Qt.Key.Key_O)
     assert not viewport.shown.bypass_filters
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QWindow
 from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QLineEdit, QPlainTextEdit
 
 from mammoviewer.gui.actions.desk import Desk
@@ -13,23 +13,33 @@ _TYPING = (QLineEdit, QPlainTextEdit, QAbstractSpinBox, QComboBox)
 
 
 class HeldKeys(QObject):
-    """Watches the keys of the whole application, because a key may go up while another widget has the focus."""
+    """Watches the keys of whichever window has them, because a key may go up while another widget has the focus.
+
+    It sees what windows get and not what widgets do, which is many times as much: looking at each of those events
+    doubled the time in which panels are made.
+    """
 
     def __init__(self, desk: Desk, parent: QObject) -> None:
         super().__init__(parent)
         self._desk = desk
         self._shown: tuple[ViewerState, bool] | None = None
-        application = QApplication.instance()
-        assert application is not None
-        application.installEventFilter(self)
+        application = QGuiApplication.instance()
+        assert isinstance(application, QGuiApplication)
+        application.focusWindowChanged.connect(self._watch)
+        self._watch(application.focusWindow())
+
+    def _watch(self, window: QWindow | None) -> None:
+        """Go over to the window that has the keys now; those of the one before are let go."""
+        self._let_go(Qt.Key.Key_O)
+        self._let_go(Qt.Key.Key_M)
+        if window is not None:
+            # Done again, this changes nothing.
+            window.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
-        """Watch for the keys going down, except while the reader types, and up, or the window losing the keys."""
-        kind = event.type()
-        if kind in (QEvent.Type.ApplicationDeactivate, QEvent.Type.WindowDeactivate):
-            self._let_go(Qt.Key.Key_O)
-            self._let_go(Qt.Key.Key_M)
-        elif isinstance(event, QKeyEvent) and not event.isAutoRepeat():
+        """Watch for the keys going down, except while the reader types, and up."""
+        if isinstance(event, QKeyEvent) and not event.isAutoRepeat():
+            kind = event.type()
             plain = event.modifiers() == Qt.KeyboardModifier.NoModifier
             # Whatever has happened in between, the key that goes up was this one.
             if kind == QEvent.Type.KeyRelease:
