@@ -11,6 +11,7 @@ from mammoviewer.base.notices import Notice
 from mammoviewer.gui.bridge import Bridge
 from mammoviewer.gui.error_report import ErrorReport, start_log
 from mammoviewer.gui.main_window import MainWindow
+from mammoviewer.gui.panels.plots import load_plots
 from mammoviewer.gui.session_keeper import SessionKeeper
 from mammoviewer.inference.onnx_session import load_runtime
 from mammoviewer.session.settings import SettingsFile
@@ -20,6 +21,8 @@ from mammoviewer.session.workspace import Workspace
 _LOGGER = logging.getLogger(__name__)
 _REST_AFTER_MS = 400
 """Nobody waits for the rest right after the first picture, and later it would hold up the window."""
+_BETWEEN_PANELS_MS = 10
+"""Without a rest what the display server sends would wait for the next panel, too."""
 
 
 class Program:
@@ -70,7 +73,7 @@ class Program:
         else:
             window.showMaximized()
         QTimer.singleShot(_REST_AFTER_MS, window, _load_models_runtime)
-        QTimer.singleShot(_REST_AFTER_MS, window, lambda: _make_panels(window))
+        QTimer.singleShot(_REST_AFTER_MS + _BETWEEN_PANELS_MS, window, lambda: _make_panels(window))
         self._workspace.watch.start()
         if request.paths:
             window.opening.open(
@@ -95,6 +98,8 @@ def _load_models_runtime() -> None:
 
 
 def _make_panels(window: MainWindow) -> None:
-    """Make the panels that are not on screen one by one, with what else waits in between."""
+    """Make the panels that are not on screen one by one, with what else waits in between; then load the plots."""
     if window.panels.make_next():
-        QTimer.singleShot(0, window, lambda: _make_panels(window))
+        QTimer.singleShot(_BETWEEN_PANELS_MS, window, lambda: _make_panels(window))
+    else:
+        load_plots()

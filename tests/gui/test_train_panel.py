@@ -1,5 +1,6 @@
 """The training panel, with a run that stands in for the child process."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ from mammoviewer.base.errors import Cancelled, TrainingError
 from mammoviewer.base.progress import Progress
 from mammoviewer.gui.canvas.model_output import shown_output
 from mammoviewer.gui.panels.before_after import AFTER, BEFORE
+from mammoviewer.gui.panels.plots import load_plots
 from mammoviewer.gui.panels.train_panel import TrainPanel
 from mammoviewer.gui.panels.training_curves import TrainingCurves
 from mammoviewer.gui.panels.training_result import result_facts
@@ -325,12 +327,34 @@ def test_curves_keep_folds_apart(qtbot: QtBot) -> None:
     assert curves.values("loss") == ()
 
 
+def test_plots_are_made_when_they_are_seen_or_a_training_begins(qtbot: QtBot, panel: TrainPanel) -> None:
+    assert "plots" not in vars(panel._curves), "nobody waits for plots that are not shown"
+    for begin in (TrainingCurves.show, TrainingCurves.clear, lambda curves: curves.add(epoch(1, 0.7))):
+        curves = TrainingCurves()
+        qtbot.addWidget(curves)
+        begin(curves)
+        assert [*vars(curves)["plots"]] == ["loss", "auc"]
+    drawn = curves.plots["loss"].getPlotItem().listDataItems()
+    assert [item.getData()[1].tolist() for item in drawn] == [[0.7], [pytest.approx(0.8)]]
+
+
+def test_plots_load_on_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[tuple[str, bool]] = []
+
+    def load(name: str) -> None:
+        loaded.append((name, threading.current_thread() is threading.main_thread()))
+
+    monkeypatch.setattr("importlib.import_module", load)
+    load_plots().join(10.0)
+    assert loaded == [("pyqtgraph", False)]
+
+
 def test_the_loss_keeps_its_own_scale(qtbot: QtBot) -> None:
     curves = TrainingCurves()
     qtbot.addWidget(curves)
     curves.add(epoch(1, 0.0004))
     curves.add(epoch(1, 0.0005))
-    axis = curves._loss.getAxis("left")
+    axis = curves.plots["loss"].getAxis("left")
     assert axis.autoSIPrefix is False
     assert axis.labelText == "loss"
     assert "x0.0" not in axis.labelString()

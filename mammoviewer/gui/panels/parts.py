@@ -321,11 +321,12 @@ def divider(*, upright: bool = False) -> QFrame:
 
 def scrolling(content: Sequence[QWidget | QLayout | None]) -> QScrollArea:
     """Return a panel body that scrolls upright only."""
-    body = QWidget()
+    area = QScrollArea()
+    # Made where it belongs: all that a widget holds is styled anew whenever it moves into another one.
+    body = QWidget(area.viewport())
     layout = column(content, spacing=16)
     layout.setContentsMargins(PADDING, PADDING, PADDING, PADDING)
     body.setLayout(layout)
-    area = QScrollArea()
     area.setWidgetResizable(True)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)

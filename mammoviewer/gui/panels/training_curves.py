@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-import pyqtgraph as pg
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from mammoviewer.gui.panels.parts import label, row
 from mammoviewer.gui.panels.plots import small_plot
 from mammoviewer.gui.theme import PALETTE, color
 from mammoviewer.training.spec import TrainingEvent
+
+if TYPE_CHECKING:
+    import pyqtgraph as pg
 
 _CURVES = (("loss", "training loss", "accent"), ("validation_loss", "held-out loss", "amber"), ("auc", "AUC", "green"))
 _RATE = ("learning_rate", "learning rate", "dim")
@@ -22,49 +28,63 @@ class TrainingCurves(QWidget):
 
     def __init__(self, *, with_rate: bool = False) -> None:
         super().__init__()
-        curves = (*_CURVES, _RATE) if with_rate else _CURVES
-        self._values: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name, _, _ in curves}
+        self._curves = (*_CURVES, _RATE) if with_rate else _CURVES
+        self._values: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name, _, _ in self._curves}
         self._fold: object = None
         self._step = 0
-        self._loss = _epochs("loss")
-        self._auc = _epochs("AUC")
-        self._auc.setYRange(0.0, 1.0, padding=0.03)
-        self._auc.setXLink(self._loss)
-        plots = {"auc": self._auc}
-        if with_rate:
-            plots["learning_rate"] = _epochs("rate")
-            plots["learning_rate"].setXLink(self._loss)
-            for plot in (self._loss, *plots.values()):
-                plot.getAxis("left").setWidth(_WIDE_AXIS)
-        lowest = list(plots.values())[-1]
-        lowest.setLabel("bottom", "epoch, fold after fold")
-        self._lines = {}
-        for name, _, colour in curves:
-            plot = plots.get(name, self._loss)
-            pen = pg.mkPen(color(colour), width=1.5)
-            brush = pg.mkBrush(color(colour))
-            self._lines[name] = plot.plot(
-                [], [], pen=pen, symbol="o", symbolSize=4, symbolBrush=brush, symbolPen=None, connect="finite"
-            )
         legend = []
-        for _, title, colour in curves:
+        for _, title, colour in self._curves:
             entry = label(f"● {title}", "quiet")
             entry.setStyleSheet(f"color: {PALETTE[colour]};")
             legend.append(entry)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(row([*legend, None], spacing=12))
-        for plot in (self._loss, *plots.values()):
-            layout.addWidget(plot)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(4)
+        self._layout.addLayout(row([*legend, None], spacing=12))
+
+    @cached_property
+    def plots(self) -> Mapping[str, pg.PlotWidget]:
+        """Return the plots by the name of their first curve, made now: nobody waits for them before a training."""
+        made = {"loss": _epochs("loss"), "auc": _epochs("AUC")}
+        made["auc"].setYRange(0.0, 1.0, padding=0.03)
+        if _RATE in self._curves:
+            made["learning_rate"] = _epochs("rate")
+            for plot in made.values():
+                plot.getAxis("left").setWidth(_WIDE_AXIS)
+        *upper, lowest = made.values()
+        lowest.setLabel("bottom", "epoch, fold after fold")
+        for plot in (*upper[1:], lowest):
+            plot.setXLink(made["loss"])
+        for plot in made.values():
+            self._layout.addWidget(plot)
+        return made
+
+    @cached_property
+    def _lines(self) -> Mapping[str, pg.PlotDataItem]:
+        import pyqtgraph as pg
+
+        made = {}
+        for name, _, colour in self._curves:
+            plot = self.plots.get(name, self.plots["loss"])
+            pen = pg.mkPen(color(colour), width=1.5)
+            brush = pg.mkBrush(color(colour))
+            made[name] = plot.plot(
+                [], [], pen=pen, symbol="o", symbolSize=4, symbolBrush=brush, symbolPen=None, connect="finite"
+            )
+        return made
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """Have the plots made, so that there are axes before there are figures."""
+        self._draw()
+        super().showEvent(event)
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Begin anew, with empty plots."""
         self._fold, self._step = None, 0
-        for name, (steps, values) in self._values.items():
+        for steps, values in self._values.values():
             steps.clear()
             values.clear()
-            self._lines[name].setData([], [])
+        self._draw()
 
     def values(self, name: str) -> tuple[float, ...]:
         """Return what a curve shows: ``loss``, ``validation_loss``, ``auc`` or ``learning_rate``."""
@@ -86,7 +106,11 @@ class TrainingCurves(QWidget):
                     values.append(math.nan)
                 steps.append(float(self._step))
                 values.append(float(value))
-                self._lines[name].setData(steps, values)
+        self._draw()
+
+    def _draw(self) -> None:
+        for name, (steps, values) in self._values.items():
+            self._lines[name].setData(steps, values)
 
 
 def _epochs(title: str) -> pg.PlotWidget:
