@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from psygnal import Signal
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from mammoviewer.base.errors import SettingsError
@@ -143,7 +143,8 @@ class Opening(QObject):
             pictures=views,
         )
         remembered = paths[0] if len(paths) == 1 else paths[0].parent
-        when_over(self, job, lambda ended: self._remember(remembered, ended))
+        # After the study is on screen: it writes to the disk.
+        when_over(self, job, lambda ended: QTimer.singleShot(0, self, lambda: self._remember(remembered, ended)))
         if not files:
             when_over(self, job, self._offer_pixel_size)
         return job

@@ -232,7 +232,8 @@ class TrainPanel(QWidget):
         self._progress.setVisible(self._workspace.training.current is not None)
         self._outcome.setVisible(self._assessed)
         self._choice.setVisible(bool(self._made) and not running)
-        settle()
+        if self.isVisible():
+            settle()
 
 
 def _field_name(text: str) -> QLabel:
