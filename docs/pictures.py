@@ -1,4 +1,4 @@
-"""Make the pictures of the documents: a phantom exam with a prior, opened in the real window.
+"""Make the pictures of the documents: a phantom exam with a prior, and the demo exam, opened in the real window.
 
 Run ``python docs/pictures.py`` with a display of at least 1600 x 900 pixels, such as
 ``xvfb-run -s "-screen 0 1920x1080x24" python docs/pictures.py``; it takes some minutes and writes into ``docs/images``.
@@ -26,8 +26,12 @@ from mammoviewer.dicom.phantom_exam import write_exam
 from mammoviewer.gui.app import make_application
 from mammoviewer.gui.bridge import Bridge
 from mammoviewer.gui.canvas.viewport import Viewport
+from mammoviewer.gui.dialogs.command_palette import CommandPalette
 from mammoviewer.gui.main_window import MainWindow
 from mammoviewer.imaging.slab import SlabMode
+from mammoviewer.session.demo import DENSITY as DEMO_DENSITY
+from mammoviewer.session.demo import SEED as DEMO_SEED
+from mammoviewer.session.demo import demo_truth
 from mammoviewer.session.settings import SettingsFile
 from mammoviewer.session.viewer_state import Tool
 from mammoviewer.session.workspace import Workspace
@@ -45,13 +49,16 @@ def main() -> None:
         exams = [Path(folder) / "now", Path(folder) / "before"]
         for years, exam in zip((0, 2), exams, strict=True):
             write_exam(exam, seed=5, scale=0.5, years_before=years)
-        Walk(exams).take()
+        demo = Path(folder) / "demo"
+        write_exam(demo, seed=DEMO_SEED, density=DEMO_DENSITY, scale=0.5)
+        Walk(exams, demo).take()
 
 
 class Walk:
-    """Opens the window on the exams and goes from picture to picture."""
+    """Opens the window on the exams, at last on the demo exam, and goes from picture to picture."""
 
-    def __init__(self, exams: list[Path]) -> None:
+    def __init__(self, exams: list[Path], demo: Path) -> None:
+        self.demo = demo
         self.application = make_application()
         settings = SettingsFile()
         self.workspace = Workspace(settings.settings)
@@ -62,6 +69,10 @@ class Walk:
         QTest.qWait(300)
         if self.window.size().toTuple() != SIZE:
             sys.exit(f"the window is {self.window.size().toTuple()}, not {SIZE}: the screen is too small")
+        self.open(exams)
+
+    def open(self, exams: list[Path]) -> None:
+        """Open exams in place of those before."""
         job = self.window.opening.open(exams)
         self.wait(lambda: job is not None and job.state.final)
         self.settle()
@@ -105,6 +116,10 @@ class Walk:
         self._slab()
         self.window.show_palette()
         self.save("palette")
+        palette = self.window.findChild(CommandPalette)
+        QTest.keyClick(palette, Qt.Key.Key_Escape)
+        self.wait(lambda: not palette.isVisible())
+        self._scores_of_slices()
         self.window.close()
         self.bridge.stop()
         self.workspace.close()
@@ -179,6 +194,35 @@ class Walk:
         volume.shown.frame = 30
         self.window.show_panel("Filters")
         self.save("tomosynthesis-slab")
+
+    def _scores_of_slices(self) -> None:
+        """Run a model over the slices, and go to the best one, as a reader does."""
+        self.open([self.demo])
+        self.stage("Tomosynthesis beside")
+        volume = next(v for v in self.window.grid.viewports if v.shown.frames > 1)
+        self.workspace.desk.active_identity = volume.identity
+        for lesion in demo_truth(self.demo)["lesions"]:
+            place = lesion.get("tomo", {})
+            if lesion["type"] == "mass" and place:
+                row, column, radius = (float(place[name]) for name in ("row", "column", "radius_px"))
+                box = ((row - radius, column - radius), (row + radius, column + radius))
+                finding = new_finding(volume.identity, int(place["frame"]), Roi(RoiKind.ELLIPSE, box), "Mass")
+                self.workspace.edit(AddFinding(finding))
+        self.workspace.desk.model = self.workspace.registry.get("dbt-dcnn").identity
+        self.window.show_panel("AI")
+        self.window.activateWindow()
+        volume.setFocus()
+        self.wait(volume.hasFocus)
+        control, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+        QTest.keyClick(volume, Qt.Key.Key_R, control | shift)
+        scores = self.workspace.heatmaps.slice_scores
+        self.wait(lambda: None not in scores(volume.shown.image, self.workspace.desk.model))
+        QTest.keyClick(volume, Qt.Key.Key_B, shift)
+        found = scores(volume.shown.image, self.workspace.desk.model)
+        self.wait(lambda: found[volume.shown.frame] == max(score for score in found if score is not None))
+        # The model gives no map: what it says is all in the strip.
+        QTest.keyClick(volume, Qt.Key.Key_H)
+        self.save("tomosynthesis-scores")
 
 
 if __name__ == "__main__":

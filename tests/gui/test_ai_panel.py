@@ -240,6 +240,17 @@ def test_the_mark_gone_to_stands_out_and_is_chosen_in_the_list(marked: Workspace
     assert viewport.grab().toImage() != shown
 
 
+def test_a_model_without_places_says_so_once_it_ran(marked: Workspace, qtbot: QtBot) -> None:
+    listed = AiMarks(marked, ActiveView(marked))
+    qtbot.addWidget(listed)
+    state = marked.active
+    assert state is not None
+    key = (state.image.attributes.identity, state.frame, marked.desk.model)
+    assert listed._why_empty().startswith("Run the model")
+    marked.heatmaps._scores[key] = ("positive", {"positive": 0.3})
+    assert "points at no place" in listed._why_empty()
+
+
 def test_a_run_that_was_stopped_does_not_seem_to_go_on(marked: Workspace, qtbot: QtBot) -> None:
     listed = AiMarks(marked, ActiveView(marked))
     qtbot.addWidget(listed)

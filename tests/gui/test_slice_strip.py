@@ -6,6 +6,7 @@ from pytestqt.qtbot import QtBot
 from mammoviewer.annotations.finding import new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.gui.canvas.slice_strip import WIDTH, SliceStrip
+from mammoviewer.gui.theme import color
 
 
 def test_places_and_slices_are_one() -> None:
@@ -61,3 +62,44 @@ def test_slices_that_other_objects_speak_of_are_ticked_at_the_inner_edge(qtbot: 
     inner = int(WIDTH) - 1 if on_left else 0
     lit = [image.pixelColor(inner, int(strip.top(frame) + 29.0)).lightness() > 120 for frame in range(1, 10)]
     assert lit == [frame == 4 for frame in range(1, 10)]
+
+
+@pytest.mark.parametrize("on_left", [True, False])
+def test_an_arrow_points_at_the_best_slice(qtbot: QtBot, on_left: bool) -> None:
+    strip = SliceStrip(10, (int(WIDTH), 600), on_left=on_left)
+    accent = np.array(color("accent").getRgb()[:3])
+
+    def pointed(*scores: float | None) -> list[int]:
+        pixels = painted(strip, 0, scores, 9)
+        inner = pixels[:, -6:] if on_left else pixels[:, :6]
+        rows = np.flatnonzero((np.abs(inner - accent).sum(axis=2) < 12).any(axis=1))
+        return sorted({strip.frame_at(float(row)) for row in rows})
+
+    assert pointed(*[None] * 10) == []
+    assert pointed(None, 0.2, float("nan"), 0.01, 0.6, 0.3) == [4]
+    assert pointed(0.0, 0.7, 0.7) == [2], "as the key that goes there has it"
+
+
+@pytest.mark.parametrize("on_left", [True, False])
+@pytest.mark.parametrize("frames", [7, 48, 73])
+def test_bars_have_the_lengths_of_their_scores_and_no_seams(qtbot: QtBot, on_left: bool, frames: int) -> None:
+    strip = SliceStrip(frames, (int(WIDTH), 600), on_left=on_left)
+    image = QImage(int(WIDTH), 600, QImage.Format.Format_RGB888)
+    image.fill(0)
+    painter = QPainter(image)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    strip.paint(painter, 0, [1.0] * frames, (), "inferno")
+    painter.end()
+    outer = 0 if on_left else int(WIDTH) - 1
+    rows = range(round(strip.top(1)) + 2, round(strip.top(frames)) - 1)
+    assert len({image.pixel(outer, row) for row in rows}) == 1
+
+    def guides(scores: list[float | None]) -> list[int]:
+        row = painted(strip, 0, tuple(scores), 1)[int(strip.top(frames // 2)) + 2]
+        across = row if on_left else row[::-1]
+        return np.flatnonzero(across.max(axis=1) > 60).tolist()
+
+    assert guides([0.0] * frames) == [0, 1, 7, 13], "the shortest bar, a half, and one"
+    assert guides([0.5] * frames) == [*range(8), 13]
+    assert guides([1.0] * frames) == [*range(14)]
+    assert guides([None] * frames) == []

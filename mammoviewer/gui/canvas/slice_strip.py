@@ -15,9 +15,17 @@ from mammoviewer.gui.canvas.roi_layer import label_colour
 from mammoviewer.gui.theme import color
 from mammoviewer.imaging.colormaps import colormap
 
-WIDTH: Final = 18.0
+WIDTH: Final = 24.0
 """Logical pixels."""
+_LONGEST: Final = 14.0
+"""The bar of a score of 1."""
+_SHORTEST: Final = 2.0
+"""That of a score of 0: a slice that was looked at is told from one that was not."""
 _TICK: Final = 3.0
+_ARROW: Final = (6.0, 5.0)
+"""Length of the arrow at the best slice, and half its height."""
+_DOT: Final = (9.5, 3.2)
+"""How far the dots of findings lie from the inner edge, and their radius."""
 _MARGIN: Final = 10.0
 
 
@@ -55,8 +63,7 @@ class SliceStrip:
 
     def mark(self, frame: int) -> QRectF:
         """Return where the line of the present slice is drawn."""
-        y = self.top(frame) + max(1.0, self.place.height() / self.frames) / 2.0
-        return QRectF(self.place.left(), y - 1.5, self.place.width(), 3.0)
+        return QRectF(self.place.left(), self._middle(frame) - 1.5, self.place.width(), 3.0)
 
     def frame_at(self, y: float) -> int:
         """Return the slice at a logical y, the nearest one beyond the ends."""
@@ -75,27 +82,60 @@ class SliceStrip:
     ) -> None:
         """Paint ground, scores as bars from the edge inwards, findings as dots, and the present slice as a line.
 
+        Two fine lines tell how long bars of 0.5 and 1 are; an arrow points at the slice with the highest score.
         ``companions`` are slices on which other objects put something: short lines at the inner edge.
         """
         place = self.place
         painter.fillRect(place, QColor(21, 24, 29, 200))
         height = max(1.0, place.height() / self.frames)
-        table = colormap(colours)
-        for index, score in enumerate(scores):
-            if score is None or not np.isfinite(score):
-                continue
-            red, green, blue = table[int(np.clip(64 + score * 191, 0, 255))].tolist()
-            length = 2.0 + float(np.clip(score, 0.0, 1.0)) * (WIDTH - 6.0)
-            left = place.left() if self.on_left else place.right() - length
-            painter.fillRect(QRectF(left, self.top(index), length, height), QColor(red, green, blue))
+        known = [(score, index) for index, score in enumerate(scores) if score is not None and np.isfinite(score)]
+        self._paint_scores(painter, known, colours)
         tick = place.right() - _TICK if self.on_left else place.left()
         for index in companions:
             painter.fillRect(QRectF(tick, self.top(index), _TICK, height), color("companion"))
-        inner = place.right() - 4.0 if self.on_left else place.left() + 4.0
+        away, radius = _DOT
         painter.setPen(QPen(QColor(0, 0, 0), 1.0))
         for finding in findings:
             painter.setBrush(label_colour(finding.label))
-            painter.drawEllipse(QPointF(inner, self.top(finding.frame) + height / 2.0), 3.2, 3.2)
+            painter.drawEllipse(QPointF(self._inner(away), self._middle(finding.frame)), radius, radius)
         mark = self.mark(frame)
         painter.fillRect(mark, QColor(0, 0, 0, 160))
         painter.fillRect(mark.adjusted(0.0, 0.75, 0.0, -0.75), color("bright"))
+        if known:
+            self._paint_arrow(painter, self._middle(max(known)[1]))
+
+    def _paint_scores(self, painter: QPainter, known: Sequence[tuple[float, int]], colours: str) -> None:
+        """Paint the bars, each on whole pixels, so that no seam lies between two of them."""
+        if not known:
+            return
+        place, table = self.place, colormap(colours)
+        for score, index in known:
+            red, green, blue = table[int(np.clip(64 + score * 191, 0, 255))].tolist()
+            top, below = round(self.top(index)), round(self.top(index + 1))
+            bar = self._bar(score, top, max(1, below - top))
+            painter.fillRect(bar, QColor(red, green, blue))
+        for score in (0.5, 1.0):
+            whole = self._bar(score, place.top(), place.height())
+            left = whole.right() - 1.0 if self.on_left else whole.left()
+            painter.fillRect(QRectF(left, whole.top(), 1.0, whole.height()), QColor(139, 150, 163, 110))
+
+    def _paint_arrow(self, painter: QPainter, y: float) -> None:
+        length, half = _ARROW
+        points = [
+            QPointF(self._inner(along), y + across) for along, across in ((0.5, -half), (0.5, half), (length, 0.0))
+        ]
+        painter.setPen(QPen(QColor(0, 0, 0), 1.0))
+        painter.setBrush(color("accent"))
+        painter.drawPolygon(points)
+
+    def _bar(self, score: float, top: float, height: float) -> QRectF:
+        length = _SHORTEST + float(np.clip(score, 0.0, 1.0)) * (_LONGEST - _SHORTEST)
+        left = self.place.left() if self.on_left else self.place.right() - length
+        return QRectF(left, top, length, height)
+
+    def _inner(self, away: float) -> float:
+        """Return the x so far from the edge towards the middle of the viewport."""
+        return self.place.right() - away if self.on_left else self.place.left() + away
+
+    def _middle(self, frame: int) -> float:
+        return self.top(frame) + max(1.0, self.place.height() / self.frames) / 2.0

@@ -111,6 +111,8 @@ class AiMarks(QWidget):
         if runs.is_coming(identity, state.frame, model):
             return "The model is looking…"
         ran = runs.heatmap(identity, state.frame, model)
+        if ran is None and runs.scores(identity, state.frame, model):
+            return "This model scores the image as a whole and points at no place."
         if ran is None:
             return "Run the model to see where it points."
         if not ran.complete:
