@@ -45,6 +45,7 @@ def export_content(workspace: Workspace, state: ViewerState, viewport: Viewport 
         frame=state.frame,
         voi=state.voi,
         inverted=state.inverted,
+        black_air=workspace.desk.black_air,
         filters=state.active_filters,
         orientation=state.orientation,
         heat=output.scores,

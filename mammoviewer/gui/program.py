@@ -53,6 +53,7 @@ class Program:
                 self._window.notices.add(notice)
         # A tour is nobody's session.
         self._keeper = SessionKeeper(workspace) if request.tour is None else None
+        workspace.stage_changed.connect(self._look_ahead)
         self._show(request)
 
     def run(self) -> int:
@@ -65,6 +66,12 @@ class Program:
         finally:
             self._bridge.stop()
             self._workspace.close()
+
+    def _look_ahead(self) -> None:
+        workspace = self._workspace
+        for cell in workspace.stage.cells if workspace.stage is not None else ():
+            if cell:
+                workspace.air.look_ahead(workspace.state(cell).image)
 
     def _show(self, request: WindowRequest) -> None:
         window = self._window

@@ -26,6 +26,8 @@ _AIR_PEAK_SHARE: Final = 0.3
 _AIR_TO_TISSUE: Final = 0.4
 # Labels and the seams of tape are thinner than twice this share of the longer side.
 _OPENING: Final = 0.012
+# A dark pocket behind thin skin, and no picture in a frame of tape.
+_POCKET: Final = 0.01
 _LEAST_SHARE: Final = 0.005
 
 
@@ -121,15 +123,30 @@ def _largest(tissue: BoolArray) -> BoolArray:
     radius = max(1, round(_OPENING * max(tissue.shape)))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     # The breast goes on beyond the edge of the image: without a repeated edge it would be eaten away there.
-    framed = cv2.copyMakeBorder(tissue.view(np.uint8), radius, radius, radius, radius, cv2.BORDER_REPLICATE)
+    framed = cv2.copyMakeBorder(
+        _without_pockets(tissue).view(np.uint8), radius, radius, radius, radius, cv2.BORDER_REPLICATE
+    )
     opened = cv2.morphologyEx(framed, cv2.MORPH_OPEN, kernel)[radius:-radius, radius:-radius]
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(opened), connectivity=4)
     if count < 2:
         return tissue
     best = (labels == 1 + int(statistics[1:, cv2.CC_STAT_AREA].argmax())).astype(np.uint8)
-    outlines, _ = cv2.findContours(best, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    filled: ByteArray = cv2.drawContours(best, outlines, -1, 1, cv2.FILLED)
-    return filled.astype(bool)
+    return without_holes(best.astype(bool))
+
+
+def without_holes(region: BoolArray) -> BoolArray:
+    """Return a region, bool (rows, columns), with all that it surrounds."""
+    filled = region.astype(np.uint8)
+    outlines, _ = cv2.findContours(filled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return np.asarray(cv2.drawContours(filled, outlines, -1, 1, cv2.FILLED)).astype(bool)
+
+
+def _without_pockets(tissue: BoolArray) -> BoolArray:
+    """Return tissue with its small holes filled: thin skin before a dark one would be cut off."""
+    holes = (without_holes(tissue) & ~tissue).view(np.uint8)
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(holes, connectivity=4)
+    small = statistics[:, cv2.CC_STAT_AREA] < _POCKET * tissue.size
+    return np.asarray(tissue | (small[labels] & (labels > 0)), np.bool_)
 
 
 def _at_full_size(region: BoolArray, shape: tuple[int, ...]) -> BoolArray:

@@ -8,20 +8,25 @@ import cv2
 import numpy as np
 from psygnal import Signal
 
-from mammoviewer.base.arrays import BoolArray, ByteArray, FloatArray
+from mammoviewer.base.arrays import ByteArray, FloatArray
 from mammoviewer.base.errors import DecodeError
 from mammoviewer.base.progress import Progress
 from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.dicom.image import Image
-from mammoviewer.imaging.breast_mask import breast_mask
+from mammoviewer.imaging.breast_mask import breast_mask, without_holes
 from mammoviewer.imaging.resample import shrink
 from mammoviewer.jobs.thread_runner import ThreadRunner
 
 _LONGEST_SIDE = 1024
 _MARGIN_MM = 2.0
 _MARGIN_PX = 16.0
-_LIKE_AIR = 0.02
 """Where the pixel size is not known. Skin is never covered, rather some air is left."""
+_LIKE_AIR = 0.02
+_UNLIKE_AIR = 0.06
+"""Shares of the way from air to tissue: beside tissue it is air up to the first, and none from the second on."""
+_SKIN_MM = 12.0
+_SKIN_SHARE = 0.05
+"""How far the breast may go on beyond its mask: in mm, or as a share of the longer side where these are not known."""
 
 
 class AirMasks:
@@ -41,25 +46,41 @@ class AirMasks:
     def of(self, image: Image) -> ByteArray | None:
         """Return the mask of an image, see :func:`find_air`; None while it is looked for and where there is none."""
         with self._lock:
-            if image.serial in self._asked:
-                return self._masks.get(image.serial)
+            known = image.serial in self._masks or image.serial in self._asked
             self._asked.add(image.serial)
+            if known:
+                return self._masks.get(image.serial)
+        self._look(image, priority=3)
+        return None
 
+    def look_ahead(self, image: Image) -> None:
+        """Look for the air once nothing else waits: white air in a dark room would dazzle until it is found."""
+        with self._lock:
+            known = image.serial in self._masks or image.serial in self._asked
+        if not known and image.attributes.padding is None and image.attributes.frames == 1:
+            self._look(image, priority=-6)
+
+    def _look(self, image: Image, priority: int) -> None:
         def look(progress: Progress) -> None:
+            with self._lock:
+                if image.serial in self._masks:
+                    return
             mask = find_air(image)
             with self._lock:
                 self._masks[image.serial] = mask
-            self.changed.emit()
+                waited_for = image.serial in self._asked
+            if waited_for:
+                self.changed.emit()
 
-        self._runner.submit("Find the air", look, key=("air", image.serial), priority=3)
-        return None
+        self._runner.submit("Find the air", look, key=("air", image.serial), priority=priority)
 
 
 def find_air(image: Image) -> ByteArray | None:
     """Return where there is air, 255, and where there is not, 0: uint8, the image reduced to 1024 pixels or fewer.
 
-    None when it cannot be decoded. Of a volume, what is air in all of three slices. Tissue is given a margin, in which
-    only what is as dark as the air itself counts as air: skin is never covered.
+    None when it cannot be decoded. Of a volume, what is air in all of three slices. What hangs together with tissue and
+    is brighter than air is tissue, with all that it surrounds; and tissue is given a margin, in which only what is as
+    dark as the air itself counts as air: skin is never covered.
     """
     attributes = image.attributes
     count = attributes.frames
@@ -81,18 +102,33 @@ def find_air(image: Image) -> ByteArray | None:
     if tissue is None or level is None:
         return None
     spacing = attributes.pixel_spacing
-    margin = (_MARGIN_MM / spacing.column_mm if spacing is not None else _MARGIN_PX) * scale
+    per_mm = scale / spacing.column_mm if spacing is not None else None
+    tissue = _with_skin(level, tissue, per_mm * _SKIN_MM if per_mm is not None else _SKIN_SHARE * max(level.shape))
+    air = _beyond(tissue, per_mm * _MARGIN_MM if per_mm is not None else scale * _MARGIN_PX)
+    return np.where(_as_far_from_air(level, air, tissue) <= _LIKE_AIR, 255 - tissue, air).astype(np.uint8)
+
+
+def _beyond(tissue: ByteArray, margin: float) -> ByteArray:
+    """Return what lies farther from tissue than some pixels, 255."""
     radius = max(1, round(margin))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    air = np.asarray(255 - cv2.dilate(tissue, kernel), np.uint8)
-    return np.where(_like_air(level, air, tissue), 255 - tissue, air).astype(np.uint8)
+    return np.asarray(255 - cv2.dilate(tissue, kernel), np.uint8)
 
 
-def _like_air(level: FloatArray, air: ByteArray, tissue: ByteArray) -> BoolArray:
-    """Return what differs from the middle of the surest air by less than a fiftieth of the way to tissue."""
+def _with_skin(level: FloatArray, tissue: ByteArray, reach: float) -> ByteArray:
+    """Return tissue with what is no air, hangs together with it, and lies no farther from it than some pixels."""
+    near = _beyond(tissue, reach) < 128
+    solid = (tissue > 127) | (near & (_as_far_from_air(level, 255 - tissue, tissue) > _UNLIKE_AIR))
+    _, labels = cv2.connectedComponents(solid.view(np.uint8), connectivity=4)
+    hanging = without_holes(solid & np.isin(labels, np.unique(labels[tissue > 127])))
+    return np.asarray(cv2.max(tissue, hanging.astype(np.uint8) * np.uint8(255)), np.uint8)
+
+
+def _as_far_from_air(level: FloatArray, air: ByteArray, tissue: ByteArray) -> FloatArray:
+    """Return by how much of the way to tissue a value differs from the middle of the surest air."""
     sure, inside = air == 255, tissue == 255
     if not sure.any() or not inside.any():
-        return np.zeros(level.shape, np.bool_)
+        return np.ones(level.shape, np.float32)
     middle = float(np.median(level[sure]))
-    reach = _LIKE_AIR * abs(float(np.median(level[inside])) - middle)
-    return np.asarray(np.abs(level - middle) <= reach, np.bool_)
+    way = abs(float(np.median(level[inside])) - middle)
+    return np.asarray(np.abs(level - middle) / max(way, 1e-6), np.float32)

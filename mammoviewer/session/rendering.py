@@ -29,6 +29,7 @@ from mammoviewer.imaging.voi import Voi, apply_lut
 from mammoviewer.inference.detections import Detection
 from mammoviewer.inference.evidence import readable_evidence
 from mammoviewer.inference.heatmap import Heatmap
+from mammoviewer.session.air import find_air
 from mammoviewer.session.label_colours import MEASURE, label_colour
 from mammoviewer.session.measuring import line_text
 from mammoviewer.session.picture_ink import Ink, draw_contours, draw_legend
@@ -46,6 +47,8 @@ class Rendering:
         The frame and its grey transform.
     inverted
         The reader's inversion; padding stays black.
+    black_air
+        Whether the air of an inverted image that does not mark it as padding is black, too, as in the window.
     filters
         Applied at full resolution before the grey transform.
     slab
@@ -77,6 +80,7 @@ class Rendering:
     frame: int
     voi: Voi
     inverted: bool = False
+    black_air: bool = False
     filters: FilterChain = ()
     orientation: Orientation = field(default_factory=Orientation)
     size: tuple[int, int] | None = None
@@ -122,10 +126,22 @@ def render(request: Rendering, progress: Progress = no_progress) -> ByteArray | 
         picture = plain_picture(attributes, stored, frame=request.frame)
     lookup = picture.lookup(request.voi, inverse=attributes.inverse != request.inverted, bits=request.bits)
     grey = apply_lut(picture.pixels, lookup, picture.first)
+    if request.inverted and request.black_air and attributes.padding is None:
+        grey = _without_air(grey, request.image)
     progress(0.7, "draw")
     grey = _sized(np.ascontiguousarray(request.orientation.apply(grey)), request.size)
     seen = _seen((grey.shape[0], grey.shape[1]), request)
     return grey[seen].copy() if request.plain else _with_overlays(grey, seen, request)
+
+
+def _without_air(grey: ByteArray | WordArray, image: Image) -> ByteArray | WordArray:
+    """Return greys in stored geometry with the air black."""
+    air = find_air(image)
+    if air is None:
+        return grey
+    seen = cv2.resize(255 - air, grey.shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32) / np.float32(255)
+    blackened: ByteArray | WordArray = np.rint(grey * seen).astype(grey.dtype)
+    return blackened
 
 
 def _seen(shape: tuple[int, int], request: Rendering) -> tuple[slice, slice]:

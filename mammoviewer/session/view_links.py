@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,15 @@ class ViewLinks:
         for state in states:
             state.linked = linked
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Meanwhile what happens in one view does not happen in the others."""
+        before, self._busy = self._busy, True
+        try:
+            yield
+        finally:
+            self._busy = before
+
     def _states(self) -> list[ViewerState]:
         stage = self._workspace.stage
         cells = dict.fromkeys(stage.cells) if stage is not None else {}
@@ -58,13 +68,10 @@ class ViewLinks:
     def _spread(self, state: ViewerState, name: str, before: Any) -> None:
         if self._busy or not state.linked:
             return
-        self._busy = True
-        try:
+        with self.paused():
             for other in self._states():
                 if other is not state and other.linked:
                     self._copy(state, other, name, before)
-        finally:
-            self._busy = False
 
     def _copy(self, state: ViewerState, other: ViewerState, name: str, before: Any) -> None:
         if name in {"zoom", "centre"}:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from helpers import mouse
-from helpers.images import make_image
+from helpers.images import breast_like, make_image
 from helpers.viewports import picture, place
 
 from mammoviewer.dicom.reader import OpenResult
@@ -16,6 +17,7 @@ from mammoviewer.gui.actions.desk import Desk
 from mammoviewer.gui.canvas.grid import ViewportGrid
 from mammoviewer.gui.theme import color
 from mammoviewer.session.places import anatomy, same_place
+from mammoviewer.session.viewer_state import FIT
 
 BY_ID = {command.id: command for command in COMMANDS}
 
@@ -26,7 +28,7 @@ def grid(qtbot, four_views):
     qtbot.addWidget(made)
     made.resize(700, 700)
     made.show()
-    qtbot.waitUntil(lambda: all(not viewport.follower.waiting for viewport in made.viewports))
+    qtbot.waitUntil(lambda: all(not viewport.follower.waiting for viewport in made.viewports if viewport.state))
     return made
 
 
@@ -110,6 +112,60 @@ def test_current_and_prior_flicker_in_one_place_even_maximised(qtbot, four_views
     assert grid.maximised is grid.viewports[0]
     run(four_views, grid, "stage.flicker")
     assert grid.viewports[0].identity == "1.RCC"
+
+
+def mm_per_pixel(viewport):
+    return viewport.shown.image.attributes.pixel_spacing.column_mm / viewport.view.zoom
+
+
+@pytest.fixture
+def pair_with_prior(four_views):
+    """A current pair, the prior of its right breast larger and with finer pixels."""
+    now = [
+        make_image(label, uid=f"1.{label}", StudyInstanceUID="1", StudyDate="20240101", PatientID="P")
+        for label in ("RCC", "LCC")
+    ]
+    spacing = now[0].attributes.pixel_spacing
+    rows, columns = now[0].attributes.shape
+    prior = make_image(
+        "RCC",
+        uid="2.1",
+        pixels=breast_like(3 * rows, 3 * columns),
+        StudyInstanceUID="2",
+        StudyDate="20200101",
+        PatientID="P",
+        pixel_spacing=replace(spacing, row_mm=spacing.row_mm / 2, column_mm=spacing.column_mm / 2),
+    )
+    four_views.add(OpenResult((*now, prior), ()))
+    four_views.desk.active_identity = "1.RCC"
+    return four_views
+
+
+def test_nothing_is_fitted_anew_while_current_and_prior_flicker(qtbot, pair_with_prior, grid):
+    workspace, desk = pair_with_prior, Desk(pair_with_prior, grid, Mock())
+    flicker = BY_ID["stage.flicker"].handler
+    viewports = {viewport.identity: viewport for viewport in grid.viewports}
+    right, left = viewports["1.RCC"], viewports["1.LCC"]
+    sizes, places = (mm_per_pixel(right), mm_per_pixel(left)), [right.view.matrix, left.view.matrix]
+    right.shown.inverted = True
+    for _ in range(3):
+        flicker(desk)
+        assert right.identity == "2.1"
+        assert right.shown.inverted
+        assert (mm_per_pixel(right), mm_per_pixel(left)) == pytest.approx(sizes)
+        flicker(desk)
+        assert right.identity == "1.RCC"
+        assert [right.shown.zoom, left.shown.zoom] == [FIT, FIT]
+        for viewport, before in zip((right, left), places, strict=True):
+            np.testing.assert_allclose(viewport.view.matrix, before)
+    flicker(desk)
+    held = left.view.matrix
+    np.testing.assert_allclose(held, places[1], atol=1.0)
+    left.zoom_by(2.0)
+    flicker(desk)
+    assert right.shown.zoom == FIT
+    assert left.shown.zoom != FIT, "the reader has moved it meanwhile"
+    assert workspace.active is right.state
 
 
 def test_without_another_study_nothing_flickers(four_views, grid):

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 from mammoviewer.base.notices import Notice
 from mammoviewer.gui.canvas.grid import ViewportGrid
 from mammoviewer.gui.canvas.viewport import Viewport
+from mammoviewer.gui.flicker import Flicker
 from mammoviewer.gui.model_actions import MarkWalk
 from mammoviewer.session.viewer_state import ViewerState
 from mammoviewer.session.workspace import Workspace
@@ -110,6 +111,7 @@ class Desk:
         self.grid = grid
         self.window = window
         self.marks = MarkWalk(workspace)
+        self.flicker = Flicker(workspace, grid)
 
     @property
     def state(self) -> ViewerState | None:

@@ -7,7 +7,6 @@ import functools
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.actions.desk import Desk
-from mammoviewer.session.view_links import match_slice, match_zoom
 
 
 def _stage(step: int, desk: Desk) -> None:
@@ -22,21 +21,6 @@ def _prior(step: int, desk: Desk) -> None:
         known = "older" if step > 0 else "newer"
         text = f"There is no {known} prior" if workspace.hung.priors else "No prior of this patient is open"
         workspace.notice.emit(Notice(Severity.INFO, text, "open earlier studies of the same patient beside this one"))
-
-
-def _flicker(desk: Desk) -> None:
-    """Put the image of the other study in the place of the active one: pressed again, it is back."""
-    workspace, state, stage = desk.workspace, desk.state, desk.workspace.stage
-    if state is None or stage is None:
-        return
-    partner = workspace.hung.counterpart(state.image)
-    if partner is None:
-        workspace.notice.emit(Notice(Severity.INFO, "There is no image of this view in another study to compare with"))
-        return
-    other = workspace.state(partner.attributes.identity)
-    match_zoom(state, other)
-    match_slice(state, other)
-    workspace.put_into_cell(stage.cells.index(state.image.attributes.identity), partner.attributes.identity)
 
 
 def _linked_cursor(desk: Desk) -> None:
@@ -62,7 +46,7 @@ STAGE_COMMANDS = {
         ),
         Command("stage.older_prior", "Compare with an older prior", ("Ctrl+PgDown",), functools.partial(_prior, 1)),
         Command("stage.newer_prior", "Compare with a newer prior", ("Ctrl+PgUp",), functools.partial(_prior, -1)),
-        Command("stage.flicker", "Flicker between current and prior", ("Shift+V",), _flicker),
+        Command("stage.flicker", "Flicker between current and prior", ("Shift+V",), lambda desk: desk.flicker.toggle()),
         Command("view.link", "Link the viewports, or unlink them", ("Y",), lambda desk: desk.workspace.links.toggle()),
         Command("view.linked_cursor", "Show the cursor's place in the other viewports", ("Shift+Y",), _linked_cursor),
         Command(

@@ -45,6 +45,24 @@ def test_inversion_keeps_padding_black():
     np.testing.assert_array_equal(255 - plain[~air], inverted[~air])
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+def test_inversion_keeps_the_air_black_where_that_is_asked_for(bits):
+    row, column = np.mgrid[0:600, 0:400]
+    inside = ((row - 300) / 250) ** 2 + ((399 - column) / 300) ** 2 < 1
+    pixels = np.where(inside, 1800 + row % 50, 10).astype(np.uint16)
+    image = make_image(pixels=pixels)
+    turned = Orientation(flip_columns=True)
+    asked = Rendering(image=image, frame=0, voi=VOI, inverted=True, bits=bits, orientation=turned)
+    plain, black = (render(replace(asked, black_air=wanted)) for wanted in (False, True))
+    inside = turned.apply(inside)
+    np.testing.assert_array_equal(plain[inside], black[inside])
+    far = cv2.dilate(inside.astype(np.uint8), np.ones((61, 61), np.uint8)) == 0
+    assert plain[far].min() > 0.95 * np.iinfo(plain.dtype).max
+    assert not black[far].any()
+    straight = render(replace(asked, inverted=False, black_air=True))
+    np.testing.assert_array_equal(straight, render(replace(asked, inverted=False)))
+
+
 def test_marks_turn_with_the_pixels():
     image = make_image(pixels=np.zeros((90, 60), np.uint16))
     finding = new_finding(image.attributes.identity, 0, Roi(RoiKind.RECTANGLE, ((10, 20), (30, 50))), "Mass")
