@@ -9,21 +9,16 @@ from mammoviewer.annotations.finding import Finding, new_finding
 from mammoviewer.annotations.roi import Roi
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.gui.canvas.region_fit import is_fit, moved_within
-from mammoviewer.gui.navigation import in_sight
+from mammoviewer.gui.navigation import chosen_here, in_sight
 from mammoviewer.session.lesions import fill_edit, link_edit, to_slice_edit, unlink_edit
 from mammoviewer.session.places import anatomy, same_place
 from mammoviewer.session.viewer_state import ViewerState
 from mammoviewer.session.workspace import Workspace
 
 
-def _chosen(workspace: Workspace) -> Finding | None:
-    chosen = workspace.desk.selected_finding
-    return workspace.annotations.get(chosen) if chosen in workspace.annotations else None
-
-
 def nudge_chosen(workspace: Workspace, down: float, right: float) -> None:
     """Move the chosen finding by pixels in the directions of the screen, while in sight; one step of undo."""
-    finding = _chosen(workspace)
+    finding = chosen_here(workspace)
     if finding is None or not in_sight(workspace, finding):
         return
     state = workspace.state(finding.image_uid)
@@ -41,7 +36,7 @@ def copy_chosen(workspace: Workspace) -> int:
 
     The same place is that of :func:`session.places.same_place`: in the other breast it is mirrored.
     """
-    finding, stage = _chosen(workspace), workspace.stage
+    finding, stage = chosen_here(workspace), workspace.stage
     if finding is None or stage is None:
         return 0
     source = workspace.state(finding.image_uid)
@@ -58,7 +53,7 @@ def copy_chosen(workspace: Workspace) -> int:
 
 def link_chosen(workspace: Workspace) -> None:
     """Make the chosen finding and the one chosen before it one lesion."""
-    finding, before = _chosen(workspace), workspace.desk.chosen_before
+    finding, before = chosen_here(workspace), workspace.desk.chosen_before
     if finding is None or before not in workspace.annotations or before == finding.id:
         tell(workspace, "Choose two findings one after the other to link them", "click the one, then the other")
         return
@@ -71,7 +66,7 @@ def link_chosen(workspace: Workspace) -> None:
 
 def unlink_chosen(workspace: Workspace) -> None:
     """Take the chosen finding out of its lesion."""
-    finding = _chosen(workspace)
+    finding = chosen_here(workspace)
     edit = unlink_edit(workspace.annotations.findings, finding) if finding is not None else None
     if edit is not None:
         workspace.edit(edit)
@@ -79,7 +74,7 @@ def unlink_chosen(workspace: Workspace) -> None:
 
 def carry_to_slice(workspace: Workspace) -> None:
     """Put the chosen finding's region onto the slice in view, as the same lesion, and choose it there."""
-    finding = _chosen(workspace)
+    finding = chosen_here(workspace)
     if finding is None:
         return
     stage = workspace.stage
@@ -98,7 +93,7 @@ def carry_to_slice(workspace: Workspace) -> None:
 
 def fill_slices(workspace: Workspace) -> None:
     """Fill the slices between those on which the chosen lesion is marked."""
-    finding = _chosen(workspace)
+    finding = chosen_here(workspace)
     made = None
     if finding is not None:
         made = fill_edit(workspace.annotations.findings, finding, reader=workspace.settings.reader)

@@ -54,6 +54,16 @@ def in_sight(workspace: Workspace, finding: Finding) -> bool:
     return workspace.state(finding.image_uid).frame == finding.frame
 
 
+def chosen_here(workspace: Workspace) -> Finding | None:
+    """Return the chosen finding, None where it lies on neither an image of the study nor one that hangs beside it."""
+    chosen, study, stage = workspace.desk.selected_finding, workspace.study, workspace.stage
+    if chosen not in workspace.annotations or study is None or stage is None:
+        return None
+    finding = workspace.annotations.get(chosen)
+    here = {*stage.cells, *(image.attributes.identity for image in study.images)}
+    return finding if finding.image_uid in here else None
+
+
 def delete_chosen(workspace: Workspace) -> None:
     """Delete the chosen finding; one that is out of sight is only gone to, so that nothing vanishes unseen."""
     chosen = workspace.desk.selected_finding

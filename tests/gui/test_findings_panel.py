@@ -3,6 +3,10 @@
 from dataclasses import replace
 
 import pytest
+from helpers.images import make_image
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QComboBox
 from pytestqt.qtbot import QtBot
 
 from mammoviewer.annotations.edits import AddFinding
@@ -10,11 +14,17 @@ from mammoviewer.annotations.finding import Finding, new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.annotations.strokes import PendingStroke, Stroke
 from mammoviewer.dicom.attributes import PixelSpacing
+from mammoviewer.dicom.reader import OpenResult
+from mammoviewer.gui.active_view import ActiveView
+from mammoviewer.gui.finding_actions import copy_chosen
 from mammoviewer.gui.navigation import findings_of_study, neighbour, show_finding
+from mammoviewer.gui.panels.finding_editor import NoteEdit
 from mammoviewer.gui.panels.findings_panel import FindingsPanel
+from mammoviewer.gui.panels.header_bar import HeaderBar
 from mammoviewer.session.viewer_state import Tool
 from mammoviewer.session.workspace import Workspace
 
+VIEWS = ("RCC", "LCC", "RMLO", "LMLO")
 BOX = Roi(RoiKind.RECTANGLE, ((5.0, 5.0), (15.0, 25.0)))
 
 
@@ -111,6 +121,50 @@ def test_a_note_is_kept_when_the_field_is_left(panel: FindingsPanel, four_views:
     panel._editor._note.insertPlainText("seen before")
     panel._editor._note.finished.emit()
     assert four_views.annotations.get(finding.id).note == "seen before"
+
+
+def test_a_finding_of_another_study_is_not_changed_before_its_study_is_back(
+    panel: FindingsPanel, four_views: Workspace, qtbot: QtBot
+) -> None:
+    finding = add(four_views, 0)
+    four_views.desk.selected_finding = finding.id
+    bar = HeaderBar(four_views, ActiveView(four_views))
+    qtbot.addWidget(bar)
+    bar.show()
+    panel.show()
+    four_views.add(OpenResult((make_image("RCC", uid="2.1", StudyInstanceUID="2", PatientID="B"),), ()))
+    qtbot.waitUntil(lambda: not panel.rows)
+    note = panel._editor.findChild(NoteEdit)
+    assert note is not None
+    assert not note.isVisible()
+    assert copy_chosen(four_views) == 0
+    assert four_views.annotations.findings == (finding,)
+    combo = next(c for c in bar.findChildren(QComboBox) if c.accessibleName() == "Study")
+    own = next(n for n, study in enumerate(four_views.studies) if len(study.images) == 4)
+    QTest.keyClick(combo, Qt.Key.Key_Down if own > combo.currentIndex() else Qt.Key.Key_Up)
+    qtbot.waitUntil(note.isVisible)
+    assert four_views.desk.selected_finding == finding.id
+
+
+def test_a_finding_of_a_prior_is_described_where_the_prior_hangs(workspace: Workspace, qtbot: QtBot) -> None:
+    now, before = (
+        [
+            make_image(label, uid=f"{uid}.{label}", StudyInstanceUID=uid, StudyDate=date, PatientID="P")
+            for label in VIEWS
+        ]
+        for uid, date in (("1", "20240101"), ("2", "20200101"))
+    )
+    workspace.add(OpenResult((*now, *before), ()))
+    panel = FindingsPanel(workspace)
+    qtbot.addWidget(panel)
+    finding = new_finding("2.RCC", 0, BOX, "Mass")
+    workspace.edit(AddFinding(finding))
+    with_prior = next(n for n, stage in enumerate(workspace.stages) if "2.RCC" in stage.cells)
+    workspace.show_stage(with_prior)
+    workspace.desk.selected_finding = finding.id
+    assert panel._editor.isVisibleTo(panel)
+    workspace.show_stage(next(n for n, stage in enumerate(workspace.stages) if "2.RCC" not in stage.cells))
+    assert not panel._editor.isVisibleTo(panel)
 
 
 def test_delete_removes_the_chosen_one_only(panel: FindingsPanel, four_views: Workspace) -> None:

@@ -98,6 +98,23 @@ def test_the_end_of_a_line_can_be_dragged_and_undone(viewport):
     assert workspace.annotations.get(found.id).roi == found.roi
 
 
+@pytest.mark.parametrize("chosen", [True, False])
+@pytest.mark.parametrize("start", [(75.0, 90.0), (60.0, 90.0)])
+def test_a_lesion_is_measured_from_its_outline(viewport, start, chosen):
+    workspace = viewport.workspace
+    lesion = Roi(RoiKind.POLYGON, ((60.0, 90.0), (90.0, 90.0), (90.0, 110.0), (60.0, 110.0)))
+    marked = new_finding(viewport.identity, 0, lesion, "Mass")
+    workspace.edit(AddFinding(marked))
+    workspace.desk.selected_finding = marked.id if chosen else ""
+    found = draw(viewport, Tool.DISTANCE, start, (75.0, 110.0))
+    assert found.roi.kind is RoiKind.DISTANCE
+    np.testing.assert_allclose(found.roi.points, [start, (75.0, 110.0)], atol=0.6)
+    assert workspace.annotations.get(marked.id) == marked
+    mouse.drag(viewport, place(viewport, *start), place(viewport, 85.0, 70.0))
+    assert len(workspace.annotations.findings) == 2, "the tool grasps the ends of its own line"
+    np.testing.assert_allclose(workspace.annotations.get(found.id).roi.points[0], (85.0, 70.0), atol=0.6)
+
+
 @pytest.mark.parametrize("kind", sorted(MEASURES))
 def test_every_measure_is_found_under_the_cursor(viewport, kind):
     points = {1: ((60.0, 80.0),), 2: ((60.0, 80.0), (90.0, 110.0)), 3: ((60.0, 80.0), (90.0, 80.0), (90.0, 110.0))}

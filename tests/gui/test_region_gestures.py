@@ -330,6 +330,17 @@ def test_a_region_is_moved_no_further_than_the_image(qtbot: QtBot, four_views: W
     assert four_views.annotations.findings[0].roi.bounding_box() == pytest.approx((-0.5, 79.5, 39.5, 119.5), abs=0.01)
 
 
+def test_a_drag_that_the_edge_of_the_image_holds_up_is_no_step_of_undo(qtbot: QtBot, four_views: Workspace) -> None:
+    viewport = shown(qtbot, four_views)
+    finding = draw(viewport)
+    drag(viewport, place(viewport, 60.0, 90.0), place(viewport, 60.0, 300.0))
+    held = four_views.annotations.get(finding.id)
+    assert held.roi.bounding_box()[3] == 119.5
+    drag(viewport, place(viewport, held.roi.bounding_box()[0], 100.0), place(viewport, 60.0, 300.0))
+    four_views.edits.undo()
+    assert four_views.annotations.get(finding.id).roi == finding.roi
+
+
 def test_a_region_is_not_reshaped_into_a_line_nor_off_the_image(qtbot: QtBot, four_views: Workspace) -> None:
     viewport = shown(qtbot, four_views)
     draw(viewport)

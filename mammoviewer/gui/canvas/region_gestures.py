@@ -255,7 +255,7 @@ class ChangeFinding(FrameGesture):
         self.follow(pointer)
         workspace = self.canvas.workspace
         there = self._finding.id in workspace.annotations
-        if self._roi is not None and there:
+        if self._roi is not None and self._roi != self._finding.roi and there:
             title = "Move finding" if self._handle is None else "Reshape finding"
             changed = workspace.annotations.get(self._finding.id).edited(roi=self._roi)
             make_edit(workspace, ReplaceFinding(changed, title=title))

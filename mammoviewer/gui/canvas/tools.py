@@ -8,7 +8,7 @@ from types import MappingProxyType
 from PySide6.QtCore import Qt
 
 from mammoviewer.annotations.finding import Finding
-from mammoviewer.annotations.roi import RoiKind
+from mammoviewer.annotations.roi import MEASURES, RoiKind
 from mammoviewer.gui.canvas.brush_gestures import Brush, GrowRegion, PickSpecks
 from mammoviewer.gui.canvas.gestures import (
     Canvas,
@@ -95,18 +95,22 @@ def visible_findings(canvas: Canvas) -> tuple[Finding, ...]:
 def _grasp(canvas: Canvas, pointer: Pointer) -> Gesture | None:
     """Return the change of the finding under the mouse.
 
-    Handles of the selected finding come first, then lines. The inside of the selected finding moves it, but only
-    while no region is being drawn: small regions are often drawn inside large ones.
+    Handles of the selected finding come first, then lines, then the inside of the selected finding. A tool that draws
+    leaves lines and insides alone, because lesions are measured from edge to edge and small regions drawn inside large
+    ones; it grasps the handles of what it draws itself, a region or a measure.
     """
     desk = canvas.workspace.desk
     findings = visible_findings(canvas)
     selected = next((finding for finding in findings if finding.id == desk.selected_finding), None)
-    if selected is not None:
+    drawing = desk.tool in DRAWING_TOOLS
+    if selected is not None and (not drawing or selected.is_measure == (desk.tool.value in MEASURES)):
         handle = handle_at(selected.roi, canvas.view, pointer.place)
         if handle is not None:
             return ChangeFinding(canvas, pointer, selected, handle)
+    if drawing:
+        return None
     hit = finding_at(findings, canvas.view, pointer.place)
-    if hit is None and selected is not None and desk.tool not in DRAWING_TOOLS:
+    if hit is None and selected is not None:
         hit = finding_at((selected,), canvas.view, pointer.place, inside=True)
     if hit is None:
         return None

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QListWidget, QListWidgetItem, QToolButton, QVBoxLa
 from mammoviewer.annotations.finding import ALGORITHM, Finding
 from mammoviewer.gui.bridge import bind
 from mammoviewer.gui.canvas.roi_layer import label_colour
-from mammoviewer.gui.navigation import delete_chosen, findings_of_study, redo, show_finding, undo
+from mammoviewer.gui.navigation import chosen_here, delete_chosen, findings_of_study, redo, show_finding, undo
 from mammoviewer.gui.panels.class_combo import ClassCombo
 from mammoviewer.gui.panels.density_fields import DensityFields
 from mammoviewer.gui.panels.finding_editor import FindingEditor
@@ -95,10 +95,9 @@ class FindingsPanel(QWidget):
         return icon_button(tool.value, tip, choose, checkable=True)
 
     def _selected(self) -> Finding | None:
-        chosen = self._workspace.desk.selected_finding
-        if chosen not in self._workspace.annotations:
+        found = chosen_here(self._workspace)
+        if found is None:
             return None
-        found = self._workspace.annotations.get(chosen)
         image = self._workspace.state(found.image_uid).image
         return next(iter(seen_of_readers(self._workspace, image, (found,))), None)
 
