@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import tifffile
@@ -23,6 +24,8 @@ from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.pixel_form import MAX_FRAME_BYTES, MAX_FRAMES
 from mammoviewer.dicom.remedies import CHECK_PLACE
 from mammoviewer.dicom.spacing import STATED
+
+UNSIZED: Final = Notice(Severity.INFO, "the pixel size is unknown: lengths are given in pixels")
 
 _MAGIC = {
     b"\x89PNG": "PNG",
@@ -185,7 +188,7 @@ def _notices(*, colour: bool, lossy: bool, stated: bool) -> tuple[Notice, ...]:
         text = "the picture is compressed with losses"
         notices.append(Notice(Severity.CAUTION, text, "use the original, if there is one, to measure or to train"))
     if not stated:
-        notices.append(Notice(Severity.INFO, "the pixel size is unknown: lengths are given in pixels"))
+        notices.append(UNSIZED)
     return tuple(notices)
 
 

@@ -18,7 +18,7 @@ from mammoviewer.base.progress import Progress
 from mammoviewer.dicom.attributes import ImageKind
 from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.spacing import STATED
-from mammoviewer.gui.bridge import bind_values, when_over
+from mammoviewer.gui.bridge import bind, bind_values, when_over
 from mammoviewer.gui.dialogs.open_raster_dialog import OpenRasterDialog, rasters
 from mammoviewer.gui.panels.notice_line import NoticeLine
 from mammoviewer.gui.thumbnails import Thumbnails, recent_picture_path
@@ -75,6 +75,8 @@ class Opening(QObject):
         self._settings = settings
         self._thumbnails = thumbnails
         self._window = window
+        self._unsized: dict[Notice, list[str]] = {}
+        bind(self, workspace.facts_changed, self._withdraw_sized)
 
     @property
     def recent(self) -> list[Path]:
@@ -145,8 +147,7 @@ class Opening(QObject):
         remembered = paths[0] if len(paths) == 1 else paths[0].parent
         # After the study is on screen: it writes to the disk.
         when_over(self, job, lambda ended: QTimer.singleShot(0, self, lambda: self._remember(remembered, ended)))
-        if not files:
-            when_over(self, job, self._offer_pixel_size)
+        when_over(self, job, self._offer_pixel_size)
         return job
 
     def ask_pixel_size(self) -> None:
@@ -169,11 +170,25 @@ class Opening(QObject):
     def _offer_pixel_size(self, job: Job) -> None:
         if job.state is not JobState.DONE:
             return
-        count = sum(image.attributes.pixel_spacing is None for image in unsized(job.result.images))
-        if count:
-            text = f"{count} picture{'' if count == 1 else 's'} without a pixel size"
+        found = self._without_size(image.attributes.identity for image in job.result.images)
+        if found:
+            text = f"{len(found)} picture{'' if len(found) == 1 else 's'} without a pixel size: lengths are in pixels"
             notice = Notice(Severity.INFO, text, "models and measurements need it")
+            self._unsized[notice] = found
             self._notices.add(notice, ("State it…", self.ask_pixel_size))
+
+    def _withdraw_sized(self) -> None:
+        """Say no longer that a pixel size is missing once it is known."""
+        for notice, identities in list(self._unsized.items()):
+            if not self._without_size(identities):
+                del self._unsized[notice]
+                self._notices.withdraw(notice)
+
+    def _without_size(self, identities: Iterable[str]) -> list[str]:
+        """Return which of the images that are open have no pixel size."""
+        workspace = self._workspace
+        there = [workspace.state(identity).image.attributes for identity in identities if workspace.is_open(identity)]
+        return [attributes.identity for attributes in there if attributes.pixel_spacing is None]
 
     def open_demo(self) -> Job:
         """Make the demo exam if it is not there yet, and open it."""

@@ -79,6 +79,11 @@ class Orientation:
             turned = Orientation(not turned.transpose, turned.flip_columns, not turned.flip_rows)
         return turned
 
+    @property
+    def mirrors(self) -> bool:
+        """Return whether the picture is a mirror image of the stored one, and not just turned."""
+        return self.transpose ^ self.flip_rows ^ self.flip_columns
+
     def inverse(self) -> Orientation:
         """Return the orientation that brings the displayed picture back to the stored one."""
         if self.transpose:

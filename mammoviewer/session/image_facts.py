@@ -11,6 +11,7 @@ from mammoviewer.base.errors import ArgumentError
 from mammoviewer.base.progress import Progress
 from mammoviewer.dicom.attributes import PixelSpacing
 from mammoviewer.dicom.image import Image
+from mammoviewer.dicom.raster import UNSIZED
 from mammoviewer.dicom.reader import reread_texts as read_texts_again
 from mammoviewer.dicom.spacing import STATED
 from mammoviewer.dicom.study import group_studies
@@ -38,7 +39,8 @@ def state_pixel_size(workspace: Workspace, identities: Iterable[str], millimetre
         for image in images:
             known = image.attributes.pixel_spacing
             if known is None or (known.source == STATED and known != spacing):
-                image.attributes = replace(image.attributes, pixel_spacing=spacing)
+                warnings = tuple(notice for notice in image.attributes.warnings if notice != UNSIZED)
+                image.attributes = replace(image.attributes, pixel_spacing=spacing, warnings=warnings)
                 workspace.heatmaps.forget(image.attributes.identity)
         places = {image.attributes.path.absolute() for image in images}
         stated = {entry: replace(entry, pixel_spacing_mm=millimetres) for entry in workspace.opened}

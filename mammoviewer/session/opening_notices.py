@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.dicom.companions.records import Companion
 from mammoviewer.dicom.image import Image
+from mammoviewer.dicom.raster import UNSIZED
 from mammoviewer.dicom.reader import OpenResult
 from mammoviewer.session.companions import belongs
 
 
 def opening_notices(result: OpenResult, images: Sequence[Image]) -> tuple[Notice, ...]:
-    """Return what to say of what was opened; ``images`` are all that are open, these ones among them."""
+    """Return what to say of what was opened; ``images`` are all that are open, these ones among them.
+
+    Of a pixel size that is missing nothing is said: whoever can ask for it does.
+    """
     return (*_of_files(result), *_left_alone(result.companions, images))
 
 
@@ -37,4 +41,5 @@ def _of_files(result: OpenResult) -> list[Notice]:
     ]
     if len(result.rejected) > 5:
         rejected.append(Notice(Severity.CAUTION, f"{len(result.rejected) - 5} more files were left out"))
-    return [*rejected, *(notice for image in result.images for notice in image.attributes.warnings)]
+    warnings = (notice for image in result.images for notice in image.attributes.warnings)
+    return [*rejected, *(notice for notice in warnings if notice != UNSIZED)]

@@ -18,10 +18,13 @@ def chest_side(attributes: ImageAttributes, orientation: Orientation) -> str:
     """Return on which side of the screen the chest wall is: ``left``, ``right`` or empty when that is not known.
 
     Hung by IHE (RAD TF-2 4.16.4.2.2.1.1.2) a right breast has it on the right; what the reader turned since moves it.
+    An image that does not tell its directions hangs by IHE as the reader turns it.
     """
     laterality = attributes.view.laterality
     if laterality not in {"R", "L"}:
         return ""
+    if attributes.unoriented:
+        return "right" if laterality == "R" else "left"
     rows, columns = attributes.orientation.display_shape(attributes.shape)
     hung = np.array([((rows - 1) / 2.0, columns - 1.0 if laterality == "R" else 0.0)])
     stored = attributes.orientation.to_stored(hung, attributes.shape)
@@ -87,8 +90,12 @@ class Anatomy:
 
 
 def anatomy(state: ViewerState, nipple: Point | None = None) -> Anatomy:
-    """Return the anatomy of a view."""
-    return Anatomy(state.image.attributes, state.orientation, nipple)
+    """Return the anatomy of a view, which stays that of the hung image however the reader turns it.
+
+    An image that does not tell its directions is taken to hang right as the reader has turned it.
+    """
+    attributes = state.image.attributes
+    return Anatomy(attributes, state.orientation if attributes.unoriented else attributes.orientation, nipple)
 
 
 def same_place(source: Anatomy, target: Anatomy, point: Point) -> Point:

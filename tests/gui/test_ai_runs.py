@@ -1,17 +1,18 @@
 """How the model looks, at which slices, and its scores in numbers."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from helpers.heatmaps import make_heatmap
-from helpers.model_makers import brightest_bundle, padded_dense_bundle
+from helpers.model_makers import brightest_bundle, padded_dense_bundle, whole_image_bundle
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from mammoviewer.base.paths import user_models_dir
 from mammoviewer.gui.active_view import ActiveView
-from mammoviewer.gui.canvas.model_output import shown_output
+from mammoviewer.gui.canvas.model_output import missing_output, shown_output
 from mammoviewer.gui.model_actions import clear_kept_results, run_model
 from mammoviewer.gui.panels.ai_overlay import AiOverlay
 from mammoviewer.gui.panels.ai_panel import AiPanel
@@ -107,6 +108,20 @@ def test_the_largest_over_all_slices_can_lie_over_every_slice(marked_volume: Wor
     assert "largest of 2 slices" in output.title
     marked_volume.desk.largest_over_slices = False
     assert not widget._largest.isChecked()
+
+
+def test_a_model_that_gives_scores_alone_promises_no_map(marked_volume: Workspace, tmp_path: Path) -> None:
+    manifest = whole_image_bundle(tmp_path / "models" / "whole")
+    marked_volume.registry.directories = (tmp_path / "models",)
+    marked_volume.registry.refresh()
+    state = marked_volume.active
+    assert state is not None
+    state.overlay = Overlay.HEATMAP
+    assert missing_output(marked_volume, state) == "no map of this frame yet"
+    marked_volume.desk.model = manifest.identity
+    assert missing_output(marked_volume, state) == "this model gives scores and no map"
+    state.overlay = Overlay.CAM
+    assert missing_output(marked_volume, state) == "no map of this frame yet"
 
 
 def test_scores_are_hidden_while_reading_blind(marked_volume: Workspace, qtbot: QtBot) -> None:

@@ -49,6 +49,8 @@ def test_what_the_reader_did_gives_a_badge() -> None:
     state.inverted = True
     state.filters = (FilterStep("clahe", {}),)
     assert [badge.text for badge in badges(state)] == ["FLIPPED", "INVERTED", "FILTERED"]
+    state.orientation = state.image.attributes.orientation.rotated(1)
+    assert [badge.text for badge in badges(state)] == ["TURNED", "INVERTED", "FILTERED"]
     state.bypass_filters = True
     assert "ORIGINAL" in [badge.text for badge in badges(state)]
     assert badges(state, bad=True)[0].refusal

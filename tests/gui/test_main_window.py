@@ -242,11 +242,42 @@ def test_pictures_of_a_folder_can_be_given_a_pixel_size(
     empty.open_paths([tmp_path / "films"])
     wanted = "without a pixel size"
     qtbot.waitUntil(lambda: any(wanted in notice.text for notice in empty.notices.notices))
-    while wanted not in empty.notices.notices[0].text:
+    (told,) = (notice for notice in empty.notices.notices if "pixel" in notice.text)
+    while empty.notices.notices[0] != told:
         empty.notices.next_notice()
     empty.notices.use_remedy()
     sizes = [image.attributes.pixel_spacing for image in empty.workspace.images]
     assert [size.row_mm for size in sizes if size is not None] == [0.07, 0.07]
+    assert [image.attributes.warnings for image in empty.workspace.images] == [(), ()]
+
+
+def test_a_pixel_size_that_is_known_is_not_asked_for_any_more(
+    empty: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cv2.imwrite(str(tmp_path / "L-CC.png"), (breast_like() >> 4).astype(np.uint8))
+    monkeypatch.setattr(OpenRasterDialog, "exec", lambda _: 1)
+    empty.open_paths([tmp_path / "L-CC.png"])
+    qtbot.waitUntil(lambda: any("without a pixel size" in notice.text for notice in empty.notices.notices))
+    monkeypatch.setattr(OpenRasterDialog, "exec", lambda dialog: dialog.set_pixel_spacing(0.07) or 1)
+    empty.ask_pixel_size()
+    qtbot.waitUntil(lambda: not any("pixel" in notice.text for notice in empty.notices.notices))
+
+
+def test_a_picture_is_turned_by_keys(window: MainWindow, qtbot: QtBot) -> None:
+    viewport = window.grid.active
+    assert viewport is not None
+    viewport.setFocus()
+    hung = viewport.shown.orientation
+    qtbot.keyClick(viewport, Qt.Key.Key_R, Qt.KeyboardModifier.AltModifier)
+    assert viewport.shown.orientation == hung.rotated(1)
+    assert viewport.view.to_widget(np.array([[0.0, 0.0]]))[0, 0] > viewport.width() / 2
+    for _ in range(2):
+        qtbot.keyClick(viewport, Qt.Key.Key_L, Qt.KeyboardModifier.AltModifier)
+    assert viewport.shown.orientation == hung.rotated(-1)
+    qtbot.keyClick(viewport, Qt.Key.Key_F, Qt.KeyboardModifier.AltModifier)
+    assert viewport.shown.orientation == hung.rotated(-1).flipped_vertically()
+    qtbot.keyClick(viewport, Qt.Key.Key_Backspace)
+    assert viewport.shown.orientation == hung
 
 
 def test_the_header_of_a_file_that_is_no_image_can_be_seen(empty: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:

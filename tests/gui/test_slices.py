@@ -21,6 +21,7 @@ from mammoviewer.gui.canvas.cine import Cine, cine_text
 from mammoviewer.gui.canvas.companion_text import with_companions
 from mammoviewer.gui.canvas.corner_text import corner_text
 from mammoviewer.gui.canvas.grid import ViewportGrid
+from mammoviewer.gui.canvas.model_output import HIDDEN, missing_output
 from mammoviewer.gui.canvas.screen_text import with_screen
 from mammoviewer.gui.canvas.tools import visible_findings
 from mammoviewer.gui.exports import export_content
@@ -186,9 +187,14 @@ def test_blind_readers_see_no_ai_until_they_sign(qtbot, desk, volume):
     assert [finding.origin for finding in visible_findings(viewport)] == ["reader"]
     text = with_companions(corner_text(state, 6, "off"), state, volume, "off")
     assert "BLIND" in [badge.text for badge in text.badges]
+    told = []
+    volume.notice.connect(told.append)
     run(desk, "slice.best")
     assert state.frame == 6
+    assert told == [HIDDEN]
+    assert missing_output(volume, state) == "hidden until the first read is signed"
     run(desk, "read.sign")
+    assert missing_output(volume, state) == "no map of this frame yet"
     assert viewport.output.scores is not None
     assert len(visible_findings(viewport)) == 2
 

@@ -8,9 +8,10 @@ from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.gui.actions.command import Command
 from mammoviewer.gui.actions.desk import Desk, on_state, on_viewport
 from mammoviewer.gui.canvas.cine import stepped_rate
+from mammoviewer.gui.canvas.model_output import HIDDEN
 from mammoviewer.gui.canvas.viewport import Viewport
 from mammoviewer.imaging.slab import SlabMode
-from mammoviewer.session.blind import visible_scores
+from mammoviewer.session.blind import ai_hidden, visible_scores
 from mammoviewer.session.viewer_state import ViewerState, slice_step_mm
 
 PAGE = 5
@@ -62,6 +63,9 @@ def _best(desk: Desk) -> None:
     """Show the slice with the highest score of the chosen model."""
     state, workspace = desk.state, desk.workspace
     if state is None or state.frames < 2:
+        return
+    if ai_hidden(workspace, state.image):
+        workspace.notice.emit(HIDDEN)
         return
     scores = visible_scores(workspace, state.image)
     known = [(score, frame) for frame, score in enumerate(scores) if score is not None]

@@ -37,6 +37,14 @@ def _flip(state: ViewerState) -> None:
     state.orientation = state.orientation.flipped_horizontally()
 
 
+def _flip_rows(state: ViewerState) -> None:
+    state.orientation = state.orientation.flipped_vertically()
+
+
+def _turn(quarters: int, state: ViewerState) -> None:
+    state.orientation = state.orientation.rotated(quarters)
+
+
 def _hang_again(state: ViewerState) -> None:
     state.orientation = state.image.attributes.orientation
 
@@ -113,6 +121,9 @@ _VIEW = (
     ),
     Command("view.pixel_size", "Measure by the calibrated pixel size, or back", (), _swap_pixel_size),
     Command("view.flip", "Flip left to right", ("Shift+F",), on_state(_flip)),
+    Command("view.flip_rows", "Flip top to bottom", ("Alt+F",), on_state(_flip_rows)),
+    Command("view.turn_right", "Turn a quarter to the right", ("Alt+R",), on_state(functools.partial(_turn, 1))),
+    Command("view.turn_left", "Turn a quarter to the left", ("Alt+L",), on_state(functools.partial(_turn, -1))),
     Command("view.hang_again", "Turn back as it was hung", (), on_state(_hang_again)),
     Command("view.roam", "Next field at 1:1, over the whole breast", ("Q",), on_viewport(lambda v: roam(v, 1))),
     Command("view.roam_back", "Previous field at 1:1", ("Shift+Q",), on_viewport(lambda v: roam(v, -1))),

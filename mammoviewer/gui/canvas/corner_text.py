@@ -179,6 +179,7 @@ def value_text(value: float) -> str:
 def badges(state: ViewerState, *, bad: bool = False) -> tuple[Badge, ...]:
     """Return what a reader must know about the picture before trusting it."""
     attributes = state.image.attributes
+    mirrored = state.orientation.mirrors != attributes.orientation.mirrors
     found = [
         (bad, Badge("BAD FRAME", refusal=True)),
         (state.model_refused, Badge("MODEL REFUSED", refusal=True)),
@@ -192,7 +193,8 @@ def badges(state: ViewerState, *, bad: bool = False) -> tuple[Badge, ...]:
         (attributes.pixel_spacing is None, Badge("UNCALIBRATED")),
         (attributes.unoriented, Badge("UNORIENTED")),
         (state.voi.explanation == AUTO and lacks_window(state.image, state.frame), Badge("AUTO WINDOW")),
-        (state.orientation != attributes.orientation, Badge("FLIPPED")),
+        (mirrored, Badge("FLIPPED")),
+        (state.orientation != attributes.orientation and not mirrored, Badge("TURNED")),
         (state.inverted, Badge("INVERTED")),
         (bool(state.active_filters), Badge("FILTERED")),
         (bool(state.filters) and state.bypass_filters, Badge("ORIGINAL")),

@@ -12,7 +12,7 @@ from mammoviewer.inference.cam import Cam
 from mammoviewer.inference.cam_methods import GRADIENT_METHODS, METHODS, TITLES
 from mammoviewer.inference.detections import Detection
 from mammoviewer.inference.heatmap import Heatmap
-from mammoviewer.inference.manifest_schema import DETECTION
+from mammoviewer.inference.manifest_schema import DETECTION, WHOLE_IMAGE
 from mammoviewer.inference.model_records import ModelManifest
 from mammoviewer.jobs.job import Job, JobState
 from mammoviewer.session.blind import ai_hidden
@@ -80,6 +80,26 @@ def shown_output(workspace: Workspace, state: ViewerState, frame: int) -> ModelO
         cam = runs.cam(identity, frame, model)
         return ModelOutput(cam.overlay, cam=cam) if isinstance(cam, Cam) else ModelOutput(cam)
     return ModelOutput()
+
+
+def missing_output(workspace: Workspace, state: ViewerState) -> str:
+    """Return why the overlay that is switched on has nothing to show."""
+    if ai_hidden(workspace, state.image):
+        return "hidden until the first read is signed"
+    if state.overlay is Overlay.DRAFT:
+        return "no draft of this frame yet"
+    if not workspace.desk.model:
+        return "no model is chosen"
+    if state.overlay is Overlay.HEATMAP and _gives_scores_alone(workspace):
+        return "this model gives scores and no map"
+    return "no map of this frame yet"
+
+
+def _gives_scores_alone(workspace: Workspace) -> bool:
+    try:
+        return workspace.registry.get(workspace.desk.model).task == WHOLE_IMAGE
+    except ModelError:
+        return False
 
 
 def cam_choice(workspace: Workspace) -> CamChoice:

@@ -195,7 +195,8 @@ class ViewWidget(QWidget):
     def one_to_one(self) -> None:
         """Show one stored pixel on one device pixel, about the cursor or the breast in view."""
         if self.state is not None:
-            self.zoom_by(1.0 / self.view.zoom)
+            factor = 1.0 / self.view.zoom
+            place_view(self.state, 1.0, zoomed(self.view, factor, zoom_place(self, factor))[1])
 
     def zoom_by(self, factor: float, at: tuple[float, float] | None = None) -> None:
         """Zoom about a place in logical pixels; the cursor or the breast in view when None."""

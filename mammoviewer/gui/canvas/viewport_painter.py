@@ -23,7 +23,7 @@ from mammoviewer.gui.canvas.haloed_text import EDGE, paint_haloed
 from mammoviewer.gui.canvas.heatmap_layer import HeatmapLayer, paint_colour_bar
 from mammoviewer.gui.canvas.lens import Lens
 from mammoviewer.gui.canvas.linked_layer import paint_linked_cursor
-from mammoviewer.gui.canvas.model_output import ModelOutput
+from mammoviewer.gui.canvas.model_output import ModelOutput, missing_output
 from mammoviewer.gui.canvas.patch_inset import PatchInset
 from mammoviewer.gui.canvas.redraws import Painted, Redraws, has_marks
 from mammoviewer.gui.canvas.roi_layer import paint_detection
@@ -302,7 +302,7 @@ class ViewportPainter:
         viewport = self._viewport
         if viewport.shown.overlay is Overlay.NONE:
             return QRegion()
-        title = output.title or self._missing()
+        title = output.title or missing_output(viewport.workspace, viewport.shown)
         font = _font(viewport.font(), 11)
         metrics = QFontMetricsF(font)
         width = max(44.0, *(metrics.horizontalAdvance(line) for line in title.splitlines()))
@@ -319,11 +319,6 @@ class ViewportPainter:
             place = QRectF(left, free.center().y() + (head - length) / 2.0, _BAR_WIDTH, length)
             paint_colour_bar(painter, place, self._style(), title, font)
         return around
-
-    def _missing(self) -> str:
-        if self._viewport.shown.overlay is Overlay.DRAFT:
-            return "no draft of this frame yet"
-        return "no map of this frame yet" if self._viewport.workspace.desk.model else "no model is chosen"
 
 
 def _font(base: QFont, pixels: int) -> QFont:

@@ -42,6 +42,13 @@ def test_flips_act_on_the_picture_as_it_is_seen(orientation: Orientation) -> Non
 
 
 @pytest.mark.parametrize("orientation", ALL)
+def test_a_mirror_image_stays_one_however_it_is_turned(orientation: Orientation) -> None:
+    assert orientation.mirrors == (np.linalg.det(orientation.matrix(IMAGE.shape)) < 0)
+    assert orientation.rotated(1).mirrors == orientation.mirrors
+    assert orientation.flipped_vertically().mirrors != orientation.mirrors
+
+
+@pytest.mark.parametrize("orientation", ALL)
 def test_a_stack_is_turned_frame_by_frame_without_a_copy(orientation: Orientation) -> None:
     stack = np.stack([IMAGE, IMAGE + 100])
     shown = orientation.apply(stack)

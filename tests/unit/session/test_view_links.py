@@ -10,7 +10,7 @@ from mammoviewer.dicom.reader import OpenResult
 from mammoviewer.imaging.slab import SlabMode
 from mammoviewer.imaging.voi import VoiFunction, Window
 from mammoviewer.session.settings import Settings
-from mammoviewer.session.view_links import match_slice, moved_window
+from mammoviewer.session.view_links import match_slice, match_zoom, moved_window
 from mammoviewer.session.viewer_state import FIT
 from mammoviewer.session.workspace import Workspace
 
@@ -46,6 +46,29 @@ def test_linked_views_show_the_same_place_at_the_same_scale(workspace):
     assert second.centre == pytest.approx((159.5 - 39.0, 38.5))
     first.zoom = FIT
     assert second.zoom == FIT
+
+
+@pytest.mark.parametrize("turn", [lambda o: o.rotated(1), lambda o: o.flipped_vertically()])
+def test_a_view_that_the_reader_has_turned_shows_the_same_place(workspace, turn):
+    workspace.links.toggle()
+    first, second = workspace.state("1"), workspace.state("2")
+    first.orientation = turn(first.orientation)
+    first.centre = (60.0, 100.0)
+    first.zoom = 2.0
+    assert second.centre == pytest.approx((159.5 - 39.0, 38.5))
+    second.orientation = turn(second.orientation)
+    first.centre = (70.0, 90.0)
+    assert second.centre == pytest.approx((159.5 - 19.0, 58.5))
+
+
+def test_an_unoriented_view_is_compared_as_the_reader_hangs_it(workspace):
+    upside_down = make_image("RCC", uid="5", unoriented=True)
+    workspace.add(OpenResult((upside_down,), ()))
+    first, second = workspace.state("1"), workspace.state("5")
+    second.orientation = second.orientation.rotated(2)
+    first.centre, first.zoom = (60.0, 100.0), 2.0
+    match_zoom(first, second)
+    assert second.centre == pytest.approx((159.0 - 60.0, 119.0 - 100.0))
 
 
 def test_every_linked_view_leads(workspace):
