@@ -17,32 +17,32 @@ def window_panels(workspace: Workspace, active: ActiveView, train: Callable[[], 
     What they are made of is loaded with the first of each: none is seen before an image is.
     """
 
-    def findings() -> QWidget:
+    def findings(parent: QWidget) -> QWidget:
         from mammoviewer.gui.panels.findings_panel import FindingsPanel
 
-        return FindingsPanel(workspace)
+        return FindingsPanel(workspace, parent)
 
-    def ai() -> QWidget:
+    def ai(parent: QWidget) -> QWidget:
         from mammoviewer.gui.panels.ai_panel import AiPanel
 
-        return AiPanel(workspace, active)
+        return AiPanel(workspace, active, parent)
 
-    def filters() -> QWidget:
+    def filters(parent: QWidget) -> QWidget:
         from mammoviewer.gui.panels.filters_panel import FiltersPanel
 
-        return FiltersPanel(workspace, active)
+        return FiltersPanel(workspace, active, parent)
 
-    def details() -> QWidget:
+    def details(parent: QWidget) -> QWidget:
         from mammoviewer.gui.panels.details_panel import DetailsPanel
 
-        return DetailsPanel(workspace, active)
+        return DetailsPanel(workspace, active, parent)
 
     return SidePanels(
         [
             ("Findings", "Findings (Ctrl+1)", findings),
             ("AI", "Classifier, heatmap, explanations (Ctrl+2)", ai),
             ("Filters", "Window and filters (Ctrl+3)", filters),
-            ("Train", "Retrain from your regions (Ctrl+4)", train),
+            ("Train", "Retrain from your regions (Ctrl+4)", lambda _parent: train()),
             ("Details", "Facts and header of the image (Ctrl+5)", details),
         ]
     )

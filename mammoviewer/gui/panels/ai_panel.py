@@ -45,8 +45,8 @@ def model_facts(model: ModelManifest) -> list[tuple[str, str]]:
 class AiPanel(QWidget):
     """The tab of the classifier."""
 
-    def __init__(self, workspace: Workspace, active: ActiveView) -> None:
-        super().__init__()
+    def __init__(self, workspace: Workspace, active: ActiveView, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self._workspace = workspace
         self._active = active
         self._jobs: list[Job] = []
@@ -75,7 +75,7 @@ class AiPanel(QWidget):
         parts: list[QWidget | QLayout | None] = [model]
         for part in (self._overlay, AiScores(workspace, active), self._marks, why, about):
             parts += [divider(), part]
-        outer.addWidget(scrolling([*parts, None]))
+        outer.addWidget(scrolling([*parts, None], self))
         bind(self, workspace.desk.events.model, self._refresh)
         for runner in (workspace.computing, workspace.explaining):
             bind_values(self, runner.job_added, self._follow)

@@ -83,8 +83,8 @@ def companion_facts(companions: Iterable[Companion], image: Image) -> list[tuple
 class DetailsPanel(QWidget):
     """The tab of facts and header; the header is read in the background."""
 
-    def __init__(self, workspace: Workspace, active: ActiveView) -> None:
-        super().__init__()
+    def __init__(self, workspace: Workspace, active: ActiveView, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self._workspace = workspace
         self._active = active
         self._stale = False

@@ -42,8 +42,8 @@ class FiltersPanel(QWidget):
     image, because the chain holds none of them.
     """
 
-    def __init__(self, workspace: Workspace, active: ActiveView) -> None:
-        super().__init__()
+    def __init__(self, workspace: Workspace, active: ActiveView, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self._workspace = workspace
         self._active = active
         self._drafts: dict[str, tuple[CardState, ...]] = {}
@@ -79,7 +79,7 @@ class FiltersPanel(QWidget):
             "Filters change only what you see. A model gets the image as its manifest asks for it.", "quiet", wrap=True
         )
         slices = SlabControls(workspace, active)
-        outer.addWidget(scrolling([WindowPresets(active), slices, divider(), chain, note, None]))
+        outer.addWidget(scrolling([WindowPresets(active), slices, divider(), chain, note, None], self))
         active.switched.connect(self._rebuild)
         active.changed.connect(self._on_change)
         self._rebuild()

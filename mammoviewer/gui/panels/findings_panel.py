@@ -34,8 +34,8 @@ _SHAPES = (
 class FindingsPanel(QWidget):
     """The list of findings with everything that is done to them."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        super().__init__()
+    def __init__(self, workspace: Workspace, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self._workspace = workspace
         self._label = ClassCombo(workspace)
         self._label.chosen.connect(lambda text: setattr(workspace.desk, "label", text))
@@ -69,7 +69,8 @@ class FindingsPanel(QWidget):
                     section("Findings of this study", column([tools, self._empty, self._list])),
                     self._editor,
                     None,
-                ]
+                ],
+                self,
             )
         )
         desk = workspace.desk.events

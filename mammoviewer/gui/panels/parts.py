@@ -319,9 +319,9 @@ def divider(*, upright: bool = False) -> QFrame:
     return made
 
 
-def scrolling(content: Sequence[QWidget | QLayout | None]) -> QScrollArea:
-    """Return a panel body that scrolls upright only."""
-    area = QScrollArea()
+def scrolling(content: Sequence[QWidget | QLayout | None], parent: QWidget | None = None) -> QScrollArea:
+    """Return a panel body that scrolls upright only, made in the panel that it is for."""
+    area = QScrollArea(parent)
     # Made where it belongs: all that a widget holds is styled anew whenever it moves into another one.
     body = QWidget(area.viewport())
     layout = column(content, spacing=16)

@@ -21,12 +21,12 @@ class SidePanels(QFrame):
     Parameters
     ----------
     panels
-        Title, tip and maker of each.
+        Title, tip and maker of each. The maker is given what the panel lies in: made there, it is styled once.
     """
 
     turned = Signal()
 
-    def __init__(self, panels: Sequence[tuple[str, str, Callable[[], QWidget]]]) -> None:
+    def __init__(self, panels: Sequence[tuple[str, str, Callable[[QWidget], QWidget]]]) -> None:
         super().__init__()
         self.setObjectName("sidePanels")
         self.setFixedWidth(WIDTH)
@@ -78,7 +78,7 @@ class SidePanels(QFrame):
         maker = self._makers.pop(title, None)
         if maker is not None:
             place, shown = self._places[title], self._stack.currentIndex()
-            self._places[title] = maker()
+            self._places[title] = maker(self._stack)
             with QSignalBlocker(self._stack):
                 self._stack.insertWidget(self._titles.index(title), self._places[title])
                 self._stack.removeWidget(place)

@@ -92,7 +92,7 @@ class TrainPanel(QWidget):
         recipes = button("Train by a recipe…", self.recipes_wanted.emit, tip="A data set, a split, a report")
         proper = section("From a data set", row([recipes, None]))
         parts = [regions, divider(), self.draft, divider(), new, self._outcome, self._progress, divider(), proper, None]
-        outer.addWidget(scrolling(parts))
+        outer.addWidget(scrolling(parts, self))
 
     @property
     def running(self) -> bool:
