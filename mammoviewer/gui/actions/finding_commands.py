@@ -37,8 +37,11 @@ def _walk(step: int, desk: Desk) -> None:
         show_finding(workspace, workspace.annotations.get(chosen))
 
 
-def _delete(desk: Desk) -> None:
-    delete_chosen(desk.workspace)
+def _undo(desk: Desk) -> None:
+    """Take back the last step of what is being drawn, or else the newest edit."""
+    viewport = desk.viewport
+    if viewport is None or not viewport.hands.step_back():
+        undo(desk.workspace)
 
 
 def _show_findings(desk: Desk) -> None:
@@ -140,7 +143,7 @@ _FINDINGS = (
         for term in birads().densities
     ),
     Command("finding.show", "Show or hide findings", ("V",), _show_findings),
-    Command("edit.undo", "Undo", ("Ctrl+Z",), lambda desk: undo(desk.workspace)),
+    Command("edit.undo", "Undo", ("Ctrl+Z",), _undo),
     Command("edit.redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), lambda desk: redo(desk.workspace)),
 )
 FINDING_COMMANDS = {"Tools": _TOOLS, "Findings": _FINDINGS}

@@ -215,6 +215,8 @@ class PickSpecks(DrawRegion):
     A click goes to the brightest spot nearby, with Control held exactly where it is; a click on a speck takes it away.
     """
 
+    waits = True
+
     def __init__(self, canvas: Canvas, start: Pointer) -> None:
         super().__init__(canvas, start)
         self._specks: list[tuple[float, float]] = []
@@ -236,7 +238,19 @@ class PickSpecks(DrawRegion):
             self._pick(pointer)
             self.canvas.update()
         else:
-            self.tell(f"Specks are picked on slice {self.frame + 1}", "go back there to go on, or press Escape")
+            self._tell_where()
+
+    def step_back(self) -> bool:
+        """Take the speck that was picked last away; without one there is nothing to go on with."""
+        if self.here:
+            del self._specks[-1:]
+            self.canvas.update()
+        else:
+            self._tell_where()
+        return not self._specks
+
+    def _tell_where(self) -> None:
+        self.tell(f"Specks are picked on slice {self.frame + 1}", "go back there to go on, or press Escape")
 
     def _pick(self, pointer: Pointer) -> None:
         if self._specks:

@@ -72,7 +72,12 @@ class Canvas(Protocol):
 
 
 class Gesture:
-    """A gesture that does nothing; the others say what they do."""
+    """A gesture that does nothing; the others say what they do.
+
+    One that ``waits`` spans several presses: it is given up when another tool is chosen.
+    """
+
+    waits = False
 
     def __init__(self, canvas: Canvas, start: Pointer) -> None:
         self.canvas = canvas
@@ -91,6 +96,11 @@ class Gesture:
     def finish(self) -> bool:
         """Complete a gesture of several clicks (double click, Enter); return whether the gesture is over."""
         return False
+
+    def step_back(self) -> bool:
+        """Take its last step back; return whether the gesture is over."""
+        self.cancel()
+        return True
 
     @property
     def preview(self) -> Finding | None:

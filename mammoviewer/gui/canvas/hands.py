@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 
+from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.gui.canvas.corner_text import OFF
 from mammoviewer.gui.canvas.gestures import Gesture, Pointer, StripDrag
 from mammoviewer.gui.canvas.lens import stepped_factor
@@ -164,6 +165,23 @@ class Hands:
             self._space = _Space()
             self.show_cursor()
         return True
+
+    def step_back(self) -> bool:
+        """Take the last step of the gesture back; return whether there was one to take back."""
+        if self.gesture is None:
+            return False
+        if self.gesture.step_back():
+            self._over()
+        return True
+
+    def put_down(self) -> None:
+        """Give up what waits for a further press, because another tool has been chosen."""
+        if self.gesture is None or not self.gesture.waits:
+            return
+        self.gesture.cancel()
+        self._over()
+        text = "Another tool was chosen: what had been begun is given up"
+        self._viewport.workspace.notice.emit(Notice(Severity.INFO, text, "press Enter to keep it before that"))
 
     def abandon(self) -> None:
         """Forget a gesture, because the picture under it has changed."""

@@ -61,6 +61,8 @@ class DrawLine(DrawMeasure):
 class DrawAngle(DrawMeasure):
     """The first arm by a drag from its end to the vertex, the second by a click at its end."""
 
+    waits = True
+
     def __init__(self, canvas: Canvas, start: Pointer) -> None:
         super().__init__(canvas, start)
         self._vertex = self._first

@@ -160,6 +160,8 @@ class DrawPolygon(DrawRegion):
     It may be left for another frame and taken up again.
     """
 
+    waits = True
+
     def __init__(self, canvas: Canvas, start: Pointer) -> None:
         super().__init__(canvas, start)
         self._points = [self._first]
@@ -205,6 +207,15 @@ class DrawPolygon(DrawRegion):
             return False
         self.add()
         return True
+
+    def step_back(self) -> bool:
+        """Take the last corner away; without one there is no polygon."""
+        if self.here:
+            self._points.pop()
+            self.canvas.update()
+        else:
+            self._tell_where()
+        return not self._points
 
     def _tell_where(self) -> None:
         self.tell(f"The polygon was begun on slice {self.frame + 1}", "go back there to go on, or press Escape")

@@ -71,6 +71,7 @@ class ViewWidget(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         bind(self, workspace.style.events, self.update)
         bind(self, workspace.desk.events, self._desk_changed)
+        bind(self, workspace.desk.events.tool, self.hands.put_down)
         bind(self, workspace.annotations.changed, self.update)
         bind(self, workspace.painting.ready, workspace.painting.take)
         bind(self, workspace.painting.changed, self.update)
