@@ -42,7 +42,7 @@ from mammoviewer.gui.panels.start_page import StartPage, dropped_paths
 from mammoviewer.gui.panels.thumbnail_rail import ThumbnailRail
 from mammoviewer.gui.readers import Readers
 from mammoviewer.gui.recipes import Recipes
-from mammoviewer.gui.second_screen import SecondScreen
+from mammoviewer.gui.second_screen import ONE_SCREEN, SecondScreen
 from mammoviewer.gui.sidecars import SidecarOffers
 from mammoviewer.gui.studies import Studies
 from mammoviewer.gui.thumbnails import Thumbnails
@@ -242,6 +242,10 @@ class MainWindow(QMainWindow):
         """Show one of the panels on the right."""
         self.pages.show_panel(title)
 
+    def enter_panel(self, title: str) -> None:
+        """Show one of the panels on the right and give it the keyboard."""
+        self.pages.enter_panel(title)
+
     def toggle_panels(self) -> None:
         """Fold the panels on the right away, or bring them back."""
         self.pages.fold(not self.pages.folded)
@@ -257,11 +261,13 @@ class MainWindow(QMainWindow):
             return
         self._second = SecondScreen(self.workspace, self.grid, self, self.keys)
         self._second.closed.connect(self._forget_second)
-        self._second.show_beside(self)
+        if not self._second.show_beside(self):
+            self.notices.add(ONE_SCREEN, first=True)
 
     def _forget_second(self) -> None:
         if self._second is not None:
             self._second.deleteLater()
+            self.notices.withdraw(ONE_SCREEN)
             self._second = None
 
     def show_dialog(self, dialog: QWidget, *, anew: bool = False) -> None:

@@ -48,6 +48,7 @@ class Pages(QStackedWidget):
         studies.wanted.connect(lambda: self._turn_to(start_page))
         studies.toggled.connect(self.toggle_list)
         self._panels.turned.connect(self.arranged)
+        self._panels.left.connect(self.focus)
         bind(self, workspace.studies_changed, self.show_images_or_start)
         bind(self, workspace.stage_changed, self.focus)
         for wanted in (workspace.desk.events.note_wanted, workspace.desk.events.plot_wanted):
@@ -73,6 +74,12 @@ class Pages(QStackedWidget):
         """Show one of the panels; it is seen when images are."""
         self._panels.show_panel(title)
         self.fold(False)
+
+    def enter_panel(self, title: str) -> None:
+        """Show one of the panels and give it the keyboard, until Escape gives that back to the image."""
+        self.show_panel(title)
+        if self.reading:
+            self._panels.enter()
 
     def toggle_list(self) -> None:
         """Show the study list in the place of the images, or the images again."""

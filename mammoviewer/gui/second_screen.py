@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QScreen
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from mammoviewer.base.notices import Notice, Severity
 from mammoviewer.gui.actions.desk import Desk, WindowActs
 from mammoviewer.gui.actions.key_bindings import KeyBindings
 from mammoviewer.gui.canvas.grid import Part, ViewportGrid
 from mammoviewer.session.workspace import Workspace
+
+ONE_SCREEN: Final = Notice(
+    Severity.INFO,
+    "There is one screen only: the right half of the stage is in a window of its own",
+    "close that window to have the whole stage in one",
+)
 
 
 class SecondScreen(QWidget):
@@ -34,15 +43,16 @@ class SecondScreen(QWidget):
         first.share(Part.LEFT, self.grid)
         keys.serve(Desk(workspace, self.grid, acts), self)
 
-    def show_beside(self, window: QWidget) -> None:
-        """Fill a screen that the first window is not on; where there is none, come up as a window of its own."""
+    def show_beside(self, window: QWidget) -> bool:
+        """Fill a screen that the first window is not on; without one come up as any window does, and return False."""
         screen = other_screen(window.screen(), QGuiApplication.screens())
         if screen is None:
             self.resize(window.size() * 0.6)
             self.show()
-            return
+            return False
         self.setGeometry(screen.availableGeometry())
         self.showMaximized()
+        return True
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         """Give the whole stage back to the first screen."""

@@ -50,7 +50,8 @@ class SessionKeeper(QObject):
         self._later.timeout.connect(self._write)
         for signal in (workspace.studies_changed, workspace.stage_changed):
             bind(self, signal, self._follow)
-        for signal in (workspace.desk.events.active_identity, workspace.desk.events.model):
+        desk = workspace.desk.events
+        for signal in (desk.active_identity, desk.model, desk.linked_cursor):
             bind(self, signal, self._note)
         self._follow()
 

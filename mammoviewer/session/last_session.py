@@ -58,6 +58,7 @@ class KeptView:
     filters: tuple[str, ...] = ()
     slab_mm: float = 0.0
     slab_mode: str = SlabMode.MEAN.value
+    linked: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class LastSession:
     views: Mapping[str, KeptView] = field(default_factory=dict)
     edits: tuple[str, ...] = ()
     attempts: int = 0
+    linked_cursor: bool = False
 
 
 def last_session_path() -> Path:
@@ -92,6 +94,7 @@ def capture(workspace: Workspace) -> LastSession:
         model=workspace.desk.model,
         views={state.image.attributes.identity: _kept(state) for state in states},
         edits=(*workspace.store.earlier, workspace.store.session),
+        linked_cursor=workspace.desk.linked_cursor,
     )
 
 
@@ -101,6 +104,10 @@ def apply(workspace: Workspace, session: LastSession) -> None:
     for identity, view in session.views.items():
         if identity in states:
             _restore(states[identity], view)
+    # Linked before, they would follow one another while each comes back to its own view.
+    for identity, state in states.items():
+        state.linked = identity in session.views and session.views[identity].linked
+    workspace.desk.linked_cursor = session.linked_cursor
     workspace.history.clear()
     if session.edits:
         restore_undo(workspace, session.edits)
@@ -216,6 +223,7 @@ def _kept(state: ViewerState) -> KeptView:
         filters=tuple(format_filter(step) for step in state.filters),
         slab_mm=state.slab_mm,
         slab_mode=state.slab_mode.value,
+        linked=state.linked,
     )
 
 
@@ -264,6 +272,7 @@ def _session(document: Any) -> LastSession:
         views={_text(identity): _view(values) for identity, values in document["views"].items()},
         edits=_edits(document.get("edits", ())),
         attempts=_whole(document["attempts"]),
+        linked_cursor=_flag(document.get("linked_cursor", False)),
     )
 
 
@@ -310,6 +319,7 @@ def _view(values: Any) -> KeptView:
         filters=filters,
         slab_mm=_between(float(values.get("slab_mm", 0.0)), 0.0, LARGEST_SLAB_MM),
         slab_mode=SlabMode(values.get("slab_mode", SlabMode.MEAN.value)).value,
+        linked=_flag(values.get("linked", False)),
     )
 
 

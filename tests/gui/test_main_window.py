@@ -119,6 +119,29 @@ def test_panels_fold_away_and_come_back(window: MainWindow) -> None:
     assert window.panels.isVisible()
 
 
+def test_keys_lead_into_every_panel_and_back_to_the_image(window: MainWindow, qtbot: QtBot) -> None:
+    viewport = window.grid.active
+    assert viewport is not None
+    window.activateWindow()
+    viewport.setFocus()
+    qtbot.waitUntil(viewport.hasFocus)
+    for number, title in enumerate(window.panels.titles):
+        QTest.keyClick(viewport, Qt.Key(Qt.Key.Key_1 + number), Qt.KeyboardModifier.ControlModifier)
+        page = window.panels.page(title)
+        entered = QApplication.focusWidget()
+        assert entered is not None
+        assert page.isAncestorOf(entered)
+        before = viewport.shown.inverted
+        QTest.keyClick(entered, Qt.Key.Key_I)
+        assert viewport.shown.inverted is not before
+        QTest.keyClick(entered, Qt.Key.Key_Tab)
+        behind = QApplication.focusWidget()
+        assert behind is not None
+        assert behind is not entered
+        QTest.keyClick(behind, Qt.Key.Key_Escape)
+        assert viewport.hasFocus()
+
+
 def test_alt_with_an_arrow_nudges_the_chosen_finding(window: MainWindow, qtbot: QtBot) -> None:
     workspace, viewport = window.workspace, window.grid.active
     assert viewport is not None

@@ -11,7 +11,7 @@ from shiboken6 import isValid
 
 from mammoviewer.gui.canvas.grid import Part, _columns_of
 from mammoviewer.gui.main_window import MainWindow
-from mammoviewer.gui.second_screen import other_screen
+from mammoviewer.gui.second_screen import ONE_SCREEN, other_screen
 from mammoviewer.session.settings import SettingsFile
 
 
@@ -66,6 +66,16 @@ def test_keys_count_on_the_second_screen_and_act_on_its_image(qtbot, window, fou
     assert four_views.stage_index == 1
     assert labels(window.grid) == ["RCC"]
     assert labels(second.grid) == ["LCC"]
+
+
+def test_one_screen_that_is_all_there_is_is_told(qtbot, window):
+    viewport = window.grid.viewports[0]
+    viewport.setFocus()
+    QTest.keyClick(viewport, Qt.Key.Key_F8)
+    assert window._second is not None
+    assert "one screen" in window.notices.notices[0].text
+    window.toggle_second_screen()
+    assert ONE_SCREEN not in window.notices.notices
 
 
 def test_an_image_dropped_on_the_second_screen_lands_in_its_cell(window, four_views):

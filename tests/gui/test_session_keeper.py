@@ -98,6 +98,8 @@ def test_a_change_is_written_a_moment_later(keeper: SessionKeeper, four_views: W
     qtbot.waitUntil(lambda: kept(keeper._path).views[identity].inverted)
     four_views.show_stage(1)
     qtbot.waitUntil(lambda: kept(keeper._path).stage == 1)
+    four_views.desk.linked_cursor = True
+    qtbot.waitUntil(lambda: kept(keeper._path).linked_cursor)
 
 
 def test_images_that_come_later_are_followed_too(keeper: SessionKeeper, four_views: Workspace, qtbot: QtBot) -> None:

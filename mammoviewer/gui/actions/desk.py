@@ -93,8 +93,8 @@ class WindowActs(Protocol):
     def show_log(self) -> None:
         """Show what ran in the background."""
 
-    def show_panel(self, title: str) -> None:
-        """Show one of the panels on the right."""
+    def enter_panel(self, title: str) -> None:
+        """Show one of the panels on the right and give it the keyboard."""
 
     def toggle_panels(self) -> None:
         """Fold the panels on the right away, or bring them back."""

@@ -28,12 +28,12 @@ _FILE = (
     Command("file.quit", "Quit", ("Ctrl+Q",), lambda desk: desk.window.close()),
 )
 _PANELS = (
-    Command("panel.findings", "Show findings", ("Ctrl+1",), lambda desk: desk.window.show_panel("Findings")),
-    Command("panel.ai", "Show the AI panel", ("Ctrl+2",), lambda desk: desk.window.show_panel("AI")),
-    Command("panel.filters", "Show window and filters", ("Ctrl+3",), lambda desk: desk.window.show_panel("Filters")),
-    Command("panel.train", "Show training", ("Ctrl+4",), lambda desk: desk.window.show_panel("Train")),
+    Command("panel.findings", "Show findings", ("Ctrl+1",), lambda desk: desk.window.enter_panel("Findings")),
+    Command("panel.ai", "Show the AI panel", ("Ctrl+2",), lambda desk: desk.window.enter_panel("AI")),
+    Command("panel.filters", "Show window and filters", ("Ctrl+3",), lambda desk: desk.window.enter_panel("Filters")),
+    Command("panel.train", "Show training", ("Ctrl+4",), lambda desk: desk.window.enter_panel("Train")),
     Command("train.recipes", "Train by a recipe…", ("Ctrl+Shift+T",), lambda desk: desk.window.recipes.show()),
-    Command("panel.details", "Show details of the image", ("Ctrl+5",), lambda desk: desk.window.show_panel("Details")),
+    Command("panel.details", "Show details of the image", ("Ctrl+5",), lambda desk: desk.window.enter_panel("Details")),
     Command("panel.toggle", "Show or hide the panels", ("F9",), lambda desk: desk.window.toggle_panels()),
 )
 _HELP = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QSignalBlocker, Signal
-from PySide6.QtGui import QShowEvent
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QSizePolicy, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
 from mammoviewer.gui.panels.parts import row
@@ -16,7 +16,7 @@ WIDTH = 320
 class SidePanels(QFrame):
     """A stack of panels under a row of tabs, each made when it is first shown or asked for.
 
-    Signal: ``turned()`` when another one is shown.
+    Signals: ``turned()`` when another one is shown, ``left()`` for Escape.
 
     Parameters
     ----------
@@ -25,6 +25,7 @@ class SidePanels(QFrame):
     """
 
     turned = Signal()
+    left = Signal()
 
     def __init__(self, panels: Sequence[tuple[str, str, Callable[[QWidget], QWidget]]]) -> None:
         super().__init__()
@@ -103,6 +104,37 @@ class SidePanels(QFrame):
         self.page(title)
         self.choose(title)
         self.show()
+
+    def enter(self) -> None:
+        """Give the keyboard to the first control of the panel that is shown.
+
+        Where there are others it is none that takes text: keys of one letter go on to be commands.
+        """
+        controls = self._controls()
+        first = next((c for c in controls if not c.testAttribute(Qt.WidgetAttribute.WA_InputMethodEnabled)), None)
+        entered = first or next(iter(controls), None)
+        if entered is not None:
+            entered.activateWindow()
+            entered.setFocus(Qt.FocusReason.TabFocusReason)
+
+    def _controls(self) -> list[QWidget]:
+        """Return what Tab reaches in the panel that is shown, in its order."""
+        page = self.page(self.current)
+        found: list[QWidget] = []
+        widget: QWidget | None = page.nextInFocusChain()
+        while widget is not None and widget is not page:
+            reached = widget.isVisible() and widget.isEnabled() and bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus)
+            if reached and page.isAncestorOf(widget):
+                found.append(widget)
+            widget = widget.nextInFocusChain()
+        return found
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """Leave the panels with Escape, unless the control that has the keyboard needs it."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.left.emit()
+        else:
+            super().keyPressEvent(event)
 
     def choose(self, title: str) -> None:
         """Turn to a panel, which is made when it comes on screen."""

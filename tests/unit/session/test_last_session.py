@@ -107,6 +107,20 @@ def test_views_stage_and_active_image_come_back_in_another_workspace(make_worksp
     assert after.state("1.2").zoom == FIT
 
 
+def test_linked_views_come_back_linked_each_with_its_own_zoom(make_workspace, tmp_path):
+    before = make_workspace()
+    before.state("1.0").zoom, before.state("1.2").zoom = 1.5, 2.5
+    before.links.toggle()
+    before.links.toggle("1.1")
+    before.desk.linked_cursor = True
+    write_session(tmp_path / "last.json", capture(before))
+    after = make_workspace()
+    apply(after, read_session(tmp_path / "last.json"))
+    assert [after.state(f"1.{n}").linked for n in range(4)] == [True, False, True, True]
+    assert [after.state(f"1.{n}").zoom for n in range(4)] == [1.5, FIT, 2.5, FIT]
+    assert after.desk.linked_cursor
+
+
 def test_an_image_that_was_alone_is_alone_again(make_workspace):
     before = make_workspace()
     before.show_single("1.2")
