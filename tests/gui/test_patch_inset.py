@@ -1,7 +1,9 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from helpers.heatmaps import make_heatmap
-from helpers.viewports import on_screen, picture, shown
+from helpers.viewports import Exposed, on_screen, picture, shown
 from PySide6.QtCore import QRectF
 from pytestqt.qtbot import QtBot
 
@@ -86,16 +88,20 @@ def test_a_patch_that_is_large_on_screen_has_no_inset(qtbot: QtBot, four_views: 
 def test_another_window_leaves_nothing_of_the_old_one_in_the_inset(qtbot: QtBot, four_views: Workspace) -> None:
     viewport = shown(qtbot, four_views, size=(620, 300))
     cam = explained(viewport, four_views, round(12 / viewport.view.zoom))
-    viewport.update()
-    qtbot.wait(30)
+    exposed = Exposed(viewport)
+
+    def painted(act: Callable[[], object]) -> np.ndarray:
+        before = exposed.times
+        act()
+        # A longer word than before asks for another paint.
+        qtbot.waitUntil(lambda: exposed.times > before and viewport._painter.redraws._asked.isEmpty())
+        return on_screen(viewport)
+
+    painted(viewport.update)
     frame = inset_place(box_on_screen(cam.box, viewport.view), QRectF(viewport.rect()), viewport.view.dpr)
     assert frame is not None
     greys = viewport._painter.redraws._last.greys
     assert not greys.contains(frame), "some of it lies beside the picture"
     for voi in (Window(1000.0, 700.0), Window(2600.0, 3000.0)):
-        viewport.shown.voi = voi
-        qtbot.wait(30)
-        by_parts = on_screen(viewport)
-        viewport.update()
-        qtbot.wait(30)
-        np.testing.assert_array_equal(by_parts, on_screen(viewport))
+        by_parts = painted(lambda voi=voi: setattr(viewport.shown, "voi", voi))
+        np.testing.assert_array_equal(by_parts, painted(viewport.update))
