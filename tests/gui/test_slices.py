@@ -192,7 +192,7 @@ def test_blind_readers_see_no_ai_until_they_sign(qtbot, desk, volume):
     run(desk, "slice.best")
     assert state.frame == 6
     assert told == [HIDDEN]
-    assert missing_output(volume, state) == "hidden until the first read is signed"
+    assert missing_output(volume, state) == "AI is hidden until the first read is signed"
     run(desk, "read.sign")
     assert missing_output(volume, state) == "no map of this frame yet"
     assert viewport.output.scores is not None

@@ -85,7 +85,7 @@ def shown_output(workspace: Workspace, state: ViewerState, frame: int) -> ModelO
 def missing_output(workspace: Workspace, state: ViewerState) -> str:
     """Return why the overlay that is switched on has nothing to show."""
     if ai_hidden(workspace, state.image):
-        return "hidden until the first read is signed"
+        return "AI is hidden until the first read is signed"
     if state.overlay is Overlay.DRAFT:
         return "no draft of this frame yet"
     if not workspace.desk.model:
