@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +54,11 @@ class PixelSpacing:
     column_mm: float
     source: str
     magnification: float = 1.0
+
+    @property
+    def square(self) -> bool:
+        """Whether the sides of a pixel differ by no more than a hundredth."""
+        return math.isclose(self.row_mm, self.column_mm, rel_tol=0.01)
 
 
 @dataclass(frozen=True, kw_only=True)

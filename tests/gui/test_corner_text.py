@@ -34,6 +34,7 @@ def test_a_plain_mammogram_has_no_badge() -> None:
         ({"kind": ImageKind.MAMMOGRAM_RAW}, "RAW"),
         ({"lossy": True}, "LOSSY"),
         ({"pixel_spacing": None}, "UNCALIBRATED"),
+        ({"pixel_spacing": PixelSpacing(0.2, 0.1, "mm")}, "PIXELS NOT SQUARE"),
         ({"unoriented": True}, "UNORIENTED"),
         ({"facts": (("Partial view", "PARTIAL"),)}, "PARTIAL"),
         ({"facts": (("Implant", "IMPLANT"),)}, "IMPLANT"),

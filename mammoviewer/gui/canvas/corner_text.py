@@ -191,6 +191,7 @@ def badges(state: ViewerState, *, bad: bool = False) -> tuple[Badge, ...]:
         (("Implant", "IMPLANT") in attributes.facts, Badge("IMPLANT")),
         (attributes.lossy, Badge("LOSSY")),
         (attributes.pixel_spacing is None, Badge("UNCALIBRATED")),
+        (attributes.pixel_spacing is not None and not attributes.pixel_spacing.square, Badge("PIXELS NOT SQUARE")),
         (attributes.unoriented, Badge("UNORIENTED")),
         (state.voi.explanation == AUTO and lacks_window(state.image, state.frame), Badge("AUTO WINDOW")),
         (mirrored, Badge("FLIPPED")),

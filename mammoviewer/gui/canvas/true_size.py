@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 _SAME: Final = 1e-4
 """Zooms that differ by no more, as a share, are the same."""
-_SQUARE: Final = 0.01
-"""Pixels whose sides differ by no more, as a share, count as square."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +47,7 @@ def true_size(viewport: ViewWidget) -> TrueSize | None:
     if spacing is None or pixel is None:
         return None
     across = spacing.row_mm if viewport.shown.orientation.transpose else spacing.column_mm
-    square = math.isclose(spacing.row_mm, spacing.column_mm, rel_tol=_SQUARE)
-    return TrueSize(across / pixel.mm, pixel.measured, square)
+    return TrueSize(across / pixel.mm, pixel.measured, spacing.square)
 
 
 def true_size_text(viewport: ViewWidget) -> str:
