@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from mammoviewer.session.viewer_state import ViewerState
@@ -25,12 +25,20 @@ class ViewHistory:
     ----------
     state_of
         Returns the view of an open image by its identity.
+    hung
+        Returns the identities of the images that hang: nothing is taken back or done again out of sight.
     now
         A clock in seconds.
     """
 
-    def __init__(self, state_of: Callable[[str], ViewerState], now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        state_of: Callable[[str], ViewerState],
+        hung: Callable[[], Collection[str]],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._state_of = state_of
+        self._hung = hung
         self._now = now
         self._done: list[Step] = []
         self._undone: list[Step] = []
@@ -65,17 +73,19 @@ class ViewHistory:
         self._done[-1].setdefault(key, before)
 
     def undo(self) -> bool:
-        """Take the last step back; return whether there was one."""
+        """Take the last step of the hung views back; return whether there was one."""
         return self._replay(self._done, self._undone)
 
     def redo(self) -> bool:
-        """Do the step again that was taken back last; return whether there was one."""
+        """Do the step of the hung views again that was taken back last; return whether there was one."""
         return self._replay(self._undone, self._done)
 
     def _replay(self, source: list[Step], target: list[Step]) -> bool:
-        if not source:
+        hung = self._hung()
+        of_hung = [number for number, step in enumerate(source) if any(identity in hung for identity, _ in step)]
+        if not of_hung:
             return False
-        step = source.pop()
+        step = source.pop(of_hung[-1])
         target.append({(identity, name): getattr(self._state_of(identity), name) for identity, name in step})
         self._last = float("-inf")
         self._replaying = True

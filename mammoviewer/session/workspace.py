@@ -119,7 +119,7 @@ class Workspace:
         self.hung = Hung(settings.window.protocol)
         self._states: dict[str, ViewerState] = {}
         self.links = ViewLinks(self)
-        self.history = ViewHistory(self.state)
+        self.history = ViewHistory(self.state, lambda: self.stage.cells if self.stage is not None else ())
         self.adding = threading.RLock()
         for source in (self.heatmaps, self.recorder, self.shelf):
             source.notice.connect(self.notice.emit)

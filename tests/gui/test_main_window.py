@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from helpers import dicom_makers
-from helpers.images import breast_like
+from helpers.images import breast_like, make_image
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
@@ -18,6 +18,7 @@ from mammoviewer.annotations.edits import AddFinding
 from mammoviewer.annotations.finding import new_finding
 from mammoviewer.annotations.roi import Roi, RoiKind
 from mammoviewer.dicom.phantom_exam import write_exam
+from mammoviewer.dicom.reader import OpenResult
 from mammoviewer.gui.dialogs.cheat_sheet import CheatSheet
 from mammoviewer.gui.dialogs.command_palette import CommandPalette
 from mammoviewer.gui.dialogs.header_dialog import HeaderDialog
@@ -27,6 +28,7 @@ from mammoviewer.gui.exports import export_content
 from mammoviewer.gui.main_window import MainWindow
 from mammoviewer.jobs.job import JobState
 from mammoviewer.session.settings import SettingsFile
+from mammoviewer.session.viewer_state import FIT
 from mammoviewer.session.workspace import Workspace
 
 
@@ -179,6 +181,25 @@ def test_keys_reach_their_commands(window: MainWindow, qtbot: QtBot) -> None:
     sheet = window.findChild(CheatSheet)
     assert sheet is not None
     sheet.close()
+
+
+def test_backspace_leaves_views_of_another_study_alone(window: MainWindow, qtbot: QtBot) -> None:
+    workspace, viewport = window.workspace, window.grid.active
+    assert viewport is not None
+    zoomed, study = viewport.shown, workspace.study
+    window.activateWindow()
+    viewport.setFocus()
+    qtbot.waitUntil(viewport.hasFocus)
+    qtbot.keyClick(viewport, Qt.Key.Key_Plus)
+    assert zoomed.zoom != FIT
+    workspace.add(OpenResult((make_image("RCC", uid="2.1", StudyInstanceUID="2", PatientID="B"),), ()))
+    qtbot.waitUntil(lambda: window.grid.viewports[0].identity == "2.1")
+    qtbot.keyClick(window.grid.active, Qt.Key.Key_Backspace)
+    assert zoomed.zoom != FIT
+    assert study is not None
+    workspace.choose_study(study)
+    qtbot.keyClick(window.grid.active, Qt.Key.Key_Backspace)
+    assert zoomed.zoom == FIT
 
 
 def test_the_original_shows_while_o_is_held(window: MainWindow, qtbot: QtBot) -> None:

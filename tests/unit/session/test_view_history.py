@@ -24,7 +24,7 @@ def workspace():
 def clock(workspace):
     """A history with a clock that is set by hand."""
     time = [0.0]
-    workspace.history = ViewHistory(workspace.state, lambda: time[0])
+    workspace.history = ViewHistory(workspace.state, lambda: workspace.stage.cells, lambda: time[0])
     for image in workspace.images:
         workspace.history.follow(workspace.state(image.attributes.identity))
     return time
@@ -112,3 +112,21 @@ def test_an_applied_presentation_state_is_undone_with_its_window(workspace, cloc
     state.voi = Window(5.0, 5.0)
     workspace.history.undo()
     assert (state.presentation, state.voi) == ("", before)
+
+
+def test_only_views_that_hang_are_taken_back(workspace, clock):
+    first, second = workspace.state("1"), workspace.state("2")
+    for state in (first, second):
+        state.zoom = 2.0
+        clock[0] += 2
+    workspace.show_single("1")
+    assert workspace.history.undo()
+    assert (first.zoom, second.zoom) == (FIT, 2.0)
+    assert not workspace.history.undo()
+    workspace.show_single("2")
+    assert not workspace.history.redo()
+    assert workspace.history.undo()
+    assert second.zoom == FIT
+    workspace.show_single("1")
+    assert workspace.history.redo()
+    assert (first.zoom, second.zoom) == (2.0, FIT)
