@@ -48,7 +48,7 @@ class Pages(QStackedWidget):
         studies.wanted.connect(lambda: self._turn_to(start_page))
         studies.toggled.connect(self.toggle_list)
         self._panels.turned.connect(self.arranged)
-        self._panels.left.connect(self.focus)
+        self._panels.left.connect(self._leave_panels)
         bind(self, workspace.studies_changed, self.show_images_or_start)
         bind(self, workspace.stage_changed, self.focus)
         for wanted in (workspace.desk.events.note_wanted, workspace.desk.events.plot_wanted):
@@ -76,7 +76,7 @@ class Pages(QStackedWidget):
         self.fold(False)
 
     def enter_panel(self, title: str) -> None:
-        """Show one of the panels and give it the keyboard, until Escape gives that back to the image."""
+        """Show one of the panels and give it the keyboard, until Escape or Ctrl+Enter gives that back to the image."""
         self.show_panel(title)
         if self.reading:
             self._panels.enter()
@@ -96,6 +96,12 @@ class Pages(QStackedWidget):
             self._start_page.begin()
         elif viewport is not None:
             viewport.setFocus()
+
+    def _leave_panels(self) -> None:
+        """Give the keyboard back to the image, which may be on the other screen."""
+        if self._grid.active is not None:
+            self._grid.active.activateWindow()
+        self.focus()
 
     def _show_chosen(self) -> None:
         """Show what is said of a finding: its text, before the field for that takes the focus, or its plot."""

@@ -9,7 +9,9 @@ import pytest
 from helpers import mouse
 from helpers.viewports import picture, place, shown
 from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from mammoviewer.annotations.edits import AddFinding
 from mammoviewer.annotations.finding import new_finding
@@ -204,6 +206,24 @@ def test_an_arrow_asks_for_its_text_and_shows_it(qtbot, four_views, tmp_path):
     QTest.keyClicks(editor._note, "scar?")
     QTest.keyClick(editor._note, Qt.Key.Key_Tab)
     qtbot.waitUntil(lambda: four_views.measures.text(four_views.annotations.get(found.id)) == "scar?")
+
+
+@pytest.mark.parametrize("leave", ["Esc", "Ctrl+Return"])
+@pytest.mark.parametrize("tool", [Tool.ARROW, Tool.TEXT])
+def test_a_key_leads_from_a_text_back_to_the_image_and_keeps_it(qtbot, four_views, tmp_path, tool, leave):
+    window = window_at(qtbot, four_views, tmp_path, "Findings")
+    viewport = window.grid.viewports[2]
+    four_views.desk.tool = tool
+    mouse.drag(viewport, place(viewport, 40.0, 100.0), place(viewport, 70.0, 60.0))
+    note = window.panels.findChild(FindingEditor)._note
+    window.activateWindow()
+    qtbot.waitUntil(note.hasFocus)
+    QTest.keyClicks(note, "rim?")
+    QTest.keySequence(note, QKeySequence(leave))
+    qtbot.waitUntil(viewport.hasFocus)
+    QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_L)
+    assert four_views.desk.tool is Tool.DISTANCE
+    assert [found.note for found in four_views.annotations.findings] == ["rim?"]
 
 
 def test_measures_are_chosen_from_the_bar(qtbot, four_views):

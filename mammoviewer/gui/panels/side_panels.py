@@ -16,7 +16,7 @@ WIDTH = 320
 class SidePanels(QFrame):
     """A stack of panels under a row of tabs, each made when it is first shown or asked for.
 
-    Signals: ``turned()`` when another one is shown, ``left()`` for Escape.
+    Signals: ``turned()`` when another one is shown, ``left()`` for Escape or Ctrl+Enter.
 
     Parameters
     ----------
@@ -130,8 +130,9 @@ class SidePanels(QFrame):
         return found
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        """Leave the panels with Escape, unless the control that has the keyboard needs it."""
-        if event.key() == Qt.Key.Key_Escape:
+        """Leave the panels with Escape or Ctrl+Enter, unless the control that has the keyboard needs it."""
+        enter = event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter}
+        if event.key() == Qt.Key.Key_Escape or (enter and event.modifiers() & Qt.KeyboardModifier.ControlModifier):
             self.left.emit()
         else:
             super().keyPressEvent(event)
