@@ -334,3 +334,34 @@ def test_a_zoom_to_one_to_one_is_exact_at_once() -> None:
         assert layer.see(shown, view, VOI, inverse=False, quick=zoom == 1.0) is not None
     assert not layer.rough
     np.testing.assert_array_equal(layer.greys(), shown.lookup(VOI, inverse=False)[shown.pixels[20:70, 20:70]])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_was_seen_before_never_shows_through(seed: int) -> None:
+    """Pictures, zooms, places and haste at random: at rest it is what a fresh layer shows, quickly made or not."""
+    generator = np.random.default_rng(seed)
+    shown = [
+        picture(cv2.GaussianBlur(generator.integers(0, 4096, (301, 260), dtype=np.uint16), (0, 0), 2.0))
+        for _ in range(3)
+    ]
+    layer, number, zoom, centre = GreyLayer(), 0, 0.4, (150.0, 130.0)
+    for _ in range(80):
+        act = generator.integers(0, 4)
+        if act == 0:
+            number = int(generator.integers(0, 3))
+        elif act == 1:
+            zoom = float(generator.choice([0.4, 0.6, 0.8, 1.0, 2.0]))
+        elif act == 2:
+            # Now and then out of sight.
+            centre = (float(generator.integers(-250, 500)), float(generator.integers(0, 260)))
+        view = view_transform((301, 260), Orientation(), size=(90, 70), dpr=1.0, zoom=zoom, centre=centre)
+        layer.see(shown[number], view, VOI, inverse=False, quick=bool(generator.integers(0, 2)))
+        if generator.integers(0, 2):
+            continue
+        fresh = GreyLayer()
+        rough = layer.rough
+        region = layer.see(shown[number], view, VOI, inverse=False)
+        assert region == fresh.see(shown[number], view, VOI, inverse=False)
+        if region is not None:
+            difference = layer.greys().astype(int) - fresh.greys()
+            assert np.abs(difference).max() <= 3, f"after a {'rough' if rough else 'fine'} one at {zoom}"

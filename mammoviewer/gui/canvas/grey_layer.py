@@ -40,6 +40,8 @@ class GreyLayer:
         self._region_key: tuple[object, ...] = ()
         self._place = (0, 0)
         self._small_key: tuple[object, ...] = ()
+        self._small_of: StoredArray | None = None
+        self._small_rough = False
         self._small: StoredArray = np.zeros((0, 0), np.uint16)
         self._source: StoredArray | None = None
         self._region: Region | None = None
@@ -188,9 +190,11 @@ class GreyLayer:
             return magnified(picture, region, view, apart, interpolation)
         # The image begins on a whole device pixel, so that a pan only moves a cut through the one averaged picture.
         key = (view.zoom, view.orientation, apart)
-        if picture.pixels is not self._source or key != self._small_key or (self.rough and not quick):
-            self.rough = quick and apart is None
-            self._small, self._small_key = shrunk(picture, view, apart, quick=self.rough), key
+        if not self._has_small(picture, key) or (self._small_rough and not quick):
+            self._small_rough = quick and apart is None
+            self._small = shrunk(picture, view, apart, quick=self._small_rough)
+            self._small_of, self._small_key = picture.pixels, key
+        self.rough = self._small_rough
         top, left = region.top - view.top, region.left - view.left
         return self._cut_out(self._small, Box(top, top + region.size[0], left, left + region.size[1]))
 
@@ -198,12 +202,16 @@ class GreyLayer:
         self._cut = whole, box
         return whole[box.place]
 
+    def _has_small(self, picture: Picture, key: tuple[object, ...]) -> bool:
+        return picture.pixels is self._small_of and key == self._small_key
+
     def _hurries(self, picture: Picture, view: ViewTransform, interpolation: str) -> bool:
         """Return whether the picture seen before is zoomed, no average of it is at hand, and none is needed at once."""
         zoomed = picture.pixels is self._source and (self.rough or (view.zoom,) != self._region_key[:1])
         ratio = view.zoom / picture.scale
         plain = ratio <= 1.0 or _kind(interpolation, ratio) == "linear"
-        return zoomed and (view.zoom,) != self._small_key[:1] and plain and 0.5 <= ratio <= 2.0
+        shrunk_before = self._small_of is picture.pixels and self._small_key[:1] == (view.zoom,)
+        return zoomed and not shrunk_before and plain and 0.5 <= ratio <= 2.0
 
     def grey_at(self, x: float, y: float) -> int | None:
         """Return the display value under a device pixel of the viewport, None beside the image."""

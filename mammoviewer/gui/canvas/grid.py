@@ -111,6 +111,9 @@ class ViewportGrid(QWidget):
             if used:
                 self._layout.addWidget(viewport, place // self._columns, place % self._columns)
         self._viewports = tuple(self._pool[: len(self._cells)])
+        for viewport in self._viewports:
+            # One that keeps its image and its size may be fitted otherwise among others.
+            viewport.update()
         # An image that takes another's place in a maximised viewport leaves it maximised.
         self._show_alone(self._maximised if same else None)
 
