@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from mammoviewer.base.notices import Notice, Severity
@@ -20,6 +21,12 @@ class _Fitted:
     zoom: float
     centre: tuple[float, float]
 
+    @property
+    def stands(self) -> bool:
+        """Whether it still stands there; going there and back by anatomy rounds the last digits."""
+        now, then = (self.state.zoom, *self.state.centre), (self.zoom, *self.centre)
+        return all(math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-3) for a, b in zip(now, then, strict=True))
+
 
 class Flicker:
     """Puts the image of the other study in the place of the active one, and back.
@@ -32,6 +39,9 @@ class Flicker:
         self._workspace, self._grid = workspace, grid
         self._away: set[str] = set()
         self._fitted: tuple[_Fitted, ...] = ()
+        self._putting = False
+        workspace.stage_changed.connect(self._stage_changed)
+        grid.maximised_changed.connect(self.release)
 
     def toggle(self) -> None:
         """Show the other one of the two images; tell where there is no other one."""
@@ -44,18 +54,33 @@ class Flicker:
             workspace.notice.emit(Notice(Severity.INFO, text))
             return
         identity, other = state.image.attributes.identity, workspace.state(partner.attributes.identity)
-        self._away = {away for away in self._away if workspace.is_open(away) and away not in stage.cells}
         back = partner.attributes.identity in self._away
+        fitted = other.zoom == FIT
         if not back:
             self._hold()
         with workspace.links.paused():
             match_zoom(state, other)
             match_slice(state, other)
             other.inverted = state.inverted
+        if fitted:
+            self._fitted += (_Fitted(other, other.zoom, other.centre),)
         self._away ^= {partner.attributes.identity if back else identity}
-        workspace.put_into_cell(stage.cells.index(identity), partner.attributes.identity)
+        self._putting = True
+        try:
+            workspace.put_into_cell(stage.cells.index(identity), partner.attributes.identity)
+        finally:
+            self._putting = False
         if not self._away:
-            self._release()
+            self.release()
+
+    def release(self) -> None:
+        """Fit the views again that were fitted, unless the reader has moved them since."""
+        self._away.clear()
+        fitted, self._fitted = self._fitted, ()
+        with self._workspace.links.paused():
+            for view in fitted:
+                if view.stands:
+                    view.state.zoom = FIT
 
     def _hold(self) -> None:
         """Keep every fitted view of the stage at the size that it has."""
@@ -70,10 +95,6 @@ class Flicker:
                 place_view(state, zoom, centre)
         self._fitted += tuple(_Fitted(state, state.zoom, state.centre) for state, _, _ in held)
 
-    def _release(self) -> None:
-        """Fit the views again that were fitted, unless the reader has moved them since."""
-        with self._workspace.links.paused():
-            for fitted in self._fitted:
-                if (fitted.state.zoom, fitted.state.centre) == (fitted.zoom, fitted.centre):
-                    fitted.state.zoom = FIT
-        self._fitted = ()
+    def _stage_changed(self) -> None:
+        if not self._putting:
+            self.release()

@@ -71,7 +71,11 @@ class Program:
         workspace = self._workspace
         for cell in workspace.stage.cells if workspace.stage is not None else ():
             if cell:
-                workspace.air.look_ahead(workspace.state(cell).image)
+                image = workspace.state(cell).image
+                workspace.air.look_ahead(image)
+                partner = workspace.hung.counterpart(image)
+                if partner is not None:
+                    workspace.air.look_ahead(partner)
 
     def _show(self, request: WindowRequest) -> None:
         window = self._window

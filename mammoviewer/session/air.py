@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from psygnal import Signal
 
-from mammoviewer.base.arrays import ByteArray, FloatArray
+from mammoviewer.base.arrays import BoolArray, ByteArray, FloatArray, StoredArray
 from mammoviewer.base.errors import DecodeError
 from mammoviewer.base.progress import Progress
 from mammoviewer.dicom.attributes import ImageKind
@@ -18,6 +18,8 @@ from mammoviewer.imaging.resample import shrink
 from mammoviewer.jobs.thread_runner import ThreadRunner
 
 _LONGEST_SIDE = 1024
+_KEPT = 64
+"""Masks that are kept, about 50 MB at the most."""
 _MARGIN_MM = 2.0
 _MARGIN_PX = 16.0
 """Where the pixel size is not known. Skin is never covered, rather some air is left."""
@@ -26,7 +28,9 @@ _UNLIKE_AIR = 0.06
 """Shares of the way from air to tissue: beside tissue it is air up to the first, and none from the second on."""
 _SKIN_MM = 12.0
 _SKIN_SHARE = 0.05
-"""How far the breast may go on beyond its mask: in mm, or as a share of the longer side where these are not known."""
+_LINE = 3.0
+"""How far the breast may go on beyond its mask: in mm, or as a share of the longer side where these are not known; and
+how many times as long a line must be that is skin although it does not hang together with the mask."""
 
 
 class AirMasks:
@@ -68,6 +72,10 @@ class AirMasks:
             mask = find_air(image)
             with self._lock:
                 self._masks[image.serial] = mask
+                while len(self._masks) > _KEPT:
+                    oldest = next(iter(self._masks))
+                    self._asked.discard(oldest)
+                    del self._masks[oldest]
                 waited_for = image.serial in self._asked
             if waited_for:
                 self.changed.emit()
@@ -92,6 +100,8 @@ def find_air(image: Image) -> ByteArray | None:
             stored = image.frame(frame)
         except DecodeError:
             continue
+        if np.issubdtype(stored.dtype, np.floating):
+            stored = _finite(stored, bright_air)
         scale = min(1.0, _LONGEST_SIDE / max(stored.shape))
         size = (max(1, round(stored.shape[0] * scale)), max(1, round(stored.shape[1] * scale)))
         mask = breast_mask(stored, padding=attributes.padding, bright_air=bright_air)
@@ -108,6 +118,14 @@ def find_air(image: Image) -> ByteArray | None:
     return np.where(_as_far_from_air(level, air, tissue) <= _LIKE_AIR, 255 - tissue, air).astype(np.uint8)
 
 
+def _finite(stored: StoredArray, bright_air: bool) -> StoredArray:
+    """Return floats without those that are not finite, which count as air."""
+    finite = np.isfinite(stored)
+    known = stored[finite]
+    air = (known.max() if bright_air else known.min()) if known.size else 0
+    return np.where(finite, stored, air).astype(np.float32)
+
+
 def _beyond(tissue: ByteArray, margin: float) -> ByteArray:
     """Return what lies farther from tissue than some pixels, 255."""
     radius = max(1, round(margin))
@@ -119,9 +137,27 @@ def _with_skin(level: FloatArray, tissue: ByteArray, reach: float) -> ByteArray:
     """Return tissue with what is no air, hangs together with it, and lies no farther from it than some pixels."""
     near = _beyond(tissue, reach) < 128
     solid = (tissue > 127) | (near & (_as_far_from_air(level, 255 - tissue, tissue) > _UNLIKE_AIR))
-    _, labels = cv2.connectedComponents(solid.view(np.uint8), connectivity=4)
-    hanging = without_holes(solid & np.isin(labels, np.unique(labels[tissue > 127])))
-    return np.asarray(cv2.max(tissue, hanging.astype(np.uint8) * np.uint8(255)), np.uint8)
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(solid.view(np.uint8), connectivity=4)
+    longest = statistics[:, (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT)].max(axis=1)
+    # Skin before fat as dark as air hangs together with nothing, but no label is as long.
+    lines = longest >= _LINE * reach
+    lines[0] = False
+    hanging = np.zeros(longest.shape, bool)
+    hanging[np.unique(labels[tissue > 127])] = True
+    skin = solid & (hanging | lines)[labels]
+    if (lines & ~hanging).any():
+        skin = _closed(skin, reach)
+    return np.asarray(cv2.max(tissue, without_holes(skin).astype(np.uint8) * np.uint8(255)), np.uint8)
+
+
+def _closed(region: BoolArray, reach: float) -> BoolArray:
+    """Return a region with what lies between parts of it that are no farther apart than twice some pixels."""
+    margin = max(1, round(reach)) + 1
+    # It goes on beyond the edge of the image.
+    framed = cv2.copyMakeBorder(region.view(np.uint8), margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+    grown = (cv2.distanceTransform(1 - framed, cv2.DIST_L2, 5) <= reach).astype(np.uint8)
+    closed = cv2.distanceTransform(grown, cv2.DIST_L2, 5) > reach
+    return np.asarray(region | closed[margin:-margin, margin:-margin], np.bool_)
 
 
 def _as_far_from_air(level: FloatArray, air: ByteArray, tissue: ByteArray) -> FloatArray:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import pytest
+from helpers.viewports import Exposed
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QPaintEvent, QRegion
 from PySide6.QtWidgets import QWidget
@@ -12,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from mammoviewer.gui.canvas import before_paint
 from mammoviewer.gui.canvas.before_paint import BeforePaint
 from mammoviewer.gui.canvas.viewport import Viewport
+from mammoviewer.imaging.voi import Window
 from mammoviewer.session.workspace import Workspace
 
 
@@ -155,3 +157,23 @@ def test_the_greys_of_a_viewport_are_there_when_its_window_begins_to_paint(qtbot
         viewport.shown.zoom = zoom
         qtbot.waitUntil(lambda: bool(at_paint.notes))
         assert at_paint.notes[0] == zoom
+
+
+def test_a_picture_of_the_viewport_for_others_leaves_the_paint_that_waits(qtbot: QtBot, four_views: Workspace) -> None:
+    viewport = Viewport(four_views)
+    qtbot.addWidget(viewport)
+    viewport.resize(200, 200)
+    viewport.show_image(four_views.images[0].attributes.identity)
+    viewport.show()
+    qtbot.waitUntil(lambda: viewport._painter.grey.size != (0, 0))
+    qtbot.wait(20)
+    exposed = Exposed(viewport)
+    viewport.shown.voi = Window(900.0, 800.0)
+    viewport.grab()
+    assert exposed.times == 1
+    qtbot.waitUntil(lambda: exposed.times == 2)
+    viewport.shown.voi = Window(2900.0, 800.0)
+    viewport.repaint()
+    assert exposed.times == 3
+    qtbot.wait(20)
+    assert exposed.times == 3, "what was painted on screen is not painted again"

@@ -168,6 +168,55 @@ def test_nothing_is_fitted_anew_while_current_and_prior_flicker(qtbot, pair_with
     assert workspace.active is right.state
 
 
+def fitted(workspace):
+    return [workspace.state(image.attributes.identity).zoom == FIT for image in workspace.study.images]
+
+
+def test_what_was_fitted_is_fitted_again_however_the_prior_was_left(qtbot, pair_with_prior, grid):
+    workspace, desk = pair_with_prior, Desk(pair_with_prior, grid, Mock())
+    flicker = BY_ID["stage.flicker"].handler
+    for number, stage in enumerate(workspace.stages):
+        if "1.RCC" not in stage.cells:
+            continue
+        workspace.show_stage(number)
+        workspace.desk.active_identity = "1.RCC"
+        for _ in range(2):
+            flicker(desk)
+        assert all(fitted(workspace)), stage.title
+        assert workspace.state("2.1").zoom == FIT, stage.title
+    for leave in (workspace.hang_again, grid.toggle_maximised, lambda: workspace.show_stage(1)):
+        workspace.show_stage(0)
+        workspace.desk.active_identity = "1.RCC"
+        flicker(desk)
+        assert not all(fitted(workspace))
+        leave()
+        assert all(fitted(workspace))
+        assert workspace.state("2.1").zoom == FIT
+        workspace.hang_again()
+
+
+def test_a_viewport_that_keeps_its_image_is_painted_at_the_scale_of_the_new_stage(qtbot, workspace):
+    wide, tall = (
+        make_image(label, uid=f"1.{label}", pixels=breast_like(rows, 120))
+        for label, rows in (("LCC", 160), ("RMLO", 400))
+    )
+    workspace.add(OpenResult((make_image("RCC", uid="1.RCC"), wide, tall), ()))
+    made = ViewportGrid(workspace)
+    qtbot.addWidget(made)
+    made.resize(700, 350)
+    made.show()
+    number = next(n for n, stage in enumerate(workspace.stages) if stage.cells == ("1.RCC", "1.LCC"))
+    workspace.show_stage(number)
+    first = made.viewports[0]
+    qtbot.waitUntil(lambda: all(not viewport.follower.waiting for viewport in made.viewports))
+    qtbot.waitUntil(lambda: first._painter.grey._region_key[:1] == (first.view.zoom,))
+    before = first.view.zoom
+    workspace.put_into_cell(1, "1.RMLO")
+    assert first.identity == "1.RCC"
+    assert first.view.zoom < before
+    qtbot.waitUntil(lambda: first._painter.grey._region_key[:1] == (first.view.zoom,))
+
+
 def test_without_another_study_nothing_flickers(four_views, grid):
     told = []
     four_views.notice.connect(lambda notice: told.append(notice.text))

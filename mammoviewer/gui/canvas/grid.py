@@ -36,10 +36,11 @@ def _columns_of(part: Part, columns: int) -> range:
 class ViewportGrid(QWidget):
     """A grid of viewports that follows ``workspace.stage``; widgets are used again from stage to stage.
 
-    Signals: ``cursor_moved(CursorReading | None)`` from whichever viewport the mouse is over.
+    Signals: ``cursor_moved(CursorReading | None)`` from whichever viewport the mouse is over; ``maximised_changed()``.
     """
 
     cursor_moved = Signal(object)
+    maximised_changed = Signal()
 
     def __init__(self, workspace: Workspace, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -123,6 +124,7 @@ class ViewportGrid(QWidget):
         if self._partner is not None and active in self._partner.viewports:
             grid = self._partner
         grid._show_alone(None if grid.maximised is not None else active)
+        self.maximised_changed.emit()
 
     def step_active(self, step: int) -> None:
         """Go to the next (1) or previous (-1) viewport with an image, here or on the other screen, and round."""

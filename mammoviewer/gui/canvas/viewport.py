@@ -24,6 +24,7 @@ from mammoviewer.gui.canvas.cursor_reading import CursorReading
 from mammoviewer.gui.canvas.opaque import keep_opaque
 from mammoviewer.gui.canvas.tools import BRUSHES
 from mammoviewer.gui.canvas.view_widget import ViewWidget
+from mammoviewer.gui.canvas.window_pixels import paints_window
 from mammoviewer.session.workspace import Workspace
 
 IMAGE_MIME = "application/x-mammoviewer-image"
@@ -49,9 +50,7 @@ class Viewport(ViewWidget):
 
         What is under a resting cursor may have changed with the picture.
         """
-        painted = self._paint(event.region())
-        self._picture.painted(event.region())
-        if painted:
+        if self._paint(event.region()):
             self._tell_reading()
 
     def _paint(self, exposed: QRegion) -> bool:
@@ -60,6 +59,8 @@ class Viewport(ViewWidget):
         try:
             with self.still():
                 self._painter.paint(painter, exposed)
+            if paints_window(painter, self):
+                self._picture.painted(exposed)
         except Exception as error:
             _LOGGER.exception("a viewport could not be painted")
             self.paint_failed.emit(error)

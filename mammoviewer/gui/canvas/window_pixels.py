@@ -14,12 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRect
 from PySide6.QtGui import QImage, QPainter, QRegion, QTransform
+from PySide6.QtWidgets import QWidget
 
 Words: TypeAlias = NDArray[np.int32]
 
 GREY_WORDS: Final[Words] = (0xFF000000 + 0x010101 * np.arange(256, dtype=np.uint32)).view(np.int32)
 """The 32-bit pixel of each grey, signed as OpenCV has it."""
 _FORMATS: Final = (QImage.Format.Format_RGB32, QImage.Format.Format_ARGB32_Premultiplied)
+
+
+def paints_window(painter: QPainter, widget: QWidget) -> bool:
+    """Return whether a painter that has begun on a widget paints its window, and not a picture of it for others."""
+    store = widget.backingStore()
+    return store is not None and painter.paintEngine().paintDevice() is store.paintDevice()
 
 
 def exposed_words(

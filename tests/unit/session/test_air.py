@@ -50,6 +50,16 @@ def test_a_dark_pocket_behind_thin_skin_is_not_covered():
     assert breast_mask(pixels)[(depth > 12.0)].all()
 
 
+@pytest.mark.parametrize("dark", [30, 45])
+def test_skin_before_fat_as_dark_as_air_is_not_covered(dark):
+    pixels, depth = half_breast()
+    pixels[(depth > 15.0) & (depth < 60.0)] = dark
+    pixels[(depth > 0.0) & (depth <= 15.0)] = 400
+    air = covered(pixels)
+    assert not (air & (depth > 2.0)).any()
+    assert air[depth < -30.0].mean() > 0.97
+
+
 def test_skin_that_the_mask_lost_is_not_covered():
     pixels, depth = half_breast()
     row, _ = np.mgrid[0:ROWS, 0:COLUMNS]
@@ -57,6 +67,31 @@ def test_skin_that_the_mask_lost_is_not_covered():
     pixels[fold] = 900
     assert not breast_mask(pixels)[fold].all(), "a thin fold is cut off the mask"
     assert not covered(pixels)[fold].any()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_value_that_is_no_number_changes_nothing(value):
+    pixels, depth = half_breast()
+    row, _ = np.mgrid[0:ROWS, 0:COLUMNS]
+    fold = (np.abs(row - 600) < 9) & (depth > -34.0) & (depth <= 0.0)
+    pixels = pixels.astype(np.float32)
+    pixels[fold] = 900
+    for place in ((5, 5), (600, 800)):
+        pixels[place] = value
+    assert not covered(pixels)[fold].any()
+
+
+def test_no_more_masks_are_kept_than_fit():
+    with ThreadRunner(1, "test") as runner:
+        masks = AirMasks(runner)
+        images = [make_image("RMLO", uid=str(n), pixels=np.full((20, 20), 7, np.uint16)) for n in range(70)]
+        for image in images:
+            masks.of(image)
+            until_idle(runner)
+        assert len(masks._masks) == len(masks._asked) == 64
+        assert masks.of(images[0]) is None
+        until_idle(runner)
+        assert masks.of(images[0]) is not None
 
 
 def test_a_label_in_the_air_stays_covered():
