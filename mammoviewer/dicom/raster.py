@@ -9,11 +9,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import tifffile
-from PIL import Image as PillowImage
 
 from mammoviewer.base.arrays import StoredArray
 from mammoviewer.base.errors import DecodeError, InputError, MammoViewerError, UnsupportedError
@@ -24,6 +22,9 @@ from mammoviewer.dicom.image import Image
 from mammoviewer.dicom.pixel_form import MAX_FRAME_BYTES, MAX_FRAMES
 from mammoviewer.dicom.remedies import CHECK_PLACE
 from mammoviewer.dicom.spacing import STATED
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
 
 UNSIZED: Final = Notice(Severity.INFO, "the pixel size is unknown: lengths are given in pixels")
 
@@ -62,8 +63,6 @@ _VIEW_NAME = re.compile(r"(?<![A-Z0-9])([RL])[-_ ]?(CC|MLO|ML|LM|XCCL|XCCM)(?![A
 
 # What is wrong with a file is told by our own errors, not on the console.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
-# Sizes are checked by _require before a pixel is read; scanned films are larger than Pillow's own warning allows.
-PillowImage.MAX_IMAGE_PIXELS = None
 
 
 @dataclass(frozen=True)
@@ -195,6 +194,8 @@ def _notices(*, colour: bool, lossy: bool, stated: bool) -> tuple[Notice, ...]:
 def _survey(path: Path, form: str) -> _Survey:
     """Return what the header tells; sizes are checked before memory is taken."""
     if form == "TIFF":
+        import tifffile
+
         with tifffile.TiffFile(path) as tiff:
             pages = tiff.pages
             if not 1 <= len(pages) <= MAX_FRAMES:
@@ -209,7 +210,7 @@ def _survey(path: Path, form: str) -> _Survey:
             if len(first.shape) > 2 and first.planarconfig != tifffile.PLANARCONFIG.CONTIG:
                 raise UnsupportedError("a TIFF file with colours in separate planes", hint=_RESAVE)
             return _Survey(len(pages), inverse=first.photometric == tifffile.PHOTOMETRIC.MINISWHITE)
-    with PillowImage.open(path, formats=_PILLOW_FORMATS) as picture:
+    with _pillow_image(path, _PILLOW_FORMATS) as picture:
         _require(picture.width, picture.height, np.dtype(np.uint8))
         if picture.mode == "CMYK":
             raise UnsupportedError("a picture in printing colours (CMYK)", hint="convert it to RGB or grey")
@@ -232,7 +233,17 @@ def _page(path: Path, form: str, index: int) -> tuple[StoredArray, str]:
     return _DECODERS[form](path)
 
 
+def _pillow_image(path: Path, formats: tuple[str, ...]) -> PillowImage:
+    from PIL import Image as Pillow
+
+    # Sizes are checked by _require before a pixel is read; scanned films are larger than Pillow's own warning allows.
+    Pillow.MAX_IMAGE_PIXELS = None
+    return Pillow.open(path, formats=formats)
+
+
 def _tiff(path: Path, index: int) -> StoredArray:
+    import tifffile
+
     with tifffile.TiffFile(path) as tiff:
         page = tiff.pages[index]
         pixels = np.asarray(page.asarray())
@@ -256,7 +267,7 @@ def _jpeg(path: Path) -> tuple[StoredArray, str]:
 
 
 def _bmp(path: Path) -> tuple[StoredArray, str]:
-    with PillowImage.open(path, formats=("BMP",)) as picture:
+    with _pillow_image(path, ("BMP",)) as picture:
         return np.asarray(picture.convert("L" if picture.mode in ("1", "L") else "RGB")), "pillow"
 
 

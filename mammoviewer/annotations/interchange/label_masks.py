@@ -13,7 +13,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import tifffile
 
 from mammoviewer.annotations.finding import Finding, new_finding
 from mammoviewer.annotations.interchange.json_document import write_document
@@ -66,6 +65,8 @@ def write_masks(folder: Path, stem: str, findings: Iterable[Finding], image: Ima
             if image.frames == 1:
                 temporary.write_bytes(cv2.imencode(".png", values[0])[1].tobytes())
             else:
+                import tifffile
+
                 tifffile.imwrite(temporary, values, photometric="minisblack", compression="zlib")
     except OSError as error:
         raise ExportError(f"cannot be written: {error.strerror}", path=path) from error
@@ -110,6 +111,8 @@ def read_masks(path: Path, images: Sequence[ImageAttributes]) -> Imported:
 
 def _read(path: Path) -> StoredArray:
     """Return the values as (frames, rows, columns)."""
+    import tifffile
+
     try:
         if path.suffix.lower() in (".tif", ".tiff"):
             values = np.asarray(tifffile.imread(path))
