@@ -84,9 +84,9 @@ class Tour(QObject):
             self._since = time.monotonic()
         except StopIteration:
             self._finish()
-        except Exception:
+        except Exception as error:
             _LOGGER.exception("the step after %r failed", self._title)
-            self.failures.append(f"after {self._title}")
+            self.failures.append(f"after {self._title} ({type(error).__name__} {error})")
             self._finish()
 
     def _finish(self) -> None:
@@ -121,6 +121,7 @@ class Tour(QObject):
         yield "four views again", self._all_painted
         cluster = next(f for f in self._truth() if f.label == LABELS["cluster"])
         self._workspace.desk.active_identity = cluster.image_uid
+        yield "the view with the cluster", lambda: self._window.grid.active is not None
         self._window.show_panel("AI")
         press(self._active(), Qt.Key.Key_H)
         yield "partial heatmap, or a refusal", lambda: self._active().output.scores is not None or self._refused()

@@ -57,7 +57,7 @@ def viewport(request: pytest.FixtureRequest, four_views: Workspace, qtbot: QtBot
 def desk_of(workspace: Workspace, viewport: Viewport) -> tuple[Desk, Mock]:
     window = Mock()
     workspace.desk.active_identity = viewport.identity
-    desk = Desk(workspace, SimpleNamespace(active=viewport), window)  # type: ignore[arg-type]
+    desk = Desk(workspace, SimpleNamespace(active=viewport, maximised_changed=Mock()), window)  # type: ignore[arg-type]
     return desk, window
 
 
