@@ -117,9 +117,15 @@ class Tour(QObject):
         self._shoot("tomosynthesis")
 
     def _heat(self) -> Iterator[tuple[str, Condition]]:
+        # A panel may have been gone to meanwhile.
+        self._window.activateWindow()
+        self._active().setFocus()
         press(self._active(), Qt.Key.Key_Backtab, Qt.KeyboardModifier.ShiftModifier)
         yield "four views again", self._all_painted
-        cluster = next(f for f in self._truth() if f.label == LABELS["cluster"])
+        stage = self._workspace.stage
+        hung = stage.cells if stage is not None else ()
+        clusters = [f for f in self._truth() if f.label == LABELS["cluster"]]
+        cluster = next((f for f in clusters if f.image_uid in hung), clusters[0])
         self._workspace.desk.active_identity = cluster.image_uid
         yield "the view with the cluster", lambda: self._window.grid.active is not None
         self._window.show_panel("AI")
